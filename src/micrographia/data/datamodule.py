@@ -1,0 +1,154 @@
+"""Images addressed by their index: what every data set, rendered or read, has in common."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+import pandas as pd
+import torch
+from pytorch_lightning import LightningDataModule
+from torch.utils.data import DataLoader
+
+from micrographia.data.batches import Batch, epoch_batch, step_generator, step_loader
+from micrographia.errors import UserError
+
+Part = Literal["train", "val", "test"]
+PARTS: tuple[Part, ...] = ("train", "val", "test")
+
+
+def unit_range(images: torch.Tensor) -> torch.Tensor:
+    """Images as float32: 8-bit ones scaled from 0..255 to 0..1, others only cast.
+
+    Examples
+    --------
+    >>> unit_range(torch.tensor([0, 255], dtype=torch.uint8))
+    tensor([0., 1.])
+    """
+    return images.float().div_(255) if images.dtype == torch.uint8 else images.float()
+
+
+class IndexedImages(LightningDataModule):
+    """A data set whose images are addressed by integer index.
+
+    A subclass says what the images are (`images`, `indices`) and what is known of them (`table`, `classes`, `factors`);
+    this class makes the batches. Nothing is random but what `fit` draws from (seed, step).
+
+    Attributes
+    ----------
+    name : str
+        Label in run folders and tables.
+    shape : tuple of int
+        Shape of one item: ``(channels, height, width)`` of an image, ``(features,)`` of a feature vector.
+    classes : tuple of str
+        Class names in the order of the integer targets; empty where the set has no classes.
+    factors : dict of str to int
+        Known factors of variation and their number of values, most significant first; empty where unknown.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    classes: tuple[str, ...] = ()
+    factors: dict[str, int] = {}  # noqa: RUF012  (replaced, never changed)
+
+    def images(self, indices: torch.Tensor) -> torch.Tensor:
+        """Items of the given indices: ``(n, *shape)``, uint8 in 0..255 or floating point (images in 0..1)."""
+        raise NotImplementedError
+
+    def indices(self, part: Part) -> torch.Tensor:
+        """Indices of a part (train, val, test), int64, in a fixed order."""
+        raise NotImplementedError
+
+    def table(self, indices: torch.Tensor) -> pd.DataFrame:
+        """One named row per index: ``class`` where there are classes, one column per factor, file and groups if any."""
+        raise NotImplementedError
+
+    def targets(self, indices: torch.Tensor) -> torch.Tensor:
+        """Integer class of each index, int64, in the order of `classes`."""
+        if not self.classes:
+            raise UserError(f"data {self.name} has no classes: a classifier needs a data set with labels.")
+        codes = pd.Categorical(self.table(indices)["class"], categories=list(self.classes)).codes
+        return torch.as_tensor(codes.copy(), dtype=torch.int64)
+
+    def draw_indices(self, count: int, seed: int, step: int) -> torch.Tensor:
+        """Training indices of one step: each epoch a fresh permutation of the training part."""
+        train = self.indices("train")
+        return train[epoch_batch(len(train), count, seed, step)]
+
+    def draw_pairs(
+        self, count: int, changed: int, generator: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Pairs that differ in ``changed`` factors: indices, partners' indices, and a bool mask ``(n, factors)``."""
+        raise UserError(
+            f"data {self.name} has no known factors to draw pairs from, which Ada-GVAE learns from: "
+            "choose model=beta_vae or data=synthetic/texture_dsprites."
+        )
+
+    def steps_per_epoch(self, batch_size: int) -> int:
+        """Steps in which every training item is seen once."""
+        return -(-len(self.indices("train")) // batch_size)
+
+    def fit(
+        self,
+        seed: int,
+        batch_size: int,
+        steps: int,
+        *,
+        interval: int,
+        changed_factors: int | None = None,
+        labelled: bool = False,
+        workers: int = 0,
+    ) -> "IndexedImages":
+        """Fix how training batches are drawn; call before `train_dataloader`.
+
+        Parameters
+        ----------
+        seed, batch_size, steps
+            The random stream, items (or pairs) per batch, and batches in all.
+        interval
+            Batches per Lightning epoch: how often it validates and writes checkpoints. Batches do not depend on it.
+        changed_factors
+            Draw pairs that differ in so many factors: adds ``partner`` and ``changed`` to the batch.
+        labelled
+            Add the integer ``target``.
+        workers
+            Loader processes; 0 draws in the training process.
+        """
+
+        def draw(step: int) -> Batch:
+            if changed_factors is not None:
+                first, second, mask = self.draw_pairs(batch_size, changed_factors, step_generator(seed, step))
+                return {"image": self.images(first), "partner": self.images(second), "changed": mask}
+            chosen = self.draw_indices(batch_size, seed, step)
+            batch = {"image": self.images(chosen)}
+            if labelled:
+                batch["target"] = self.targets(chosen)
+            return batch
+
+        self._train = (draw, interval, steps, workers)
+        self._labelled = labelled
+        self._batch_size = batch_size
+        return self
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Training batches ``{"image": ...}``, with ``partner`` and ``changed``, or ``target``, as `fit` asked for."""
+        return step_loader(*self._train)
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """The validation part once, in order."""
+        chunks = list(self.indices("val").split(max(self._batch_size, 256)))
+
+        def draw(position: int) -> Batch:
+            batch = {"image": self.images(chunks[position])}
+            if self._labelled:
+                batch["target"] = self.targets(chunks[position])
+            return batch
+
+        return step_loader(draw, len(chunks), len(chunks))
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Scale to floating point on the device, so that 8-bit images travel."""
+        return {key: unit_range(value) if key in ("image", "partner") else value for key, value in batch.items()}
+
+    def chunks(self, indices: torch.Tensor, size: int = 256) -> Iterator[torch.Tensor]:
+        """Items of many indices in floating point, a chunk at a time and in order."""
+        for chunk in indices.split(size):
+            yield unit_range(self.images(chunk))
