@@ -1,0 +1,1 @@
+"""Data sets whose images are addressed by index: rendered ones with known truth, and folders of real ones."""

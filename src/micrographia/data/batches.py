@@ -75,9 +75,7 @@ class StepSampler(Sampler[int]):
         return max(0, min(self.length, self.total - self.epoch * self.length))
 
 
-def step_loader(
-    draw: Callable[[int], Batch], length: int, total: int, workers: int = 0
-) -> DataLoader[Batch]:
+def step_loader(draw: Callable[[int], Batch], length: int, total: int, workers: int = 0) -> DataLoader[Batch]:
     """Loader of the batches of ``total`` steps, cut into Lightning epochs of ``length`` steps."""
     return DataLoader(
         StepDataset(draw),

@@ -1,0 +1,1 @@
+"""Networks, objectives and LightningModules."""

@@ -1,0 +1,1 @@
+"""The verbs: each module reads as the recipe of one command."""

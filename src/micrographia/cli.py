@@ -1,0 +1,140 @@
+"""The command line: verbs, their help, and the answer to every mistake. Nothing heavy is imported before the work."""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any
+
+from micrographia import __version__
+from micrographia.config import config_directory
+from micrographia.errors import UserError
+
+# verb -> (module and function that makes the run, what --help says of it)
+VERBS = {
+    "train": ("micrographia.tasks.train:train", "train any model on any data"),
+    "transfer": ("micrographia.tasks.transfer:transfer", "carry a source model to target images and classify them"),
+}
+# Hydra's own writing: no outputs/ folder, sweeps recorded beside the runs, log lines on stderr.
+HYDRA_SETTINGS = (
+    "hydra.run.dir=.",
+    "hydra.output_subdir=null",
+    "hydra.sweep.dir=${how.paths.runs}/.sweeps",
+    "hydra.sweep.subdir=.",
+    "hydra/job_logging=stderr",
+    "hydra/hydra_logging=stderr",
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and exit: 0 done, 2 a mistake in the input, 130 interrupted."""
+    try:
+        sys.exit(command(list(sys.argv[1:] if arguments is None else arguments)))
+    except UserError as error:
+        print(f"micrographia: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("micrographia: interrupted. The same command goes on from the last checkpoint.", file=sys.stderr)
+        sys.exit(130)
+
+
+def command(arguments: list[str]) -> int:
+    """Dispatch on the verb and return the exit status."""
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(overview())
+        return 0
+    verb, *rest = arguments
+    if verb == "--version":
+        print(__version__)
+        return 0
+    if verb == "data":
+        from micrographia.tasks.data import data_command
+
+        return data_command(rest)
+    if verb not in VERBS:
+        raise UserError(f"{verb}: no such command. There are: {', '.join([*VERBS, 'data'])}.")
+    if "-h" in rest or "--help" in rest:
+        from micrographia.help import verb_help
+
+        print(verb_help(verb, VERBS[verb][1]))
+        return 0
+    return run_verb(verb, rest)
+
+
+def overview() -> str:
+    """Text of ``micrographia --help``."""
+    verbs = "\n".join(f"  micrographia {verb:<10} {about}" for verb, (_, about) in VERBS.items())
+    return (
+        f"micrographia {__version__}: interpretable deep learning on microscopy images\n\n{verbs}\n"
+        f"  micrographia {'data':<10} list the data sets, or preview one\n\n"
+        "Each takes Hydra overrides (seed=1 data=image_folder data.root=PATH), -m for sweeps (seed=0,1,2),\n"
+        "--cfg job to see the configuration, and --help. Without overrides each runs on its synthetic default.\n"
+        "The last line on stdout is the run's folder."
+    )
+
+
+def run_verb(verb: str, arguments: list[str]) -> int:
+    """Compose the verb's configuration with Hydra and make each run of it."""
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, and we do the answering
+    import hydra
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    from micrographia.hydra_messages import explain
+
+    flags = [argument for argument in arguments if argument.startswith("-")]
+    overrides = [argument for argument in arguments if not argument.startswith("-")]
+    values = flag_values(flags, arguments)
+    overrides = [override for override in overrides if override not in values]
+    failures: list[str] = []
+    decorated = hydra.main(version_base="1.3", config_path=str(config_directory()), config_name=verb)(
+        job(verb, failures)
+    )
+    former = sys.argv
+    # Hydra wants -m before or after all overrides, not among them.
+    sys.argv = [f"micrographia {verb}", *with_values(flags, arguments), *HYDRA_SETTINGS, *overrides]
+    try:
+        decorated()
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(explain(error, verb, overrides)) from error
+    finally:
+        sys.argv = former
+    if failures and ("-m" in flags or "--multirun" in flags):
+        print(f"micrographia: {len(failures)} of the sweep's jobs failed; the others are done.", file=sys.stderr)
+    return 2 if failures else 0
+
+
+def flag_values(flags: list[str], arguments: list[str]) -> list[str]:
+    """Values of the flags that take one (``--cfg job``)."""
+    taking = ("--cfg", "-c", "--package", "-p", "--config-dir", "-cd", "--info", "-i")
+    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
+    return [value for flag, value in pairs if flag in taking and flag in flags]
+
+
+def with_values(flags: list[str], arguments: list[str]) -> list[str]:
+    """Flags in their order, each followed by its value if it takes one."""
+    values = iter(flag_values(flags, arguments))
+    taking = ("--cfg", "-c", "--package", "-p", "--config-dir", "-cd", "--info", "-i")
+    return [part for flag in flags for part in ((flag, next(values)) if flag in taking else (flag,))]
+
+
+def job(verb: str, failures: list[str]) -> Callable[[Any], Any]:
+    """Make the function that Hydra calls for each job; a mistake in one job does not stop a sweep."""
+
+    def run_job(config: Any) -> str | None:
+        from micrographia.console import show_notices
+        from micrographia.runs.address import split_config
+
+        show_notices()
+        module, function = VERBS[verb][0].split(":")
+        try:
+            what, how = split_config(config)
+            run = getattr(import_module(module), function)(what, how, rerun=how["rerun"])
+        except UserError as error:
+            failures.append(str(error))
+            print(f"micrographia: {error}", file=sys.stderr, flush=True)
+            return None
+        print(run.folder, flush=True)
+        return str(run.folder)
+
+    return run_job

@@ -1,0 +1,87 @@
+"""Hydra's and OmegaConf's errors in one or two lines, with the valid choices."""
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+
+from omegaconf import DictConfig, OmegaConf
+
+from micrographia.config import config_directory
+
+
+def explain(error: Exception, verb: str, overrides: Sequence[str]) -> str:
+    """Say what is wrong with a command line, where, and what to do.
+
+    Parameters
+    ----------
+    error
+        What Hydra or OmegaConf raised.
+    verb
+        Root config that was composed.
+    overrides
+        The command's overrides.
+    """
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = " ".join(lines)
+    if missing := re.search(r"Could not find '([^']+)'", text):
+        return unknown_choice(missing[1])
+    if refused := re.search(r"Could not (?:override|delete from config\.?|append to config\.?) '?([\w./@]+)'?", text):
+        return unknown_key(refused[1], verb, overrides)
+    if twice := re.search(r"Multiple values for ([\w./@]+)", text):
+        return f"{twice[1]}: given more than once. Give it once."
+    if "extraneous input" in text or "mismatched input" in text or "no viable alternative" in text:
+        return f"{lines[0]}\nOverrides are key=value; quote values with spaces, commas or brackets: 'data.root=\"my images\"'."
+    return " ".join(lines[:2])
+
+
+def unknown_choice(name: str) -> str:
+    """Answer a group's choice that does not exist."""
+    group, choices = name, list[str]()
+    while not choices and "/" in group:
+        group = group.rpartition("/")[0]
+        folder = config_directory() / group
+        choices = sorted(file.relative_to(folder).with_suffix("").as_posix() for file in folder.rglob("*.yaml"))
+    wanted = name.removeprefix(f"{group}/")
+    return f"{group}={wanted}: no such choice{suggestion(wanted, choices)}.\n{group} is one of: {', '.join(choices)}."
+
+
+def unknown_key(key: str, verb: str, overrides: Sequence[str]) -> str:
+    """Answer a key or group that does not exist, naming those that do."""
+    config = composed(verb, [override for override in overrides if bare_key(override) != key])
+    if config is None:
+        return f"{key}: no such key in {verb}. `micrographia {verb} --help` lists them."
+    parent, _, leaf = key.rpartition(".")
+    node = OmegaConf.select(config, parent) if parent else config
+    while parent and not isinstance(node, DictConfig):
+        parent, _, leaf = parent.rpartition(".")
+        node = OmegaConf.select(config, parent) if parent else config
+    names = sorted(str(name) for name in node if name != "_target_")
+    where = parent or verb
+    return f"{key}: no such key{suggestion(leaf, names)}.\n{where} has: {', '.join(names)}."
+
+
+def bare_key(override: str) -> str:
+    """Key of an override, without its sign and value."""
+    return override.partition("=")[0].lstrip("+~")
+
+
+def composed(verb: str, overrides: Sequence[str]) -> DictConfig | None:
+    """Compose a verb's config with those overrides that fit; None if even the rest does not."""
+    from hydra import compose, initialize_config_dir
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    simple = [override for override in overrides if "," not in override]
+    for attempt in (simple, []):
+        try:
+            with initialize_config_dir(str(config_directory()), version_base="1.3"):
+                return compose(verb, list(attempt))
+        except (HydraException, OmegaConfBaseException):
+            continue
+    return None
+
+
+def suggestion(wanted: str, names: Iterable[str]) -> str:
+    """The nearest of the names, as a question in brackets; empty if none is near."""
+    near = difflib.get_close_matches(wanted, list(names), n=1)
+    return f" (did you mean {near[0]}?)" if near else ""

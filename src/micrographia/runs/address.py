@@ -1,0 +1,121 @@
+"""A run's address: the digest of what it is, whatever the way it is executed."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import InterpolationKeyError, MissingMandatoryValue, OmegaConfBaseException
+
+from micrographia.errors import UserError
+from micrographia.pretrained import pretrained_folder
+from micrographia.runs.fingerprint import ContentHashes
+
+# Keys whose value is a file or a folder: its content stands in the digest, so that a moved folder is the same run.
+PATH_KEYS = ("root", "table", "sprites", "textures", "weights")
+# The key that names a finished run: its weights stand in the digest.
+RUN_KEY = "run"
+# Labels, which change nothing: left out wherever a run's configuration has them.
+LABELS = ("name",)
+
+
+def split_config(config: DictConfig) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Resolve a composed config and split it into *what* the run is and *how* it is executed.
+
+    Raises
+    ------
+    UserError
+        If a mandatory value is missing or an interpolation names no key.
+    """
+    try:
+        resolved = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    except MissingMandatoryValue as error:
+        raise UserError(f"{error.full_key}: no value given. Add {error.full_key}=VALUE to the command.") from error
+    except InterpolationKeyError as error:
+        raise UserError(f"{error.full_key}: {str(error).splitlines()[0]}.") from error
+    except OmegaConfBaseException as error:
+        raise UserError(f"config: {str(error).splitlines()[0]}") from error
+    assert isinstance(resolved, dict)
+    how = resolved.pop("how", {})
+    return resolved, how
+
+
+def digest(what: Mapping[str, Any], hashes: ContentHashes | None = None) -> str:
+    """Ten hexadecimal digits that address a run.
+
+    Parameters
+    ----------
+    what
+        The resolved *what* half of a config. Paths in it stand as fingerprints, finished runs as their weights' hash.
+    hashes
+        Remembered content hashes.
+
+    Examples
+    --------
+    >>> digest({"task": "train", "seed": 0}) == digest({"seed": 0.0, "task": "train", "name": "label"})
+    True
+    """
+    content = stand_in(what, hashes or ContentHashes(), ())
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def stand_in(value: Any, hashes: ContentHashes, path: tuple[str, ...]) -> Any:
+    """What stands for a config value in the digest."""
+    if isinstance(value, Mapping):
+        labels = LABELS if "task" in value or RUN_KEY in value else ()
+        return {key: stand_in(item, hashes, (*path, key)) for key, item in value.items() if key not in labels}
+    if isinstance(value, (list, tuple)):
+        return [stand_in(item, hashes, path) for item in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)  # beta=4 and beta=4.0 are one run
+    if path and isinstance(value, str):
+        key = ".".join(path)
+        if path[-1] == RUN_KEY:
+            return hashes.of_file(weights_of(value, key))
+        if path[-1] in PATH_KEYS:
+            if not Path(value).exists():
+                raise UserError(missing_path(key, value))
+            return hashes.of_path(Path(value))
+    return value
+
+
+def missing_path(key: str, value: str) -> str:
+    """Say which key names a path that is not there, and what to do."""
+    folder = Path(value)
+    hint = f"set {key}=PATH"
+    if path_is_below_data(key):
+        hint += ", or how.paths.data=FOLDER where the sets lie"
+    return f"{key}: {folder} does not exist (looked in {folder.absolute().parent}). To mend it, {hint}."
+
+
+def path_is_below_data(key: str) -> bool:
+    """Whether the shipped configs build this key from ``how.paths.data``."""
+    return key.endswith("data.root")
+
+
+def weights_of(run: str, key: str = RUN_KEY) -> Path:
+    """Weights file of a finished run, named by its folder or as ``pretrained/NAME``.
+
+    Raises
+    ------
+    UserError
+        If there is no such run, or it is not finished.
+    """
+    folder = run_folder(run)
+    weights = folder / "weights.safetensors"
+    if not folder.is_dir():
+        raise UserError(f"{key}: {run} is no run's folder. Name a folder like runs/train/NAME-DIGEST, or pretrained/NAME.")
+    if not (folder / "result.json").exists() or not weights.exists():
+        raise UserError(f"{key}: the run in {run} is not a finished training (no result.json or weights.safetensors).")
+    return weights
+
+
+def run_folder(run: str) -> Path:
+    """Folder of a run named by its path or as ``pretrained/NAME``."""
+    prefix, _, name = run.partition("/")
+    if prefix == "pretrained" and name and not Path(run).is_dir():
+        return pretrained_folder(name)
+    return Path(run)

@@ -1,0 +1,50 @@
+"""Where a run was made: versions, commit, device."""
+
+import platform
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from micrographia import __version__
+
+RECORDED = ("torch", "pytorch-lightning", "hydra-core", "omegaconf", "numpy", "pandas", "scikit-learn", "lightgbm")
+
+
+def environment() -> dict[str, Any]:
+    """Versions, git commit of the package's checkout, device and command, as JSON-able values."""
+    import torch
+
+    return {
+        "micrographia": __version__,
+        "commit": git_commit(),
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine(),
+        "threads": torch.get_num_threads(),
+        "packages": {name: installed_version(name) for name in RECORDED},
+        "command": ["micrographia", *sys.argv[1:]],
+    }
+
+
+def installed_version(package: str) -> str | None:
+    """Version of an installed package; None where it is missing."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def git_commit() -> str | None:
+    """Commit of the checkout this package runs from, with ``+changes`` if it is dirty; None for an installed wheel."""
+    root = Path(__file__).parents[3]
+    if not (root / ".git").exists():
+        return None
+    git = ["git", "-C", str(root)]
+    try:
+        commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+        status = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return commit + ("+changes" if status.strip() else "")

@@ -1,0 +1,86 @@
+"""What stands for files in a run's address: their names, sizes and contents, never where they lie."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from micrographia.errors import UserError
+
+
+class ContentHashes:
+    """Content hashes of files, remembered in a JSON file by path, size and modification time.
+
+    Parameters
+    ----------
+    memory
+        File of remembered hashes; None reads every file each time.
+    """
+
+    def __init__(self, memory: Path | None = None):
+        self.memory = memory
+        self.known: dict[str, list[int | str]] = {}
+        if memory is not None and memory.exists():
+            try:
+                self.known = json.loads(memory.read_text())
+            except (OSError, json.JSONDecodeError):
+                self.known = {}  # a damaged memory costs time, never correctness
+
+    def of_file(self, path: Path) -> str:
+        """SHA-256 of a file's content, as 64 hexadecimal digits."""
+        state = path.stat()
+        key = str(path.resolve())
+        size, modified, digest = self.known.get(key, (-1, -1, ""))
+        if (size, modified) != (state.st_size, state.st_mtime_ns):
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            self.known[key] = [state.st_size, state.st_mtime_ns, digest]
+        return str(digest)
+
+    def of_folder(self, folder: Path) -> str:
+        """SHA-256 over the relative name, size and content of every file below a folder, hidden ones left out.
+
+        The same files give the same fingerprint wherever the folder lies; a changed, added, removed or renamed file
+        gives another one.
+        """
+        lines = []
+        for parent, folders, files in os.walk(folder, followlinks=True):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            for name in sorted(name for name in files if not name.startswith(".")):
+                path = Path(parent, name)
+                lines.append(f"{path.relative_to(folder).as_posix()}\t{path.stat().st_size}\t{self.of_file(path)}")
+        return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+
+    def of_path(self, path: Path) -> str:
+        """Fingerprint of a file or a folder."""
+        return self.of_folder(path) if path.is_dir() else self.of_file(path)
+
+    def remember(self) -> None:
+        """Write the hashes to the memory file, by atomic rename."""
+        if self.memory is None or not self.known:
+            return
+        write_atomically(self.memory, lambda part: part.write_text(json.dumps(self.known)))
+
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Call ``write`` on a temporary file beside ``path`` and rename it: a reader never sees half a file.
+
+    Raises
+    ------
+    UserError
+        If the disk is full or the folder cannot be written.
+    """
+    # The suffix is kept, because writers (figures, tables) choose the format by it.
+    part = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(part)
+        part.replace(path)
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot be written ({error.strerror or error}). Finished runs are kept; "
+            "free space or set how.paths.runs=FOLDER, then start the same command again."
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,186 @@
+"""A run's folder: obtained once, resumed if interrupted, read back ever after."""
+
+import json
+import logging
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from filelock import FileLock, Timeout
+from omegaconf import OmegaConf
+
+from micrographia import __version__
+from micrographia.errors import UserError
+from micrographia.runs.address import digest, run_folder
+from micrographia.runs.environment import environment
+from micrographia.runs.fingerprint import ContentHashes, write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+log = logging.getLogger(__name__)
+
+What = Mapping[str, Any]
+How = Mapping[str, Any]
+Metrics = dict[str, float]
+
+
+class Run:
+    """One run's folder, ``runs/<task>/<name>-<digest>``.
+
+    It holds ``config.yaml`` (the resolved *what*), ``environment.json``, ``last.ckpt`` while it is being made,
+    ``weights.safetensors``, ``curves.csv``, ``tables/*.csv``, ``figures/*.png`` and, once it is finished,
+    ``result.json``.
+    """
+
+    def __init__(self, folder: Path | str):
+        self.folder = Path(folder)
+
+    @classmethod
+    def named(cls, run: str, key: str = "run") -> "Run":
+        """A finished run, named by its folder or as ``pretrained/NAME``.
+
+        Raises
+        ------
+        UserError
+            If it is not there or not finished.
+        """
+        found = cls(run_folder(run))
+        if not found.finished:
+            raise UserError(f"{key}: {run} is not the folder of a finished run (it has no result.json).")
+        return found
+
+    @property
+    def finished(self) -> bool:
+        """Whether ``result.json`` is there, which is written last."""
+        return (self.folder / "result.json").exists()
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """Content of ``result.json``: task, name, digest, status, seconds, metrics, ..."""
+        return json.loads((self.folder / "result.json").read_text())
+
+    @property
+    def metrics(self) -> Metrics:
+        """Flat metrics of a finished run."""
+        return self.result["metrics"]
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The resolved *what* that the run was made from."""
+        return OmegaConf.to_container(OmegaConf.load(self.folder / "config.yaml"))  # type: ignore[return-value]
+
+    @property
+    def checkpoint(self) -> Path:
+        """Checkpoint that an interrupted run resumes from."""
+        return self.folder / "last.ckpt"
+
+    @property
+    def weights(self) -> Path:
+        """Weights of the trained model."""
+        return self.folder / "weights.safetensors"
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Read a table back."""
+        return pd.read_csv(self.folder / "tables" / f"{name}.csv")
+
+    def save_table(self, name: str, table: pd.DataFrame, index: bool = False) -> pd.DataFrame:
+        """Write a table as CSV and return it."""
+        write_atomically(self.folder / "tables" / f"{name}.csv", lambda part: table.to_csv(part, index=index))
+        return table
+
+    def save_figure(self, name: str, figure: "Figure") -> None:
+        """Write a figure as PNG."""
+        write_atomically(
+            self.folder / "figures" / f"{name}.png", lambda part: figure.savefig(part, dpi=150, bbox_inches="tight")
+        )
+
+    def save_record(self, name: str, record: Mapping[str, Any]) -> None:
+        """Write a JSON file."""
+        write_atomically(self.folder / f"{name}.json", lambda part: part.write_text(json.dumps(record, indent=2) + "\n"))
+
+    def record(self, name: str) -> dict[str, Any]:
+        """Read a JSON file back."""
+        return json.loads((self.folder / f"{name}.json").read_text())
+
+    def lock(self) -> FileLock:
+        """Lock that the process making this run holds; the system frees it when that process dies."""
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        return FileLock(self.folder.with_name(f".{self.folder.name}.lock"))
+
+
+def obtain(what: What, how: How, recipe: Callable[[What, How, Run], Metrics], rerun: bool = False) -> Run:
+    """Return the run of a configuration: read back if finished, waited for, resumed, or made by ``recipe``.
+
+    Parameters
+    ----------
+    what, how
+        The two halves of the resolved configuration; ``what`` has ``task`` and ``name``.
+    recipe
+        Makes the run in its folder and returns its flat metrics.
+    rerun
+        Make a finished run anew; the former folder is kept as ``<folder>.previous``.
+    """
+    hashes = ContentHashes(Path(how["paths"]["cache"]) / "fingerprints.json")
+    address = digest(what, hashes)
+    hashes.remember()
+    run = Run(Path(how["paths"]["runs"]) / what["task"] / f"{what['name']}-{address}")
+    if run.finished and not rerun:
+        return returned(run)
+    with held(run):
+        if run.finished and not rerun:  # another process has made it meanwhile
+            return returned(run)
+        begin(run, what)
+        started = time.perf_counter()
+        metrics = recipe(what, how, run)
+        result = {
+            "task": what["task"],
+            "name": what["name"],
+            "digest": address,
+            "status": "done",
+            "version": __version__,
+            "seconds": round(time.perf_counter() - started, 3),
+            "metrics": {name: float(value) for name, value in metrics.items()},
+        }
+        run.save_record("result", result)
+    return run
+
+
+def returned(run: Run) -> Run:
+    """Say that a finished run is returned, and notice when another version of the package made it."""
+    made_by = run.result.get("version")
+    other = "" if made_by == __version__ else f" by version {made_by} (how.rerun=true makes it anew)"
+    log.info("%s: already finished%s", run.folder, other)
+    return run
+
+
+@contextmanager
+def held(run: Run) -> Iterator[None]:
+    """Hold a run's lock, saying so when another process has it first."""
+    try:
+        lock = run.lock()
+        lock.acquire(timeout=0)
+    except Timeout:
+        log.info("%s: another process is making it; waiting", run.folder)
+        lock.acquire()
+    except OSError as error:
+        raise UserError(f"{run.folder}: cannot be locked ({error.strerror}). Set how.paths.runs=FOLDER.") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def begin(run: Run, what: What) -> None:
+    """Prepare a run's folder, and say whether the run starts or resumes."""
+    if run.finished:  # made anew: nothing of the former run may be resumed from, nor lost
+        previous = run.folder.with_name(run.folder.name + ".previous")
+        shutil.rmtree(previous, ignore_errors=True)
+        run.folder.rename(previous)
+    log.info("%s: %s", run.folder, "resuming" if run.checkpoint.exists() else "starting")
+    write_atomically(run.folder / "config.yaml", lambda part: OmegaConf.save(OmegaConf.create(dict(what)), part))
+    run.save_record("environment", environment())

@@ -1,0 +1,1 @@
+"""How a LightningModule is trained here: exact resume, curves, progress; and how its results reach the loggers."""

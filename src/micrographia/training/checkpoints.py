@@ -1,0 +1,91 @@
+"""Checkpoints: written whole or not at all, loaded without running code from them."""
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.plugins.io import TorchCheckpointIO
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from micrographia.errors import UserError
+from micrographia.runs.fingerprint import write_atomically
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Lightning's checkpoint files, written by atomic rename and read with ``weights_only=True``."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write a checkpoint whole or not at all."""
+        write_atomically(Path(path), lambda part: torch.save(checkpoint, part))
+
+    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = True) -> dict[str, Any]:
+        """Read a checkpoint's tensors and primitives.
+
+        Raises
+        ------
+        UserError
+            If the file is damaged, or holds anything that would have to be executed.
+        """
+        return read_checkpoint(Path(path))
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint's tensors and primitives, never running code from it.
+
+    Raises
+    ------
+    UserError
+        If the file is damaged, or holds anything but tensors and primitives.
+    """
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise UserError(
+            f"{path}: not loaded, since it holds more than tensors and numbers and could execute code. "
+            "Use a checkpoint or a run that micrographia wrote."
+        ) from error
+    except (OSError, RuntimeError, EOFError, ValueError) as error:
+        raise UserError(f"{path}: not a readable checkpoint ({str(error).splitlines()[0]}). Delete it to start anew.") from error
+
+
+class Checkpoints(Callback):
+    """Write ``last.ckpt`` after every Lightning epoch, so that an interrupted run goes on from there."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the checkpoint."""
+        trainer.save_checkpoint(self.path)
+
+
+def save_weights(model: torch.nn.Module, path: Path) -> None:
+    """Write a model's weights as safetensors."""
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    write_atomically(path, lambda part: save_file(state, part))
+
+
+def load_weights(model: torch.nn.Module, path: Path) -> None:
+    """Load safetensors into a model of the same architecture.
+
+    Raises
+    ------
+    UserError
+        If the file is damaged or belongs to another architecture.
+    """
+    try:
+        state = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path}: not a readable weights file ({error}).") from error
+    own = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    theirs = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    if own != theirs:
+        name = next(name for name in sorted({*own, *theirs}) if own.get(name) != theirs.get(name))
+        raise UserError(
+            f"{path}: weights of another architecture ({name} is {theirs.get(name, 'missing')} there and "
+            f"{own.get(name, 'missing')} in {type(model).__name__}). Use the config.yaml that lies beside the weights."
+        )
+    model.load_state_dict(state)

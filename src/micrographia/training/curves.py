@@ -1,0 +1,109 @@
+"""Losses over batches as one growing CSV, which a resumed run continues."""
+
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.loggers import Logger
+
+from micrographia.runs.fingerprint import write_atomically
+
+COLUMNS = ("batches", "images", "name", "value")
+
+
+class CurveLogger(Logger):
+    """Lightning logger that appends to ``curves.csv``: batches, images, name, value.
+
+    Parameters
+    ----------
+    folder
+        Folder of the run.
+    """
+
+    def __init__(self, folder: str):
+        super().__init__()
+        self.path = Path(folder, "curves.csv")
+        self.rows: list[tuple[int, int, str, float]] = []
+
+    @property
+    def name(self) -> str:
+        """Name of the logger."""
+        return "curves"
+
+    @property
+    def version(self) -> int:
+        """Always 0: a resumed run continues its file."""
+        return 0
+
+    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
+        """Nothing: the config stands beside the curves."""
+
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        """Append one row per metric at ``step`` batches."""
+        images = int(metrics.get("images", 0))
+        names = (name for name in metrics if name not in ("images", "batches", "epoch"))
+        self.rows += [(int(step or 0), images, name, float(metrics[name])) for name in names]
+
+    def save(self) -> None:
+        """Append what was logged since to the file."""
+        if not self.rows:
+            return
+        fresh = pd.DataFrame(self.rows, columns=list(COLUMNS))
+        former = pd.read_csv(self.path) if self.path.exists() else fresh.iloc[:0]
+        table = pd.concat([former, fresh], ignore_index=True) if len(former) else fresh
+        write_atomically(self.path, lambda part: table.to_csv(part, index=False))
+        self.rows = []
+
+    def finalize(self, status: str) -> None:
+        """Write what is left."""
+        self.save()
+
+    def forget_after(self, batches: int) -> None:
+        """Drop rows later than the checkpoint that a run resumes from: it will log them again."""
+        if self.path.exists():
+            table = pd.read_csv(self.path)
+            write_atomically(self.path, lambda part: table[table["batches"] <= batches].to_csv(part, index=False))
+
+
+class Curves(Callback):
+    """Send a module's loss parts to its loggers every so many batches, by batches and images seen.
+
+    Parameters
+    ----------
+    every
+        Batches between two logged losses.
+    """
+
+    def __init__(self, every: int):
+        self.every = every
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Let a resumed run's curves end where its checkpoint does."""
+        for logger in trainer.loggers:
+            if isinstance(logger, CurveLogger):
+                logger.forget_after(int(pl_module.batches))
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
+        """Log the last batch's loss parts."""
+        if pl_module.batches % self.every == 0:
+            parts = {f"train/{name}": float(value) for name, value in pl_module.parts.items()}
+            self.send(trainer, pl_module, parts)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Log the validation's scores."""
+        values = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("val/")}
+        self.send(trainer, pl_module, values)
+
+    def send(self, trainer: Trainer, pl_module: LightningModule, values: dict[str, float]) -> None:
+        """Give values to every logger, at the number of batches seen."""
+        for logger in trainer.loggers:
+            logger.log_metrics(
+                {**values, "images": pl_module.images, "batches": pl_module.batches}, step=int(pl_module.batches)
+            )
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the curves to disk."""
+        for logger in trainer.loggers:
+            logger.save()

@@ -1,0 +1,137 @@
+"""Train a module on a data set, so that a killed process can go on and end with the same numbers."""
+
+import logging
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.loggers import Logger
+
+from micrographia.data.datamodule import IndexedImages
+from micrographia.errors import UserError
+from micrographia.runs.allocator import keep_large_allocations
+from micrographia.training.checkpoints import AtomicCheckpointIO, Checkpoints, read_checkpoint, save_weights
+from micrographia.training.curves import Curves
+from micrographia.training.progress import TrainingProgress
+
+
+def fit(
+    model: LightningModule,
+    data: IndexedImages,
+    budget: Mapping[str, Any],
+    how: Mapping[str, Any],
+    folder: Path,
+    title: str,
+    seed: int,
+    loggers: Sequence[Logger] = (),
+) -> None:
+    """Train a module for its budget, resuming from ``folder/last.ckpt``, and write ``folder/weights.safetensors``.
+
+    Parameters
+    ----------
+    model
+        Module with ``batches``, ``images`` and ``parts``, ``changed_factors`` and ``labelled``.
+    budget
+        ``steps`` or ``epochs``, ``batch_size``, ``validate_every``.
+    how
+        The executing half of the config.
+    title
+        Shown beside the progress bar.
+    """
+    steps, interval = count_steps(budget, data)
+    data.fit(
+        seed,
+        budget["batch_size"],
+        steps,
+        interval=interval,
+        changed_factors=model.changed_factors,
+        labelled=model.labelled,
+        workers=how["workers"],
+    )
+    quieten_lightning()
+    prepare_threads(how)
+    checkpoint = folder / "last.ckpt"
+    trainer = Trainer(
+        accelerator=how["accelerator"],
+        precision=how["precision"],
+        devices=1,
+        max_epochs=math.ceil(steps / interval),
+        logger=list(loggers),
+        callbacks=[
+            TrainingProgress(title, steps, how["progress"]),
+            Curves(how["log_every"]),
+            Checkpoints(checkpoint),
+        ],
+        plugins=[AtomicCheckpointIO()],
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        log_every_n_steps=10**9,  # Curves does the logging, by batches and images
+        inference_mode=False,
+    )
+    if checkpoint.exists():
+        fits_checkpoint(model, checkpoint)
+    trainer.fit(model, datamodule=data, ckpt_path=checkpoint if checkpoint.exists() else None)
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    save_weights(model, folder / "weights.safetensors")
+
+
+def count_steps(budget: Mapping[str, Any], data: IndexedImages) -> tuple[int, int]:
+    """Batches in all, and batches between validations.
+
+    Raises
+    ------
+    UserError
+        If the budget names both steps and epochs, neither, or nothing positive.
+    """
+    steps, epochs = budget.get("steps"), budget.get("epochs")
+    if (steps is None) == (epochs is None):
+        raise UserError("budget: give either budget.steps or budget.epochs, and set the other to null.")
+    if budget["batch_size"] < 1 or (steps or epochs) < 1:
+        raise UserError("budget: steps, epochs and batch_size are whole numbers from 1 on.")
+    if epochs is not None:
+        interval = data.steps_per_epoch(budget["batch_size"])
+        return epochs * interval, interval
+    return steps, min(steps, budget["validate_every"])
+
+
+def fits_checkpoint(model: LightningModule, checkpoint: Path) -> None:
+    """Refuse to resume from a checkpoint of another architecture."""
+    own = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    theirs = {name: tuple(tensor.shape) for name, tensor in read_checkpoint(checkpoint)["state_dict"].items()}
+    if own != theirs:
+        raise UserError(f"{checkpoint}: checkpoint of another architecture. Delete it to start this run anew.")
+
+
+def quieten_lightning() -> None:
+    """Keep Lightning's advertisements off stderr; its warnings about our loaders do not apply."""
+    for name in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+
+
+def prepare_threads(how: Mapping[str, Any]) -> None:
+    """Set torch's threads, and glibc's thresholds for large tensors."""
+    if how["threads"] is not None:
+        torch.set_num_threads(how["threads"])
+    keep_large_allocations()
+
+
+def device_of(how: Mapping[str, Any]) -> torch.device:
+    """Device on which models encode, as Lightning's accelerator would choose it."""
+    choice = how["accelerator"]
+    if choice in ("gpu", "cuda", "auto") and torch.cuda.is_available():
+        return torch.device("cuda")
+    if choice in ("mps", "auto") and torch.backends.mps.is_available():
+        return torch.device("mps")
+    if choice in ("gpu", "cuda", "mps"):
+        raise UserError(f"how.accelerator={choice}: no such device here. Use how.accelerator=cpu.")
+    return torch.device("cpu")

@@ -1,0 +1,63 @@
+"""The progress bar of a training: batches done, images a second, time left, loss."""
+
+from typing import Any
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from micrographia.console import console
+
+
+def progress_bar(visible: bool = True) -> Progress:
+    """Bar on stderr with what is done, speed and time left; each task has the field ``note``."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[note]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not visible,
+        refresh_per_second=4,
+    )
+
+
+class TrainingProgress(Callback):
+    """Show a training's progress.
+
+    Parameters
+    ----------
+    title
+        What is trained.
+    total
+        Batches in all.
+    """
+
+    def __init__(self, title: str, total: int, visible: bool = True):
+        self.title = title
+        self.total = total
+        self.bar = progress_bar(visible)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Open the bar, at the batches that a resumed run has done."""
+        self.task = self.bar.add_task(self.title, total=self.total, completed=int(pl_module.batches), note="")
+        self.bar.start()
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
+        """Move on; the loss is read every tenth batch, since reading it makes a GPU wait."""
+        done = int(pl_module.batches)
+        if done % 10 == 0 or done == self.total:
+            speed = self.bar.tasks[self.task].speed or 0.0
+            images = speed * int(pl_module.images) / max(done, 1)
+            loss = float(pl_module.parts["loss"])
+            self.bar.update(self.task, completed=done, note=f"{images:,.0f} images/s  loss {loss:.4g}")
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Close the bar."""
+        self.bar.stop()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Close the bar, so that the message stands below it."""
+        self.bar.stop()
