@@ -1,0 +1,1 @@
+"""VAEs that disentangle: beta-VAE, FactorVAE, Ada-GVAE."""

@@ -1,0 +1,224 @@
+"""The variational autoencoder that every method here varies: one step, its counters, its random numbers."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal, NamedTuple
+
+import torch
+from pytorch_lightning import LightningModule
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from micrographia.data.batches import Batch, step_generator
+from micrographia.errors import UserError
+from micrographia.models.vae import objectives
+from micrographia.models.vae.networks import Network
+
+Reconstruction = Literal["bernoulli", "gaussian", "mse", "feature_scaled"]
+MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
+
+CHECK_INTERVAL = 100
+"""Batches between looks for a loss that is not finite, on a device where looking means waiting."""
+
+
+class Pass(NamedTuple):
+    """What one pass through encoder and decoder gives to the objective."""
+
+    reconstruction: Tensor
+    """Mean over the batch, nats."""
+    mean: Tensor
+    logvar: Tensor
+    codes: Tensor
+
+
+class VAE(LightningModule):
+    """Variational autoencoder: reconstruction plus KL divergence from N(0, 1).
+
+    Noise, warm-up and capacity are functions of (seed, batches), and the counters travel in the checkpoint: a resumed
+    training is bit-equal to one that was not interrupted.
+
+    Parameters
+    ----------
+    name
+        Label in run folders and tables.
+    shape
+        Of one item: ``(channels, side, side)`` or ``(features,)``.
+    network
+        Called with ``shape`` and ``latents``.
+    latents
+        Size of the code.
+    optimizer
+        Called with the network's parameters.
+    seed
+        Of initial weights and noise.
+    reconstruction
+        ``bernoulli``, ``gaussian``, ``mse`` (sums over the item), on features also ``feature_scaled`` (d times the sum,
+        as in the DRL papers). None: ``bernoulli`` on images, ``mse`` on features.
+    deviation
+        Standard deviation of a pixel or feature, network units (0..1); ``gaussian`` only.
+
+    Attributes
+    ----------
+    batches, images : int
+        Trained on so far: the budget and the x axis of the loggers.
+    parts : dict of str to Tensor
+        Loss and its named terms at the last training batch, detached.
+    latent_names : list of str
+        ``z0``, ``z1``, ... until a latent earns a factor's name.
+    changed_factors : int or None
+        Factors by which the pairs differ that this method learns from; None: learns from single images.
+    labelled_latents : bool
+        Whether training ties latent i to factor i, so that it may bear its name.
+
+    Raises
+    ------
+    UserError
+        If the reconstruction does not fit the network, or the loss is not finite (on a CPU at once; elsewhere within
+        100 batches, and before a checkpoint is written).
+
+    References
+    ----------
+    Kingma & Welling, Auto-encoding variational Bayes, ICLR 2014 (arXiv 1312.6114).
+    """
+
+    changed_factors: int | None = None
+    labelled_latents: bool = False
+
+    def __init__(
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        network: Callable[..., Network],
+        latents: int,
+        optimizer: MakeOptimizer,
+        seed: int,
+        reconstruction: Reconstruction | None = None,
+        deviation: float = 1.0,
+    ):
+        super().__init__()
+        if latents < 1:
+            raise UserError(f"model.latents={latents}: expected 1 or more.")
+        if deviation <= 0:
+            raise UserError(f"model.deviation={deviation}: expected a positive number.")
+        self.name = name
+        self.shape = tuple(shape)
+        self.latents = latents
+        self.seed = seed
+        self.deviation = deviation
+        self.make_optimizer = optimizer
+        with seeded_initialisation(seed):
+            self.network = network(shape=self.shape, latents=latents)
+        self.reconstruction = checked_reconstruction(reconstruction, self.network)
+        self.latent_names = [f"z{index}" for index in range(latents)]
+        self.batches = 0
+        self.images = 0
+        self.parts: dict[str, Tensor] = {}
+
+    def posterior(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """What to reconstruct, in network units, and the mean and log-variance of its codes."""
+        target = self.network.normalise(batch["image"])
+        return target, *self.network.encoder(target)
+
+    def forward(self, batch: Batch, generator: torch.Generator) -> Pass:
+        """Encode, draw codes, decode."""
+        target, mean, logvar = self.posterior(batch)
+        codes = objectives.sample(mean, logvar, generator)
+        return Pass(self.reconstruction_loss(target, self.network.decoder(codes)), mean, logvar, codes)
+
+    def reconstruction_loss(self, target: Tensor, raw: Tensor) -> Tensor:
+        """Nats (squared units for ``mse``), summed over the item, mean over the batch."""
+        if self.reconstruction == "bernoulli":
+            return objectives.bernoulli(target, raw)
+        output = self.network.activate(raw)
+        if self.reconstruction == "gaussian":
+            return objectives.gaussian(target, output, self.deviation)
+        return getattr(objectives, self.reconstruction)(target, output)
+
+    def objective(self, passed: Pass) -> dict[str, Tensor]:
+        """The loss and its named terms: here the negative evidence lower bound."""
+        kl = objectives.kl_to_standard(passed.mean, passed.logvar).sum(1).mean()
+        return {"loss": passed.reconstruction + kl, "reconstruction": passed.reconstruction, "kl": kl}
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """Loss of a batch under ``"loss"``, and its named terms."""
+        return self.objective(self(batch, generator))
+
+    def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance of the codes, each ``(n, latents)``, of images in 0..1 or of features."""
+        return self.network.encoder(self.network.normalise(images))
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Images in 0..1, or features in their own units."""
+        return self.network.restore(self.network.activate(self.network.decoder(codes)))
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """One step; leaves the loss and its terms in `parts`."""
+        parts = self.loss(batch, self.step_generator())
+        self.count(batch, parts)
+        return parts["loss"]
+
+    def step_generator(self) -> torch.Generator:
+        """Noise of the current batch."""
+        return step_generator(self.seed, self.batches, self.device)
+
+    def count(self, batch: Batch, parts: dict[str, Tensor]) -> None:
+        """Record a training batch: terms and counters; look at times whether the loss is finite."""
+        self.parts = {name: part.detach() for name, part in parts.items()}
+        if self.device.type == "cpu" or self.batches % CHECK_INTERVAL == 0:
+            self.require_finite()
+        self.batches += 1
+        self.images += sum(len(batch[key]) for key in ("image", "partner") if key in batch)
+
+    def require_finite(self) -> None:
+        """Raise if the last loss is NaN or infinite, which later ones then are too."""
+        if self.parts and not torch.isfinite(self.parts["loss"]):
+            raise UserError(
+                f"model {self.name}: the loss is {self.parts['loss'].item()} at batch {self.batches}. "
+                "Lower optimizer.lr, or check the images (0..1, no NaN)."
+            )
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Log ``val/loss`` and its terms, means over the validation part; the noise is the same at every validation."""
+        parts = self.loss(batch, step_generator(self.seed, batch_idx, self.device))
+        named = {f"val/{name}": part for name, part in parts.items()}
+        self.log_dict(named, on_step=False, on_epoch=True, batch_size=len(batch["image"]))
+
+    def configure_optimizers(self) -> Any:
+        """One optimiser of the network's parameters."""
+        return self.make_optimizer(self.network.parameters())
+
+    def on_train_end(self) -> None:
+        """A run whose loss is not finite does not finish."""
+        self.require_finite()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the counters, as plain numbers."""
+        self.require_finite()
+        checkpoint["counters"] = {"batches": self.batches, "images": self.images}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take the counters up again."""
+        self.batches, self.images = checkpoint["counters"]["batches"], checkpoint["counters"]["images"]
+
+
+@contextmanager
+def seeded_initialisation(seed: int) -> Iterator[None]:
+    """Context in which initial weights depend on the seed alone; the global generator is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+def checked_reconstruction(choice: Reconstruction | None, network: Network) -> Reconstruction:
+    """The reconstruction loss to use with a network."""
+    if choice is None:
+        return "bernoulli" if network.of_images else "mse"
+    if choice == "bernoulli" and not network.of_images:
+        raise UserError(
+            "model.reconstruction=bernoulli needs images in 0..1: on features choose mse, gaussian or feature_scaled."
+        )
+    if choice == "feature_scaled" and network.of_images:
+        raise UserError(
+            "model.reconstruction=feature_scaled is for features: on images choose bernoulli, gaussian or mse."
+        )
+    return choice
