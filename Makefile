@@ -1,0 +1,36 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: setup demo test test-all lint docs bench clean
+
+setup: $(STAMP)  ## make .venv with the tested versions
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt -e ".[dev]"
+	touch $@
+
+demo: setup  ## the main job on embedded synthetic data: learn sprites, transfer to cells, classify
+	$(BIN)/micrographia transfer experiment=drl/demo
+
+test: setup  ## the suite, without the slow tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q
+
+test-all: setup  ## the whole suite
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m ""
+
+lint: setup  ## formatter, linter, type checker
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+docs: setup  ## run the code blocks of the guide
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m "" tests/end_to_end/test_documents.py
+
+bench: setup  ## every benchmark, one after the other
+	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+
+clean:  ## remove the environment and caches; runs stay
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist src/*.egg-info

@@ -1,0 +1,111 @@
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
+
+from micrographia.errors import UserError
+from micrographia.runs.address import digest, split_config
+from micrographia.runs.fingerprint import ContentHashes, write_atomically
+
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers(-1000, 1000) | st.floats(-10, 10) | st.sampled_from(["a", "b"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("pqrs"), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@given(st.dictionaries(st.sampled_from("uvwxyz"), plain, max_size=4))
+def test_digest_does_not_depend_on_key_order(what):
+    assert digest(what) == digest(dict(reversed(what.items())))
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"model": {"beta": 2}}, {"budget": {"steps": 6}}])
+def test_any_change_of_the_what_is_another_run(change):
+    what = {"task": "train", "seed": 0, "model": {"beta": 1}, "budget": {"steps": 5}}
+    assert digest(what) != digest({**what, **change})
+
+
+def test_labels_and_whole_floats_change_nothing():
+    assert digest({"task": "train", "name": "a", "model": {"beta": 4}}) == digest(
+        {"task": "train", "name": "b", "model": {"beta": 4.0}}
+    )
+
+
+def test_a_method_name_counts_where_it_is_no_label():
+    assert digest({"task": "train", "model": {"name": "a"}}) != digest({"task": "train", "model": {"name": "b"}})
+
+
+def make_folder(folder, content=b"pixels"):
+    (folder / "class").mkdir(parents=True)
+    (folder / "class" / "image.png").write_bytes(content)
+    return {"task": "train", "data": {"root": str(folder)}}
+
+
+def test_a_moved_folder_is_the_same_run_and_a_changed_image_another(tmp_path):
+    here = digest(make_folder(tmp_path / "here"))
+    assert digest(make_folder(tmp_path / "there")) == here
+    assert digest(make_folder(tmp_path / "changed", b"others")) != here
+
+
+def test_an_edited_file_is_noticed_despite_remembered_hashes(tmp_path):
+    what = make_folder(tmp_path / "images")
+    memory = tmp_path / "fingerprints.json"
+    hashes = ContentHashes(memory)
+    before = digest(what, hashes)
+    hashes.remember()
+    assert digest(what, ContentHashes(memory)) == before
+    image = tmp_path / "images" / "class" / "image.png"
+    image.write_bytes(b"edited")
+    os.utime(image, ns=(1, 1))
+    assert digest(what, ContentHashes(memory)) != before
+
+
+def test_remembered_hashes_spare_the_reading(tmp_path):
+    what = make_folder(tmp_path / "images")
+    memory = tmp_path / "fingerprints.json"
+    hashes = ContentHashes(memory)
+    before = digest(what, hashes)
+    hashes.remember()
+    image = tmp_path / "images" / "class" / "image.png"
+    state = image.stat()
+    image.write_bytes(b"PIXELS")  # same size; the modification time is put back
+    os.utime(image, ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert digest(what, ContentHashes(memory)) == before
+
+
+def test_a_missing_folder_names_key_and_cure(tmp_path):
+    with pytest.raises(UserError, match=r"data\.root: .*nowhere does not exist.*set data\.root=PATH"):
+        digest({"data": {"root": str(tmp_path / "nowhere")}})
+
+
+def test_an_unfinished_source_run_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r"source\.run: .*not a finished training"):
+        digest({"task": "transfer", "source": {"run": str(tmp_path)}})
+
+
+def test_split_config_separates_what_and_how():
+    what, how = split_config(OmegaConf.create({"seed": "${how.n}", "how": {"n": 3}}))
+    assert what == {"seed": 3}
+    assert how == {"n": 3}
+
+
+@pytest.mark.parametrize(("config", "message"), [({"run": "???"}, "run: no value"), ({"seed": "${sed}"}, "sed")])
+def test_incomplete_configs_are_answered(config, message):
+    with pytest.raises(UserError, match=message):
+        split_config(OmegaConf.create(config))
+
+
+def test_an_interrupted_write_leaves_the_former_file(tmp_path):
+    path = tmp_path / "result.json"
+    path.write_text("former")
+
+    def fail(part):
+        part.write_text("half")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(UserError, match=r"result\.json: cannot be written \(No space left on device\)"):
+        write_atomically(path, fail)
+    assert path.read_text() == "former"
+    assert list(tmp_path.iterdir()) == [path]
