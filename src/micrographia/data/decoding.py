@@ -1,0 +1,186 @@
+"""From image files to the model's items: which channels, what scale, what size; fitted on the training part only."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+
+from micrographia.data.channels import ChannelMapping, map_channels
+from micrographia.data.intensity import Intensity, channel_limits
+from micrographia.data.reading import ImageHeader, read_header, read_image
+from micrographia.data.sizes import Background, Squares, common_side
+from micrographia.errors import UserError
+
+# Raise it when the same files and settings would give other pixels than before.
+VERSION = 1
+THREADS = min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+# Images in flight at once: bounds the memory of results that wait for their turn.
+CHUNK = 512
+
+Progress = Callable[[int, int], None]
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """One file to one item, with everything fitted.
+
+    Attributes
+    ----------
+    mappings : dict of names of a file's channels to ChannelMapping
+        Files with other channels have another mapping.
+    intensity, invert, squares
+        The steps that follow, in this order.
+    dtype : numpy dtype
+        uint8 (0..255) of 8-bit files, float16 (0..1) of deeper ones.
+    """
+
+    mappings: Mapping[tuple[str, ...], ChannelMapping]
+    intensity: Intensity
+    invert: bool
+    squares: Squares
+    dtype: np.dtype
+
+    def __call__(self, path: Path) -> np.ndarray:
+        """Item ``(model channels, size, size)`` of a file."""
+        header, image = read_image(path)
+        if self.intensity.rule == "dtype" and image.dtype.kind == "f" and not 0 <= image.min() <= image.max() <= 1:
+            raise UserError(
+                f"{path}: holds values from {image.min():g} to {image.max():g}, beyond 0..1. "
+                "Set data.intensity=percentile."
+            )
+        mapping = self.mappings[header.names]
+        image = self.intensity(mapping(image))
+        if self.invert:
+            image = (255 if image.dtype == np.uint8 else 1) - image
+            image[list(mapping.blank)] = 0
+        return self.squares(image).astype(self.dtype, copy=False)
+
+    def record(self) -> dict[str, Any]:
+        """What was fitted, in words and JSON's types."""
+        padded = self.squares.side and f"padded ({self.squares.background}) to {self.squares.side} px, then "
+        return {
+            "channels": "; ".join(sorted({mapping.describe() for mapping in self.mappings.values()})),
+            "intensity": self.intensity.describe() + (", inverted" if self.invert else ""),
+            "size": f"{padded or ''}resized to {self.squares.size} px",
+            "side": self.squares.side,
+            "limits": [list(pair) for pair in self.intensity.limits],
+            "dtype": str(self.dtype),
+        }
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The settings of a `Conversion`, named as in the config."""
+
+    size: int
+    channels: tuple[int | str, ...] | None
+    model_channels: int
+    intensity: Literal["auto", "dtype", "percentile", "image"]
+    percentiles: tuple[float, float]
+    invert: bool
+    fit: Literal["pad", "resize"]
+    pad_quantile: float
+    background: Background
+
+    def content(self) -> dict[str, Any]:
+        """Settings in JSON's types, for the address of a cache entry."""
+        return {"version": VERSION, **asdict(self)}
+
+    def prepare(self, paths: Sequence[Path], train: np.ndarray) -> Conversion:
+        """Fit the conversion to files, of which ``train`` (bool) are the training part.
+
+        Sides and percentiles come from the training part; channels and the type from all headers, since a file that
+        does not match is an error.
+
+        Raises
+        ------
+        UserError
+            If a file cannot be read, types are mixed, or channels must be chosen.
+        """
+        headers = list(in_threads(read_header, paths))
+        dtype = one_dtype(headers, paths)
+        mappings = one_mapping_each(headers, paths, self.channels, self.model_channels)
+        rule = ("dtype" if dtype == np.uint8 else "percentile") if self.intensity == "auto" else self.intensity
+        side = None
+        if self.fit == "pad":
+            side = common_side(
+                [header.shape for header, fitted in zip(headers, train, strict=True) if fitted],
+                self.pad_quantile,
+            )
+        limits: tuple[tuple[float, float], ...] = ()
+        if rule == "percentile":
+            train_paths = [path for path, fitted in zip(paths, train, strict=True) if fitted]
+
+            def mapped(path: Path) -> np.ndarray:
+                header, image = read_image(path)
+                return mappings[header.names](image)
+
+            limits = channel_limits(in_threads(mapped, train_paths), len(train_paths), self.percentiles)
+        return Conversion(
+            mappings,
+            Intensity(rule, self.percentiles, limits),
+            self.invert,
+            Squares(self.size, side, self.background),
+            np.dtype(np.uint8 if dtype == np.uint8 else np.float16),
+        )
+
+
+def one_dtype(headers: Sequence[ImageHeader], paths: Sequence[Path]) -> np.dtype:
+    """The files' common pixel type.
+
+    Raises
+    ------
+    UserError
+        If there are several: their values could not be compared.
+    """
+    examples = {header.dtype: path for header, path in zip(headers, paths, strict=True)}
+    if len(examples) > 1:
+        (one, first), (other, second) = list(examples.items())[:2]
+        raise UserError(f"{second}: its pixels are {other}, those of {first} are {one}. Save all images with one type.")
+    return next(iter(examples))
+
+
+def one_mapping_each(
+    headers: Sequence[ImageHeader],
+    paths: Sequence[Path],
+    channels: Sequence[int | str] | None,
+    model_channels: int,
+) -> dict[tuple[str, ...], ChannelMapping]:
+    """Channel mapping of each set of channel names that occurs.
+
+    Raises
+    ------
+    UserError
+        If files differ in their number of channels, grey and RGB apart, or channels must be chosen.
+    """
+    examples: dict[tuple[str, ...], Path] = {}
+    for header, path in zip(headers, paths, strict=True):
+        examples.setdefault(header.names, path)
+    numbers = sorted({len(names) for names in examples})
+    if len(numbers) > 1 and numbers != [1, 3]:
+        first, second = (next(path for names, path in examples.items() if len(names) == n) for n in numbers[:2])
+        raise UserError(f"{second}: has {numbers[1]} channels, {first} has {numbers[0]}. Give all images the same.")
+    return {names: map_channels(names, channels, model_channels) for names in examples}
+
+
+def read_images(
+    conversion: Conversion, paths: Sequence[Path], progress: Progress | None = None
+) -> Iterator[np.ndarray]:
+    """Items of all files in order, read in threads; ``progress`` hears of every hundredth part and of the last."""
+    every = max(1, len(paths) // 100)
+    for number, image in enumerate(in_threads(conversion, paths), start=1):
+        yield image
+        if progress is not None and (number % every == 0 or number == len(paths)):
+            progress(number, len(paths))
+
+
+def in_threads(work: Callable[[Path], Result], paths: Sequence[Path]) -> Iterator[Result]:
+    """Results of ``work`` in order; decoders and resizing release the interpreter, so threads do."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        for start in range(0, len(paths), CHUNK):
+            yield from pool.map(work, paths[start : start + CHUNK])

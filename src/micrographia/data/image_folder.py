@@ -1,0 +1,285 @@
+"""A folder of microscopy images: class folders or a table, split by class and group, decoded once."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import torch
+
+from micrographia.data.datamodule import PARTS, IndexedImages, Part
+from micrographia.data.decoding import Recipe, read_images
+from micrographia.data.listing import list_images
+from micrographia.data.pixel_cache import PixelCache
+from micrographia.data.splits import (
+    check_parts,
+    draw_parts,
+    group_numbers,
+    parts_by_name,
+    parts_by_value,
+    some,
+)
+from micrographia.errors import UserError
+
+
+class ImageFolder(IndexedImages):
+    """Images of a folder, with classes, groups and parts.
+
+    Nothing is read before `setup`, which each method calls where it must. Everything that is fitted (the side to pad
+    to, the percentiles) comes from the training part.
+
+    Parameters
+    ----------
+    name
+        Label in run folders and tables.
+    root
+        Folder of the images.
+    size
+        Side in pixels of the square images given to the model.
+    table, file, label
+        CSV of the images, its column of file names relative to ``root``, its column of classes. Without ``table``,
+        class folders are used where there are any, else the folder's only CSV.
+    include
+        Classes to use; None uses all.
+    split
+        "stratified" draws the test part; "folders" takes it from folders ``train...``, ``test...`` above the class
+        folders; else a column that says train, val or test, or, with ``test``, any column.
+    test
+        Values of the ``split`` column that make the test part.
+    test_fraction, val_fraction
+        Share of all images drawn for test; share of the rest drawn for validation, where they are not given.
+    group
+        Columns that together name what must not be on two sides (plate, smear, cell).
+    split_seed
+        Seed of the drawn parts, apart from the run's.
+    channels, model_channels
+        Names or numbers of the channels to take, and how many the model takes: see `map_channels`.
+    intensity, percentiles
+        How values become 0..1: see `Intensity`. "auto" is "dtype" for 8 bit and "percentile", with limits from the
+        training part, for deeper images.
+    invert
+        Make dark on bright into bright on dark.
+    fit, pad_quantile, background
+        "pad" to one square (side: this quantile of the training images' longer sides) and resize, or "resize" only:
+        see `Squares`.
+    cache
+        Folder of decoded images; None decodes them in every process.
+    progress
+        Called with (images read, of how many).
+    """
+
+    def __init__(
+        self,
+        name: str,
+        root: str,
+        size: int | None = None,
+        table: str | None = None,
+        file: str = "file",
+        label: str = "class",
+        include: list[str] | None = None,
+        split: str = "stratified",
+        test: list[str] | None = None,
+        test_fraction: float = 0.2,
+        val_fraction: float = 0.2,
+        group: list[str] | None = None,
+        split_seed: int = 42,
+        channels: list[int | str] | None = None,
+        model_channels: int = 3,
+        intensity: Literal["auto", "dtype", "percentile", "image"] = "auto",
+        percentiles: Sequence[float] = (0.1, 99.9),
+        invert: bool = False,
+        fit: Literal["pad", "resize"] = "pad",
+        pad_quantile: float = 1.0,
+        background: Literal["zero", "border"] = "border",
+        cache: str | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ):
+        super().__init__()
+        if size is None or size < 1:
+            raise UserError("data.size: no value given. Set the side of the images in pixels: data.size=64.")
+        for key, fraction in (("test_fraction", test_fraction), ("val_fraction", val_fraction)):
+            if not 0 < fraction < 1:
+                raise UserError(f"data.{key}={fraction}: expected a number between 0 and 1.")
+        if not 0 < pad_quantile <= 1:
+            raise UserError(f"data.pad_quantile={pad_quantile}: expected a number above 0, at most 1.")
+        if len(percentiles) != 2 or not 0 <= percentiles[0] < percentiles[1] <= 100:
+            raise UserError(f"data.percentiles={list(percentiles)}: expected two rising numbers from 0 to 100.")
+        if test is not None and split in ("stratified", "folders"):
+            raise UserError(f"data.test: needs a column to look in: set data.split=COLUMN instead of {split}.")
+        self.name = name
+        self.root = Path(root)
+        self.shape = (model_channels, size, size)
+        self.table_options = (table, file, label)
+        self.include = as_list(include)
+        self.split = split
+        self.test = as_list(test)
+        self.fractions = (test_fraction, val_fraction)
+        self.group = as_list(group) or []
+        self.split_seed = split_seed
+        self.recipe = Recipe(
+            size=size,
+            channels=None if channels is None else tuple([channels] if isinstance(channels, str) else channels),
+            model_channels=model_channels,
+            intensity=intensity,
+            percentiles=(float(percentiles[0]), float(percentiles[1])),
+            invert=invert,
+            fit=fit,
+            pad_quantile=pad_quantile,
+            background=background,
+        )
+        self.cache = None if cache is None else Path(cache)
+        self.progress = progress
+        self.rows: pd.DataFrame | None = None
+        self.pixels: torch.Tensor | None = None
+        self.decoding: dict[str, Any] = {}
+
+    def setup(self, stage: str | None = None) -> None:
+        """Read the table and split it, then decode the images; later calls do nothing.
+
+        Raises
+        ------
+        UserError
+            If the folder, table, split or an image is faulty; the file or key is named.
+        """
+        self.arrange()
+        if self.pixels is None:
+            self.pixels = torch.from_numpy(self.decode())
+
+    # The interface of IndexedImages
+
+    def images(self, indices: torch.Tensor) -> torch.Tensor:
+        """Items ``(n, channels, size, size)``: uint8 of 8-bit images, else float16 in 0..1."""
+        if self.pixels is None:
+            self.setup()
+        assert self.pixels is not None
+        return self.pixels.index_select(0, indices)
+
+    def indices(self, part: Part) -> torch.Tensor:
+        """Indices of a part, rising; images are numbered in the order of their file names."""
+        self.arrange()
+        return torch.from_numpy(np.flatnonzero(self.parts == part))
+
+    def table(self, indices: torch.Tensor) -> pd.DataFrame:
+        """Columns ``file``, ``class`` and the table's others (of class folders: ``folder``)."""
+        return self.arrange().iloc[indices.numpy()]
+
+    def targets(self, indices: torch.Tensor) -> torch.Tensor:
+        """Integer class of each index, int64, in the order of `classes`."""
+        self.arrange()
+        return self.codes[indices]
+
+    # For the run's record
+
+    @property
+    def channel_mapping(self) -> str:
+        """The image's channels in the order of the model's, in words: "DAPI, actin, zero"."""
+        self.setup()
+        return str(self.decoding["channels"])
+
+    def record(self) -> dict[str, Any]:
+        """What was found and fitted, in JSON's types: images per part, channels, intensity, size, parts."""
+        self.setup()
+        counts = {part: len(self.indices(part)) for part in PARTS}
+        how = {
+            "split": self.split if self.test is None else f"{self.split} in {self.test} is test",
+            "group": " + ".join(self.group) or None,
+        }
+        return {"images": counts, "classes": list(self.classes), **how, **self.decoding}
+
+    def class_counts(self) -> pd.DataFrame:
+        """Images of each class (rows) in each part (columns)."""
+        rows = self.arrange()
+        return pd.crosstab(rows["class"], pd.Series(self.parts)).loc[list(self.classes), list(PARTS)]
+
+    # How it comes about
+
+    def arrange(self) -> pd.DataFrame:
+        """Rows of all images, with classes and parts known; reads no image."""
+        if self.rows is not None:
+            return self.rows
+        rows = list_images(self.root, *self.table_options, part_folders=self.split == "folders")
+        if self.include is not None:
+            if unknown := sorted(set(self.include) - set(rows["class"])):
+                known = some(in_order(set(rows["class"])))
+                raise UserError(f"data.include: no class {some(unknown)}. {self.root} has {known}.")
+            rows = rows[rows["class"].isin(self.include)].reset_index(drop=True)
+        classes = in_order(set(rows["class"]))
+        if len(classes) < 2:
+            raise UserError(f"data.root: {self.root} has a single class, {classes[0]}. Two or more are needed.")
+        self.parts = self.assign_parts(rows, classes)
+        self.classes = classes
+        self.codes = torch.as_tensor(pd.Categorical(rows["class"], categories=list(classes)).codes.astype(np.int64))
+        self.rows = rows
+        return rows
+
+    def assign_parts(self, rows: pd.DataFrame, classes: tuple[str, ...]) -> np.ndarray:
+        """Part of each row, checked."""
+        where = self.table_options[0] or str(self.root)
+        drawn = self.split in ("stratified", "folders")
+        for key, columns in (("group", self.group), ("split", [] if drawn else [self.split])):
+            if unknown := [column for column in columns if column not in rows]:
+                raise UserError(
+                    f"data.{key}: {where} has no column {some(unknown)}. It has {', '.join(map(str, rows.columns))}."
+                )
+        given = None
+        if self.split == "folders":
+            if "part" not in rows:
+                raise UserError("data.split=folders: a table has no part folders. Use one of its columns.")
+            given = rows["part"].to_numpy(dtype=object)
+        elif self.test is not None:
+            given = parts_by_value(rows[self.split], self.test, f"column {self.split}")
+        elif self.split != "stratified":
+            given = parts_by_name(rows[self.split], f"column {self.split}")
+        codes = pd.Categorical(rows["class"], categories=list(classes)).codes
+        numbers = group_numbers(rows, self.group)
+        parts = draw_parts(np.asarray(codes), numbers, given, *self.fractions, self.split_seed)
+        check_parts(parts, rows["class"], rows, self.group)
+        return parts
+
+    def decode(self) -> np.ndarray:
+        """All images as the model takes them, from the cache where they are in it."""
+        rows = self.arrange()
+        paths = [self.root / name for name in rows["file"]]
+        train = self.parts == "train"
+        if self.cache is None:
+            conversion = self.recipe.prepare(paths, train)
+            pixels = np.empty((len(paths), *self.shape), conversion.dtype)
+            for number, image in enumerate(read_images(conversion, paths, self.progress)):
+                pixels[number] = image
+            self.decoding = conversion.record()
+            return pixels
+        states = [path.stat() for path in paths]
+        files = [
+            [name, state.st_size, state.st_mtime_ns, bool(fitted)]
+            for name, state, fitted in zip(rows["file"], states, train, strict=True)
+        ]
+        entry = PixelCache(self.cache, {"recipe": self.recipe.content(), "files": files})
+        found = entry.load()
+        if found is None:
+            conversion = self.recipe.prepare(paths, train)
+            images = read_images(conversion, paths, self.progress)
+            found = entry.save(images, (len(paths), *self.shape), conversion.dtype, conversion.record())
+        pixels, self.decoding = found
+        return pixels
+
+
+def as_list(value: Any) -> list[str] | None:
+    """A key's values as texts; one value may stand without brackets."""
+    if value is None:
+        return None
+    return [value] if isinstance(value, str) else [str(item) for item in value]
+
+
+def in_order(classes: set[str]) -> tuple[str, ...]:
+    """Class names sorted, as numbers where all are.
+
+    Examples
+    --------
+    >>> in_order({"30", "100", "5"}), in_order({"b", "a1"})
+    (('5', '30', '100'), ('a1', 'b'))
+    """
+    try:
+        return tuple(sorted(classes, key=lambda name: (float(name), name)))
+    except ValueError:
+        return tuple(sorted(classes))

@@ -1,0 +1,89 @@
+"""Pixel values of any depth as 0..1: by their type, by percentiles of the training part, or image by image."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+Rule = Literal["dtype", "percentile", "image"]
+
+# Pixels looked at for percentiles, per channel and in all: evenly spaced ones, at least 64 of every image.
+SAMPLED_PIXELS = 2**24
+
+
+@dataclass(frozen=True)
+class Intensity:
+    """Scale an image to 0..1.
+
+    Attributes
+    ----------
+    rule : "dtype", "percentile" or "image"
+        By the range of the image's type; by fixed limits per channel; by the image's own percentiles per channel.
+    percentiles : pair of float
+        Percentiles that become 0 and 1; values beyond are clipped.
+    limits : tuple of pairs, one per channel
+        The values that become 0 and 1 under ``percentile``, in the images' own units.
+    """
+
+    rule: Rule
+    percentiles: tuple[float, float] = (0.1, 99.9)
+    limits: tuple[tuple[float, float], ...] = ()
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """Image ``(channels, height, width)`` as uint8 in 0..255 if it was uint8, else as float32 in 0..1."""
+        if image.dtype == np.uint8:
+            return image if self.rule == "dtype" else np.rint(255 * self.scale(image)).astype(np.uint8)
+        return self.scale(image)
+
+    def scale(self, image: np.ndarray) -> np.ndarray:
+        """Image as float32 in 0..1."""
+        if self.rule == "dtype":
+            highest = np.iinfo(image.dtype).max if image.dtype.kind in "ui" else 1
+            return np.clip(image / np.float32(highest), 0, 1).astype(np.float32)
+        if self.rule == "image":
+            limits = np.percentile(image, self.percentiles, axis=(1, 2)).T
+        else:
+            limits = np.asarray(self.limits)
+        low, high = (limits[:, side, None, None].astype(np.float32) for side in (0, 1))
+        span = np.where(high > low, high - low, 1)
+        return np.clip((image.astype(np.float32) - low) / span, 0, 1)
+
+    def describe(self) -> str:
+        """The scaling in words.
+
+        Examples
+        --------
+        >>> Intensity("percentile", (1, 99), ((0, 255), (20, 4000))).describe()
+        'percentiles 1 to 99 of the training part: 0 to 255, 20 to 4000'
+        """
+        low, high = self.percentiles
+        if self.rule == "dtype":
+            return "range of the type"
+        if self.rule == "image":
+            return f"percentiles {low:g} to {high:g} of each image"
+        limits = ", ".join(f"{first:.4g} to {last:.4g}" for first, last in self.limits)
+        return f"percentiles {low:g} to {high:g} of the training part: {limits}"
+
+
+def channel_limits(
+    images: Iterable[np.ndarray], count: int, percentiles: Sequence[float]
+) -> tuple[tuple[float, float], ...]:
+    """Percentiles of each channel over ``count`` images, pixels weighing alike, in the images' own units.
+
+    Pass the training part only. Of large sets evenly spaced pixels are taken, 2**24 per channel.
+
+    Examples
+    --------
+    >>> channel_limits([np.arange(101).reshape(1, 1, 101)], 1, (10, 90))
+    ((10.0, 90.0),)
+    """
+    share = max(64, SAMPLED_PIXELS // max(count, 1))
+    samples = []
+    for image in images:
+        pixels = image.reshape(len(image), -1)
+        # A step that is odd does not keep to the same columns of images whose width is a power of two.
+        step = max(1, pixels.shape[1] // share) | 1
+        samples.append(pixels[:, ::step].astype(np.float32))
+    limits = np.percentile(np.concatenate(samples, axis=1), percentiles, axis=1)
+    return tuple((float(low), float(high)) for low, high in limits.T)

@@ -1,0 +1,160 @@
+"""Which images a folder holds and what is known of them: class folders or a table."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from micrographia.data.reading import SUFFIXES, is_image_file
+from micrographia.data.splits import PART_OF, some
+from micrographia.errors import UserError
+
+log = logging.getLogger(__name__)
+
+
+def list_images(root: Path, table: str | None, file: str, label: str, part_folders: bool) -> pd.DataFrame:
+    """One row per image, sorted by file name.
+
+    Parameters
+    ----------
+    root
+        The data set's folder.
+    table
+        CSV (or TSV) of the images, absolute, or relative to the working directory or to ``root``; None takes class
+        folders where there are any, else the folder's only CSV.
+    file, label
+        The table's columns of file names (relative to ``root``) and of classes.
+    part_folders
+        Class folders lie in folders of their part (``train/``, ``test/``), which become a column ``part``.
+
+    Returns
+    -------
+    DataFrame with ``file`` and ``class`` (text) and, of a table, its other columns; of class folders, ``folder``: where
+    in its class folder the file lies.
+
+    Raises
+    ------
+    UserError
+        If nothing is found, a class folder is empty, or the table is faulty; files and keys are named.
+    """
+    if not root.is_dir():
+        raise UserError(f"data.root: {root} is no folder.")
+    if table is not None:
+        rows = read_table(root, named_table(root, table), file, label)
+    elif folders := subfolders(root):
+        rows = list_part_folders(root, folders) if part_folders else list_class_folders(root, folders)
+        if unused := sorted(path.name for path in root.glob("*.csv")):
+            log.info("%s: class folders are used; data.table=%s would use the table.", root, unused[0])
+    else:
+        rows = read_table(root, only_table(root), file, label)
+    return rows.sort_values("file", kind="stable", ignore_index=True)
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """Folders in a folder, sorted, hidden ones left out."""
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def list_class_folders(root: Path, folders: Sequence[Path]) -> pd.DataFrame:
+    """Images of class folders, at any depth below them."""
+    part_like = [folder for folder in folders if part_of_folder(folder) and subfolders(folder)]
+    if len({part_of_folder(folder) for folder in part_like}) > 1:
+        names = ", ".join(folder.name for folder in part_like)
+        raise UserError(f"data.root: {root} holds the folders {names}: use their split with data.split=folders.")
+    rows = []
+    for folder in folders:
+        files = sorted(path for path in folder.rglob("*") if is_image_file(path))
+        if not files:
+            raise UserError(
+                f"{folder}: class folder without an image ({', '.join(SUFFIXES)}). Remove it, or name a table "
+                "(data.table=FILE.csv) if it is none."
+            )
+        for path in files:
+            inner = path.parent.relative_to(folder).as_posix()
+            rows.append((path.relative_to(root).as_posix(), folder.name, inner))
+    return pd.DataFrame(rows, columns=["file", "class", "folder"])
+
+
+def list_part_folders(root: Path, folders: Sequence[Path]) -> pd.DataFrame:
+    """Images of class folders in folders of their part."""
+    tables, seen = [], dict[str, str]()
+    for folder in folders:
+        if not (part := part_of_folder(folder)):
+            continue
+        if part in seen:
+            raise UserError(f"data.split: both {seen[part]} and {folder.name} in {root} could be {part}. Rename one.")
+        seen[part] = folder.name
+        rows = list_class_folders(folder, subfolders(folder))
+        rows["file"] = folder.name + "/" + rows["file"]
+        tables.append(rows.assign(part=part))
+    if not {"train", "test"} <= set(seen):
+        names = some([folder.name for folder in folders])
+        raise UserError(f"data.split=folders: {root} needs folders named train... and test.... It holds {names}.")
+    return pd.concat(tables, ignore_index=True)
+
+
+def part_of_folder(folder: Path) -> str:
+    """Part that a folder's name begins with (``train_annotated``, ``TEST_IMAGE``), else ""."""
+    word = folder.name.lower().replace("-", "_").split("_")[0]
+    return PART_OF.get(word, "")
+
+
+def named_table(root: Path, table: str) -> Path:
+    """Path of the table that ``data.table`` names."""
+    for path in (Path(table), root / table):
+        if path.is_file():
+            return path
+    raise UserError(f"data.table: {table} does not exist, neither there nor in {root}.")
+
+
+def only_table(root: Path) -> Path:
+    """The one CSV of a folder without class folders."""
+    tables = sorted(root.glob("*.csv"))
+    if not tables:
+        loose = any(is_image_file(path) for path in root.iterdir())
+        found = "images, but neither class folders nor a CSV that names their classes" if loose else "no images"
+        raise UserError(f"data.root: {root} holds {found}. Put each class in a folder, or add a CSV.")
+    if len(tables) > 1:
+        names = ", ".join(path.name for path in tables)
+        raise UserError(f"data.table: {root} holds several tables ({names}). Name one: data.table={tables[0].name}.")
+    return tables[0]
+
+
+def read_table(root: Path, path: Path, file: str, label: str) -> pd.DataFrame:
+    """Read and check a table of images."""
+    separator = "\t" if path.suffix.lower() == ".tsv" else ","
+    try:
+        # Converters keep classes such as "NA" or "01" as they are written.
+        table = pd.read_csv(path, sep=separator, encoding="utf-8-sig", converters={file: str, label: str})
+    except (ValueError, OSError) as error:  # pandas' parser and decoding errors are ValueErrors
+        raise UserError(f"{path}: cannot be read as a table ({str(error).splitlines()[0]}).") from error
+    for key, column in (("file", file), ("label", label)):
+        if column not in table:
+            raise UserError(f"data.{key}: {path} has no column {column}. It has {', '.join(map(str, table.columns))}.")
+    if table.empty:
+        raise UserError(f"{path}: names no images.")
+    for column in (file, label):
+        empty = table[column].str.strip() == ""
+        if empty.any():
+            raise UserError(
+                f"{path}: row {int(empty.to_numpy().argmax()) + 2} has no {column}. Fill it in or remove the row."
+            )
+    # A column that would hide behind the two fixed names keeps its content under another.
+    taken = {name: f"table_{name}" for name in ("file", "class") if name in table and name not in (file, label)}
+    table = table.rename(columns=taken).rename(columns={file: "file", label: "class"})
+    table["file"] = table["file"].str.strip().str.replace("\\", "/")
+    table["class"] = table["class"].str.strip()
+    twice = table["file"].duplicated().to_numpy()
+    if twice.any():
+        row = int(twice.argmax())
+        raise UserError(
+            f"{path}: names {table['file'].iloc[row]} twice (row {row + 2}): the same image could be in two parts."
+        )
+    missing = [name for name in table["file"] if not (root / name).is_file()]
+    if missing:
+        raise UserError(
+            f"{path}: {len(missing)} of {len(table)} files do not exist below {root}, the first {missing[0]}."
+        )
+    front = ["file", "class"]
+    return table[front + [column for column in table.columns if column not in front]]
