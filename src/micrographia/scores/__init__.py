@@ -1,0 +1,1 @@
+"""Scores of representations and of images: pure functions on named tables."""
