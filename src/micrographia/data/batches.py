@@ -56,12 +56,12 @@ class StepDataset(Dataset[Batch]):
 
 
 class StepSampler(Sampler[int]):
-    """Steps of one Lightning epoch: ``set_epoch(e)`` moves on to steps ``e * length`` and after, up to ``total``."""
+    """Steps of one Lightning epoch: epoch e has steps ``e * length`` and after, up to ``total``."""
 
-    def __init__(self, length: int, total: int):
+    def __init__(self, length: int, total: int, epoch: int = 0):
         self.length = length
         self.total = total
-        self.epoch = 0
+        self.epoch = epoch
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch; Lightning calls this."""
@@ -75,12 +75,10 @@ class StepSampler(Sampler[int]):
         return max(0, min(self.length, self.total - self.epoch * self.length))
 
 
-def step_loader(draw: Callable[[int], Batch], length: int, total: int, workers: int = 0) -> DataLoader[Batch]:
-    """Loader of the batches of ``total`` steps, cut into Lightning epochs of ``length`` steps."""
+def step_loader(
+    draw: Callable[[int], Batch], length: int, total: int, workers: int = 0, epoch: int = 0
+) -> DataLoader[Batch]:
+    """Loader of the batches of ``total`` steps, cut into Lightning epochs of ``length`` steps, from an epoch on."""
     return DataLoader(
-        StepDataset(draw),
-        batch_size=None,
-        sampler=StepSampler(length, total),
-        num_workers=workers,
-        persistent_workers=workers > 0,
+        StepDataset(draw), batch_size=None, sampler=StepSampler(length, total, epoch), num_workers=workers
     )

@@ -8,7 +8,7 @@ import torch
 from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
-from micrographia.data.batches import Batch, epoch_batch, step_generator, step_loader
+from micrographia.data.batches import Batch, StepDataset, epoch_batch, step_generator, step_loader
 from micrographia.errors import UserError
 
 Part = Literal["train", "val", "test"]
@@ -130,7 +130,8 @@ class IndexedImages(LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Training batches ``{"image": ...}``, with ``partner`` and ``changed``, or ``target``, as `fit` asked for."""
-        return step_loader(*self._train)
+        # Lightning asks anew for each epoch, since the last one may be shorter.
+        return step_loader(*self._train, epoch=self.trainer.current_epoch if self.trainer else 0)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """The validation part once, in order."""
@@ -142,7 +143,7 @@ class IndexedImages(LightningDataModule):
                 batch["target"] = self.targets(chunks[position])
             return batch
 
-        return step_loader(draw, len(chunks), len(chunks))
+        return DataLoader(StepDataset(draw), batch_size=None, sampler=range(len(chunks)))
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Scale to floating point on the device, so that 8-bit images travel."""

@@ -42,13 +42,15 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
+    except pickle.UnpicklingError as error:  # raised for anything but tensors and primitives
         raise UserError(
             f"{path}: not loaded, since it holds more than tensors and numbers and could execute code. "
             "Use a checkpoint or a run that micrographia wrote."
         ) from error
     except (OSError, RuntimeError, EOFError, ValueError) as error:
-        raise UserError(f"{path}: not a readable checkpoint ({str(error).splitlines()[0]}). Delete it to start anew.") from error
+        raise UserError(
+            f"{path}: not a readable checkpoint ({error or 'cut short'}). Delete it to start anew."
+        ) from error
 
 
 class Checkpoints(Callback):

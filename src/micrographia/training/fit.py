@@ -72,6 +72,7 @@ def fit(
         enable_model_summary=False,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
+        reload_dataloaders_every_n_epochs=1,
         log_every_n_steps=10**9,  # Curves does the logging, by batches and images
         inference_mode=False,
     )
@@ -94,7 +95,7 @@ def count_steps(budget: Mapping[str, Any], data: IndexedImages) -> tuple[int, in
     steps, epochs = budget.get("steps"), budget.get("epochs")
     if (steps is None) == (epochs is None):
         raise UserError("budget: give either budget.steps or budget.epochs, and set the other to null.")
-    if budget["batch_size"] < 1 or (steps or epochs) < 1:
+    if min(budget["batch_size"], epochs if steps is None else steps) < 1:
         raise UserError("budget: steps, epochs and batch_size are whole numbers from 1 on.")
     if epochs is not None:
         interval = data.steps_per_epoch(budget["batch_size"])

@@ -83,6 +83,7 @@ class VAE(LightningModule):
 
     changed_factors: int | None = None
     labelled_latents: bool = False
+    labelled: bool = False
 
     def __init__(
         self,
@@ -181,7 +182,7 @@ class VAE(LightningModule):
         """Log ``val/loss`` and its terms, means over the validation part; the noise is the same at every validation."""
         parts = self.loss(batch, step_generator(self.seed, batch_idx, self.device))
         named = {f"val/{name}": part for name, part in parts.items()}
-        self.log_dict(named, on_step=False, on_epoch=True, batch_size=len(batch["image"]))
+        self.log_dict(named, on_step=False, on_epoch=True, logger=False, batch_size=len(batch["image"]))
 
     def configure_optimizers(self) -> Any:
         """One optimiser of the network's parameters."""

@@ -1,0 +1,144 @@
+import os
+import pickle
+from functools import partial
+
+import pandas as pd
+import pytest
+import torch
+
+from micrographia.errors import UserError
+from micrographia.models.vae.beta_vae import BetaVAE
+from micrographia.models.vae.networks import ConvNetwork
+from micrographia.training.checkpoints import load_weights, read_checkpoint, save_weights
+from micrographia.training.curves import CurveLogger
+from micrographia.training.fit import count_steps, fit
+
+HOW = {"workers": 0, "accelerator": "cpu", "precision": "32-true", "threads": None, "progress": False, "log_every": 2}
+BUDGET = {"steps": 10, "epochs": None, "batch_size": 8, "validate_every": 4}
+
+
+def model(latents=3, learning_rate=1e-3):
+    return BetaVAE(
+        name="beta_vae",
+        shape=(1, 16, 16),
+        network=ConvNetwork,
+        latents=latents,
+        optimizer=partial(torch.optim.Adam, lr=learning_rate),
+        seed=0,
+    )
+
+
+class Killed(BaseException):
+    """Stands for a signal that ends the process."""
+
+
+class Mortal(BetaVAE):
+    """Dies at its seventh batch."""
+
+    def training_step(self, batch, batch_idx):
+        if self.batches == 7:
+            raise Killed
+        return super().training_step(batch, batch_idx)
+
+
+def train(module, data, folder, budget=BUDGET):
+    folder.mkdir(exist_ok=True)
+    fit(module, data, budget, HOW, folder, "test", seed=0, loggers=[CurveLogger(str(folder))])
+    return module
+
+
+def test_trains_the_budget_and_writes_weights_and_curves(tmp_path, squares):
+    module = train(model(), squares, tmp_path / "run")
+    assert (module.batches, module.images) == (10, 80)
+    curves = pd.read_csv(tmp_path / "run" / "curves.csv")
+    assert curves.query("name == 'train/loss'")["batches"].tolist() == [2, 4, 6, 8, 10]
+    assert curves.query("name == 'train/loss'")["images"].tolist() == [16, 32, 48, 64, 80]
+    assert curves.query("name == 'val/loss'")["batches"].tolist() == [4, 8, 10]
+    assert curves.query("name == 'val/loss'")["value"].is_unique  # each validation sees its images anew
+    restored = model()
+    load_weights(restored, tmp_path / "run" / "weights.safetensors")
+    for ours, theirs in zip(module.parameters(), restored.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_a_killed_training_goes_on_and_ends_bit_equal(tmp_path, squares):
+    whole = train(model(), squares, tmp_path / "whole")
+    mortal = model()
+    mortal.__class__ = Mortal
+    with pytest.raises(Killed):
+        train(mortal, squares, tmp_path / "killed")
+    assert not (tmp_path / "killed" / "weights.safetensors").exists()
+    resumed = train(model(), squares, tmp_path / "killed")
+    assert (resumed.batches, resumed.images) == (10, 80)
+    for ours, theirs in zip(whole.parameters(), resumed.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+    pd.testing.assert_frame_equal(
+        pd.read_csv(tmp_path / "whole" / "curves.csv"), pd.read_csv(tmp_path / "killed" / "curves.csv")
+    )
+
+
+def test_the_validation_interval_changes_no_weight(tmp_path, squares):
+    often = train(model(), squares, tmp_path / "often", {**BUDGET, "validate_every": 2})
+    once = train(model(), squares, tmp_path / "once", {**BUDGET, "validate_every": 100})
+    assert torch.equal(next(often.parameters()), next(once.parameters()))
+
+
+def test_epochs_count_passes_over_the_training_part(squares):
+    assert count_steps({"epochs": 3, "steps": None, "batch_size": 10}, squares) == (12, 4)
+
+
+@pytest.mark.parametrize("wrong", [{"epochs": 1}, {"steps": None}, {"steps": 0}, {"batch_size": 0}])
+def test_a_contradictory_budget_is_answered(squares, wrong):
+    with pytest.raises(UserError, match="budget"):
+        count_steps({**BUDGET, **wrong}, squares)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(tmp_path, squares):
+    with pytest.raises(UserError, match=r"loss is nan.*optimizer\.lr"):
+        train(model(learning_rate=1e30), squares, tmp_path / "run")
+    assert not (tmp_path / "run" / "weights.safetensors").exists()
+
+
+def test_a_checkpoint_of_another_architecture_is_refused(tmp_path, squares):
+    train(model(latents=3), squares, tmp_path / "run")
+    with pytest.raises(UserError, match="another architecture"):
+        train(model(latents=4), squares, tmp_path / "run")
+    with pytest.raises(UserError, match=r"weights of another architecture \(network\.decoder"):
+        load_weights(model(latents=4), tmp_path / "run" / "weights.safetensors")
+
+
+class Harmful:
+    """Executes code when it is unpickled."""
+
+    def __reduce__(self):
+        return (os.mkdir, ("executed",))
+
+
+def test_a_checkpoint_that_would_execute_code_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save({"state_dict": Harmful()}, "harmful.ckpt", pickle_module=pickle)
+    with pytest.raises(UserError, match=r"harmful\.ckpt: not loaded.*could execute code"):
+        read_checkpoint(tmp_path / "harmful.ckpt")
+    assert not (tmp_path / "executed").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 half of a file"])
+def test_a_damaged_checkpoint_is_named(tmp_path, content):
+    path = tmp_path / "last.ckpt"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"last\.ckpt"):
+        read_checkpoint(path)
+
+
+def test_a_full_disk_keeps_the_former_weights(tmp_path, monkeypatch):
+    path = tmp_path / "weights.safetensors"
+    save_weights(model(), path)
+    former = path.read_bytes()
+
+    def full(state, part):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("micrographia.training.checkpoints.save_file", full)
+    with pytest.raises(UserError, match="No space left"):
+        save_weights(model(latents=4), path)
+    assert path.read_bytes() == former
