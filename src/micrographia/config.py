@@ -1,5 +1,6 @@
 """The config tree: where it lies, and how a node of it becomes an object."""
 
+import functools
 import inspect
 import types
 import typing
@@ -47,14 +48,15 @@ def instantiate(node: Mapping[str, Any], key: str, **given: Any) -> Any:
 
     check_arguments(node, key, frozenset(given))
     try:
-        return hydra.utils.instantiate(node, **given)
+        # Given objects bypass Hydra, which would copy them into a config.
+        make = hydra.utils.instantiate(dict(node), _partial_=True, _convert_="all")
+        return functools.partial(make, **given) if node.get("_partial_") else make(**given)
     except InstantiationException as error:
-        cause = error.__cause__
-        if isinstance(cause, UserError):
-            raise cause from None
-        if isinstance(cause, (ValueError, TypeError)):
-            raise UserError(f"{key}: {cause}") from error
-        raise
+        if isinstance(error.__cause__, UserError):
+            raise error.__cause__ from None
+        raise UserError(f"{key}: {str(error).splitlines()[0]}") from error
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{key}: {error}") from error
 
 
 def check_arguments(node: Mapping[str, Any], key: str, given: frozenset[str] = frozenset()) -> None:

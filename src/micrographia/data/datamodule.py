@@ -1,7 +1,7 @@
 """Images addressed by their index: what every data set, rendered or read, has in common."""
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 import torch
@@ -60,6 +60,10 @@ class IndexedImages(LightningDataModule):
     def table(self, indices: torch.Tensor) -> pd.DataFrame:
         """One named row per index: ``class`` where there are classes, one column per factor, file and groups if any."""
         raise NotImplementedError
+
+    def record(self) -> dict[str, Any]:
+        """What is worth recording of the set, in JSON's types; a subclass adds what it found and fitted."""
+        return {"images": {part: len(self.indices(part)) for part in PARTS}, "classes": list(self.classes)}
 
     def targets(self, indices: torch.Tensor) -> torch.Tensor:
         """Integer class of each index, int64, in the order of `classes`."""

@@ -24,6 +24,35 @@ def progress_bar(visible: bool = True) -> Progress:
     )
 
 
+class WorkProgress:
+    """Callback ``(done, total)`` that shows a bar from the first item to the last.
+
+    Parameters
+    ----------
+    title
+        What is being done.
+    visible
+        Whether there is a bar at all.
+    """
+
+    def __init__(self, title: str, visible: bool = True):
+        self.title = title
+        self.visible = visible
+        self.bar: Progress | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        """Move on; the last item closes the bar."""
+        if self.bar is None:
+            self.bar = progress_bar(self.visible)
+            self.task = self.bar.add_task(self.title, total=total, note="")
+            self.bar.start()
+        speed = self.bar.tasks[self.task].speed or 0.0
+        self.bar.update(self.task, completed=done, total=total, note=f"{speed:,.0f} images/s")
+        if done >= total:
+            self.bar.stop()
+            self.bar = None
+
+
 class TrainingProgress(Callback):
     """Show a training's progress.
 

@@ -1,0 +1,115 @@
+"""From config nodes to data sets and models, and from a finished run back to its model."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from pytorch_lightning import LightningModule
+
+from micrographia.config import instantiate
+from micrographia.data.datamodule import IndexedImages
+from micrographia.data.features import FeatureData
+from micrographia.errors import UserError
+from micrographia.runs.address import digest
+from micrographia.runs.fingerprint import ContentHashes
+from micrographia.runs.run import How, Run, What
+from micrographia.training.checkpoints import load_weights
+from micrographia.training.fit import device_of
+from micrographia.training.progress import WorkProgress
+
+DEFAULT_SIZE = 64  # side in pixels where neither data.size nor a source model says otherwise
+
+
+def build_data(
+    what: What, how: How, size: int | None = None, backbone: Mapping[str, Any] | None = None
+) -> IndexedImages:
+    """Build a config's data set, set up and, with a backbone, turned into features.
+
+    Parameters
+    ----------
+    size
+        Side in pixels where ``data.size`` is null; None takes the backbone's input, else 64.
+    backbone
+        Config of the frozen network; None takes the config's own.
+    """
+    backbone = what.get("backbone") if backbone is None else backbone
+    network = instantiate(backbone, "backbone") if backbone and backbone.get("_target_") else None
+    node = dict(what["data"])
+    if node.get("size") is None:
+        node["size"] = size or (network.size if network else DEFAULT_SIZE)
+    cache = Path(how["paths"]["cache"]).expanduser()
+    given: dict[str, Any] = {}
+    if "root" in node:
+        given = {"cache": str(cache), "progress": WorkProgress(f"reading {node['name']}", how["progress"])}
+    data = instantiate(node, "data", **given)
+    data.setup("fit")
+    if network is None:
+        return data
+    identity = digest({"data": node}, ContentHashes(cache / "fingerprints.json"))
+    progress = WorkProgress(f"features of {node['name']}", how["progress"])
+    return FeatureData(data, network, cache, identity, device=device_of(how), progress=progress)
+
+
+def build_model(what: What, how: How, data: IndexedImages) -> LightningModule:
+    """Build a config's model for a data set, with weights drawn from its seed."""
+    return model_from(what, how, tuple(data.shape), data.classes)
+
+
+def model_from(what: What, how: How, shape: tuple[int, ...], classes: tuple[str, ...]) -> LightningModule:
+    """Build a config's model from the shape of its items and the names of its classes."""
+    node = dict(what["model"])
+    given: dict[str, Any] = {"shape": shape, "seed": what["seed"]}
+    given["optimizer"] = instantiate(what["optimizer"], "optimizer")
+    if "source" in node:
+        given["source_model"] = load_model(source_run(node.pop("source"), how), how)
+    if is_classifier(node):
+        given["classes"] = classes
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(what["seed"])  # initial weights are the one thing that torch draws globally
+        return instantiate(node, "model", **given)
+
+
+def is_classifier(node: Mapping[str, Any]) -> bool:
+    """Whether a model config is of a classifier."""
+    return str(node["_target_"]).startswith("micrographia.models.classifier.")
+
+
+def source_run(node: Mapping[str, Any], how: How) -> Run:
+    """Obtain the run that a ``source`` node stands for: trained if it is a train config, else read back.
+
+    Raises
+    ------
+    UserError
+        If the named run is not a finished training.
+    """
+    from micrographia.tasks.train import train
+
+    if "task" in node:
+        return train(node, how)
+    return Run.named(node["run"], "source.run")
+
+
+def load_model(run: Run, how: How) -> LightningModule:
+    """Read a finished training's model back, in evaluation mode on the device that encodes.
+
+    Raises
+    ------
+    UserError
+        If the run is not a training, or its weights do not fit its config.
+    """
+    config = run.config
+    if config.get("task") != "train" or not run.weights.exists():
+        raise UserError(f"{run.folder}: not a finished training, so it holds no model.")
+    record = run.record("model")
+    model = model_from(config, how, tuple(record["shape"]), tuple(record["classes"]))
+    load_weights(model, run.weights)
+    model.latent_names = record["latents"]
+    return model.eval().to(device_of(how))
+
+
+def encode(model: LightningModule, data: IndexedImages, indices: torch.Tensor, names: list[str]) -> pd.DataFrame:
+    """Posterior means of items as a table: one row per index, one column per latent."""
+    means = [model.encode(chunk.to(model.device))[0].cpu() for chunk in data.chunks(indices)]
+    return pd.DataFrame(torch.cat(means).numpy(), columns=names, index=pd.Index(indices.tolist(), name="item"))

@@ -1,0 +1,103 @@
+"""What a VAE's latents mean: names earned on data with known factors, scores, traversals."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+import torch
+
+from micrographia.data.batches import step_generator
+from micrographia.data.datamodule import IndexedImages
+from micrographia.models.vae.objectives import kl_to_standard
+from micrographia.models.vae.vae import VAE
+from micrographia.plots.images import reconstructions_figure, traversal_figure
+from micrographia.runs.run import Metrics, Run
+from micrographia.scores.association import association
+from micrographia.scores.disentanglement.mig import mig
+from micrographia.scores.disentanglement.omes import omes
+from micrographia.scores.naming import name_latents as names_by_association
+from micrographia.tasks.assembly import encode
+
+# The sample on which latents are named is the same for every run: names then differ by model, not by sample.
+SAMPLE_SEED = 0
+TRAVERSAL = torch.linspace(-2.5, 2.5, 9)
+
+
+@dataclass
+class Meaning:
+    """Names of a model's latents and how they were earned."""
+
+    names: list[str]
+    table: pd.DataFrame
+    """latent, name, factor, strength."""
+    association: pd.DataFrame
+    """Normalised mutual information, latents by factors."""
+    scores: Metrics
+
+
+@torch.no_grad()
+def name_latents(model: VAE, data: IndexedImages, samples: int, strength: float) -> Meaning:
+    """Compare latents and factors on a sample of a data set with known truth, and name those that earn it.
+
+    A latent that was trained with the factors' labels bears its factor's name by construction.
+
+    Parameters
+    ----------
+    samples
+        Images to encode; also the pairs per factor for OMES.
+    strength
+        Least normalised mutual information for a name, 0..1.
+    """
+    indices = data.draw_indices(samples, SAMPLE_SEED, 0)
+    latents = [f"z{index}" for index in range(model.latents)]
+    codes = encode(model, data, indices, latents)
+    factors = data.table(indices)[list(data.factors)].set_index(codes.index)
+    matrix = association(codes, factors)
+    table = names_by_association(matrix, strength)
+    if model.labelled_latents:
+        table["name"] = [*data.factors, *latents[len(data.factors) :]]
+    scores = {"score/mig": mig(codes, factors).score, "score/omes": omes(interventions(model, data, samples)).score}
+    return Meaning(table["name"].tolist(), table, matrix, scores)
+
+
+def interventions(model: VAE, data: IndexedImages, pairs: int) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
+    """Codes of pairs of images that differ in one factor at most, for each factor (redrawn uniformly, repeats allowed)."""
+    latents = [f"z{index}" for index in range(model.latents)]
+    generator = step_generator(SAMPLE_SEED, 1)
+    first = data.draw_indices(pairs, SAMPLE_SEED, 0)
+    codes = encode(model, data, first, latents)
+    values = data.factor_values(first)
+    found = {}
+    for column, (factor, count) in enumerate(data.factors.items()):
+        redrawn = values.clone()
+        redrawn[:, column] = torch.randint(count, (pairs,), generator=generator)
+        found[factor] = (codes, encode(model, data, data.index_of(redrawn), latents))
+    return found
+
+
+@torch.no_grad()
+def describe_latents(model: VAE, data: IndexedImages, run: Run, suffix: str = "") -> Metrics:
+    """Draw traversals and reconstructions of validation images, and return the KL of all latents and of each."""
+    indices = data.indices("val")[:512]
+    batch = torch.cat(list(data.chunks(indices))).to(model.device)
+    mean, logvar = model.encode(batch)
+    divergence = kl_to_standard(mean, logvar).mean(0).cpu()
+    if model.network.of_images:
+        run.save_figure(
+            f"reconstructions{suffix}", reconstructions_figure(batch[:12].cpu(), model.decode(mean[:12]).cpu())
+        )
+        run.save_figure(
+            f"traversals{suffix}",
+            traversal_figure(
+                traverse(model, mean[:1]).cpu(), model.latent_names, divergence.tolist(), TRAVERSAL.tolist()
+            ),
+        )
+    active = int((divergence > 0.05).sum())
+    return {f"latents{suffix}/kl": float(divergence.sum()), f"latents{suffix}/active": active}
+
+
+def traverse(model: VAE, code: torch.Tensor) -> torch.Tensor:
+    """Decode one code with each latent in turn moved through -2.5..2.5: ``(latents, values, *shape)``."""
+    codes = code.repeat(model.latents, len(TRAVERSAL), 1)
+    for latent in range(model.latents):
+        codes[latent, :, latent] = TRAVERSAL.to(code.device)
+    return model.decode(codes.flatten(0, 1)).unflatten(0, codes.shape[:2])

@@ -1,0 +1,88 @@
+"""``micrographia train``: any model on any data."""
+
+import pandas as pd
+import torch
+
+from micrographia.data.datamodule import PARTS, IndexedImages
+from micrographia.models.classifier import Classifier
+from micrographia.models.vae.networks import FeatureNetwork
+from micrographia.models.vae.vae import VAE
+from micrographia.plots.confusion import confusion_figure
+from micrographia.plots.curves import curves_figure
+from micrographia.probes import classification_scores, confusion_table
+from micrographia.runs.run import How, Metrics, Run, What, obtain
+from micrographia.tasks.assembly import build_data, build_model
+from micrographia.tasks.meaning import describe_latents, name_latents
+from micrographia.training.fit import device_of, fit
+from micrographia.training.loggers import log_results, open_loggers
+from micrographia.training.show import closing_table
+
+
+def train(what: What, how: How, rerun: bool = False) -> Run:
+    """Obtain the run of a train config: read back, resumed or trained."""
+    return obtain(what, how, train_model, rerun)
+
+
+def train_model(what: What, how: How, run: Run) -> Metrics:
+    """Train a model in a run's folder, describe it in tables and figures, and return its metrics."""
+    data = build_data(what, how)
+    model = build_model(what, how, data)
+    if isinstance(model, VAE) and isinstance(model.network, FeatureNetwork):
+        everything = torch.arange(len(data)) if data.factors else data.indices("train")
+        model.network.set_range(data.chunks(everything))
+    loggers = open_loggers(how, run, what)
+    fit(model, data, what["budget"], how, run.folder, what["name"], what["seed"], loggers)
+    model = model.eval().to(device_of(how))
+
+    if isinstance(model, Classifier):
+        metrics = describe_classifier(model, data, run)
+    else:
+        metrics = describe_vae(model, data, what, how, run)
+    run.save_record(
+        "model",
+        {
+            "shape": list(data.shape),
+            "classes": list(data.classes),
+            "latents": model.latent_names,
+            "images": model.images,
+            "data": data.record(),
+        },
+    )
+    run.save_figure("curves", curves_figure(pd.read_csv(run.folder / "curves.csv")))
+    log_results(loggers, run, metrics, model.images)
+    closing_table(what["name"], metrics)
+    return metrics
+
+
+def describe_vae(model: VAE, data: IndexedImages, what: What, how: How, run: Run) -> Metrics:
+    """Name the latents where the factors are known, draw traversals, and return loss and scores."""
+    metrics = describe_latents(model, data, run)
+    if data.factors:
+        meaning = name_latents(model, data, **what["naming"])
+        model.latent_names = meaning.names
+        run.save_table("latents", meaning.table)
+        run.save_table("association", meaning.association, index=True)
+        metrics |= meaning.scores
+    return metrics
+
+
+@torch.no_grad()
+def describe_classifier(model: Classifier, data: IndexedImages, run: Run) -> Metrics:
+    """Score a classifier on every part, and return its test scores."""
+    rows = []
+    for part in PARTS:
+        indices = data.indices(part)
+        probabilities = torch.cat([model.predict_proba(chunk.to(model.device)).cpu() for chunk in data.chunks(indices)])
+        predicted = pd.Series([data.classes[index] for index in probabilities.argmax(1)])
+        truth = data.table(indices)["class"].reset_index(drop=True)
+        rows.append({"part": part, **classification_scores(truth, predicted)})
+        if part == "test":
+            confusion = confusion_table(truth, predicted, data.classes)
+            run.save_table("confusion", confusion, index=True)
+            run.save_figure("confusion", confusion_figure(confusion))
+    scores = run.save_table("scores", pd.DataFrame(rows))
+    return {
+        f"classifier/{row['part']}/{name}": row[name]
+        for row in scores.to_dict("records")
+        for name in ("accuracy", "balanced_accuracy", "macro_f1")
+    } | {"chance/balanced_accuracy": 1 / len(data.classes)}

@@ -1,0 +1,168 @@
+"""``micrographia transfer``: a source model carried to target images, fine-tuned there, and read by probes."""
+
+import logging
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import pandas as pd
+import torch
+
+from micrographia.config import instantiate
+from micrographia.data.datamodule import PARTS, IndexedImages
+from micrographia.errors import UserError
+from micrographia.models.vae.beta_vae import BetaVAE
+from micrographia.models.vae.vae import VAE
+from micrographia.plots.confusion import confusion_figure
+from micrographia.plots.curves import curves_figure
+from micrographia.plots.importance import importance_figure
+from micrographia.plots.probes import probe_figure
+from micrographia.plots.scatter import codes_figure
+from micrographia.probes import ProbeResult, fit_probe
+from micrographia.runs.run import How, Metrics, Run, What, obtain
+from micrographia.scores.association import lost_names
+from micrographia.tasks.assembly import build_data, encode, load_model, source_run
+from micrographia.tasks.meaning import describe_latents, name_latents
+from micrographia.training.fit import device_of, fit
+from micrographia.training.loggers import log_results, open_loggers
+from micrographia.training.progress import progress_bar
+from micrographia.training.show import transfer_table
+
+log = logging.getLogger(__name__)
+
+
+def transfer(what: What, how: How, rerun: bool = False) -> Run:
+    """Obtain the run of a transfer config: read back, resumed or made."""
+    return obtain(what, how, carry_over, rerun)
+
+
+def carry_over(what: What, how: How, run: Run) -> Metrics:
+    """Encode the target before and after fine-tuning, classify from both and from the raw input, and explain."""
+    source = source_run(what["source"], how)
+    target = target_data(what, how, source)
+    loggers = open_loggers(how, run, what)
+
+    before = load_source(source, how)
+    phases = {"before": explain(before, target, run, "before")}
+    if what["finetune"]["epochs"]:
+        after = finetune(before, target, what, how, run, loggers)
+        rename_latents(after, source, what, how, run)
+        phases["after"] = explain(after, target, run, "after")
+    phases["baseline"] = Phase(raw_inputs(target), {})
+
+    metrics = classify(phases, target, what, how, run)
+    metrics |= {name: value for phase in phases.values() for name, value in phase.metrics.items()}
+    log_results(loggers, run, metrics, target_images(what, target))
+    transfer_table(run, target, metrics)
+    return metrics
+
+
+@dataclass
+class Phase:
+    """What the probes see of the target at one stage, a named row per item, and what is known of it."""
+
+    features: pd.DataFrame
+    metrics: Metrics
+
+
+def target_data(what: What, how: How, source: Run) -> IndexedImages:
+    """Target images of the size, and through the backbone, that the source was trained with."""
+    config = source.config
+    backbone = config.get("backbone") or {}
+    size = None if backbone.get("_target_") else source.record("model")["shape"][-1]
+    data = build_data(what, how, size, backbone)
+    if not data.classes:
+        raise UserError(
+            f"data {data.name}: transfer needs classes. Put the images into one folder per class, or set data.table."
+        )
+    expected = tuple(source.record("model")["shape"])
+    if tuple(data.shape) != expected:
+        raise UserError(
+            f"data.size: the source model takes items of shape {expected}, the target gives {tuple(data.shape)}. "
+            "Leave data.size=null to follow the source."
+        )
+    return data
+
+
+def load_source(source: Run, how: How) -> VAE:
+    """Read the source VAE back."""
+    model = load_model(source, how)
+    if not isinstance(model, VAE):
+        raise UserError(f"source.run: {source.folder} holds a {type(model).__name__}; transfer carries a VAE over.")
+    return model
+
+
+def explain(model: VAE, target: IndexedImages, run: Run, phase: str) -> Phase:
+    """Encode every part of the target under the latents' names, and draw what the latents do there."""
+    codes = encode(model, target, all_indices(target), model.latent_names)
+    run.save_table(f"codes_{phase}", codes.join(labels(target)), index=True)
+    return Phase(codes, describe_latents(model, target, run, f"_{phase}"))
+
+
+def finetune(before: VAE, target: IndexedImages, what: What, how: How, run: Run, loggers: list[Any]) -> VAE:
+    """Train a copy of the source model as a beta-VAE on the target's training part, without its labels."""
+    options = what["finetune"]
+    beta = getattr(before, "beta", 1.0) if options["beta"] is None else options["beta"]
+    model = BetaVAE(
+        name=before.name,
+        shape=before.shape,
+        network=partial(same_network, before),
+        latents=before.latents,
+        optimizer=instantiate(options["optimizer"], "finetune.optimizer"),
+        seed=what["seed"],
+        reconstruction=before.reconstruction,
+        deviation=before.deviation,
+        beta=beta,
+    )
+    budget = {"epochs": options["epochs"], "steps": None, "batch_size": options["batch_size"]}
+    fit(model, target, budget, how, run.folder, f"fine-tuning on {target.name}", what["seed"], loggers)
+    run.save_figure("curves", curves_figure(pd.read_csv(run.folder / "curves.csv")))
+    return model.eval().to(device_of(how))
+
+
+def same_network(model: VAE, shape: tuple[int, ...], latents: int) -> torch.nn.Module:
+    """A copy of a model's network with its weights."""
+    import copy
+
+    return copy.deepcopy(model.network).cpu()
+
+
+def rename_latents(model: VAE, source: Run, what: What, how: How, run: Run) -> None:
+    """Derive the latents' names again on source images, and report those that fine-tuning lost."""
+    former = source.record("model")["latents"]
+    data = build_data(source.config, how)
+    if not data.factors:
+        model.latent_names = former
+        return
+    meaning = name_latents(model, data, **what["naming"])
+    model.latent_names = meaning.names
+    run.save_table("latents_after", meaning.table)
+    run.save_table("association_after", meaning.association, index=True)
+    lost = lost_names(former, meaning.names)
+    if lost:
+        log.info("after fine-tuning no latent stands for %s any more", ", ".join(lost))
+
+
+def classify(phases: dict[str, Phase], target: IndexedImages, what: What, how: How, run: Run) -> Metrics:
+    """Fit every probe to every phase's training rows, and keep scores, confusion matrices and importances as tables."""
+    known = labels(target)
+    results: list[tuple[str, str, ProbeResult]] = []
+    with progress_bar(how["progress"]) as bar:
+        task = bar.add_task("probes", total=len(phases) * len(what["probes"]), note="")
+        for phase, seen in phases.items():
+            for name, node in what["probes"].items():
+                bar.update(task, note=f"{name} on {phase}")
+                probe = instantiate(node, f"probes.{name}", seed=what["seed"])
+                results.append((phase, name, fit_probe(probe, seen.features, known["class"], known["part"])))
+                bar.advance(task)
+    scores = gather(results, "scores")
+    run.save_table("probes", scores)
+    run.save_table("importance", gather(results, "importance"))
+    run.save_table("confusion", gather(results, "confusion"))
+    draw_probes(results, phases, target, run)
+    metrics = {
+        f"probe/{row['probe']}/{row['phase']}/{score}": row[score]
+        for row in scores[scores["part"] == "test"].to_dict("records")
+        for score in ("accuracy", "balanced_accuracy", "macro_f1")
+    }
+    return metrics | {"chance/balanced_accuracy": 1 / len(target.classes)}
