@@ -40,7 +40,11 @@ class Network(nn.Module):
 
 
 class ChannelsLast(nn.Module):
-    """Lay images out channels last in memory, which convolutions on a CPU and tensor cores prefer."""
+    """Lay images out channels last in memory, in which convolutions on a CPU and on tensor cores are faster.
+
+    The networks lay out their weights in the same way, so what writes them as plain arrays (safetensors) has to make
+    them contiguous first.
+    """
 
     def forward(self, images: Tensor) -> Tensor:
         """Images with the same values and shape."""
@@ -130,6 +134,7 @@ class ConvNetwork(Network):
             ],
             nn.ConvTranspose2d(widths[-1], channels, 4, 2, 1),
         )
+        self.to(memory_format=torch.channels_last)
 
 
 class ReferenceConvNetwork(Network):
@@ -181,6 +186,7 @@ class ReferenceConvNetwork(Network):
             block(nn.ConvTranspose2d(filters // 2, filters // 4, 4, 2, 1), filters // 4),
             nn.ConvTranspose2d(filters // 4, channels, 4, 2, 1),
         )
+        self.to(memory_format=torch.channels_last)
 
 
 class FeatureNetwork(Network):
