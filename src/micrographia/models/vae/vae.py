@@ -67,6 +67,8 @@ class VAE(LightningModule):
         ``z0``, ``z1``, ... until a latent earns a factor's name.
     changed_factors : int or None
         Factors by which the pairs differ that this method learns from; None: learns from single images.
+    labelled : bool
+        Whether batches must carry classes: they need not.
     labelled_latents : bool
         Whether training ties latent i to factor i, so that it may bear its name.
 
@@ -82,6 +84,7 @@ class VAE(LightningModule):
     """
 
     changed_factors: int | None = None
+    labelled: bool = False
     labelled_latents: bool = False
     labelled: bool = False
 
