@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -124,14 +125,18 @@ def only_table(root: Path) -> Path:
 def read_table(root: Path, path: Path, file: str, label: str) -> pd.DataFrame:
     """Read and check a table of images."""
     separator = "\t" if path.suffix.lower() == ".tsv" else ","
+    options: dict[str, Any] = {"sep": separator, "encoding": "utf-8-sig", "index_col": False}
     try:
-        # Converters keep classes such as "NA" or "01" as they are written.
-        table = pd.read_csv(path, sep=separator, encoding="utf-8-sig", converters={file: str, label: str})
+        table = pd.read_csv(path, **options)
+        for key, column in (("file", file), ("label", label)):
+            if column not in table:
+                names = ", ".join(map(str, table.columns))
+                raise UserError(f"data.{key}: {path} has no column {column}. It has {names}.")
+        # Read once more as text: a class may be written "NA" or "01".
+        written = pd.read_csv(path, dtype=str, keep_default_na=False, **options)
     except (ValueError, OSError) as error:  # pandas' parser and decoding errors are ValueErrors
         raise UserError(f"{path}: cannot be read as a table ({str(error).splitlines()[0]}).") from error
-    for key, column in (("file", file), ("label", label)):
-        if column not in table:
-            raise UserError(f"data.{key}: {path} has no column {column}. It has {', '.join(map(str, table.columns))}.")
+    table[[file, label]] = written[[file, label]]
     if table.empty:
         raise UserError(f"{path}: names no images.")
     for column in (file, label):

@@ -99,18 +99,16 @@ def read_raster(path: Path, pixels: bool) -> tuple[ImageHeader, np.ndarray | Non
     """Read a PNG, JPEG or BMP file with pillow."""
     with Image.open(path) as image:
         width, height = image.size
-        grey = image.mode in ("1", "L", "LA", "La")
+        deep_mode = deep_raw_mode(image)
         deep_grey = image.mode.startswith("I")
-        deep_colour = is_deep_colour(image)
-        if image.mode == "LA" and deep_colour:
-            raise UserError(f"{path}: 16 bit grey with alpha is not supported. Save it without alpha or as TIFF.")
-        channels, names = (1, ("grey",)) if grey or deep_grey else (3, COLOURS)
-        dtype = np.dtype(np.uint16 if deep_grey or deep_colour else np.uint8)
+        grey = deep_grey or image.mode in ("1", "L", "LA", "La") or deep_mode.startswith("LA")
+        channels, names = (1, ("grey",)) if grey else (3, COLOURS)
+        dtype = np.dtype(np.uint16 if deep_grey or deep_mode else np.uint8)
         header = ImageHeader((channels, height, width), dtype, names)
         if not pixels:
             return header, None
-        if deep_colour:
-            return header, deep_colours(path)
+        if deep_mode:
+            return header, deep_pixels(path, deep_mode)
         if deep_grey:
             return header, np.asarray(image).astype(np.uint16)[None]
         if grey:
@@ -118,26 +116,30 @@ def read_raster(path: Path, pixels: bool) -> tuple[ImageHeader, np.ndarray | Non
         return header, np.moveaxis(np.asarray(image.convert("RGB")), -1, 0)
 
 
-def is_deep_colour(image: ImageFile.ImageFile) -> bool:
-    """Whether a PNG just opened has 16 bits and several channels, of which pillow would keep 8."""
+def deep_raw_mode(image: ImageFile.ImageFile) -> str:
+    """How a PNG just opened is stored, if it has several channels of 16 bits, of which pillow would keep 8; else ""."""
     if image.format != "PNG" or image.mode.startswith("I"):
-        return False
+        return ""
     raw_mode = image.tile[0].args
-    return isinstance(raw_mode, str) and ";16" in raw_mode
+    return raw_mode if isinstance(raw_mode, str) and ";16" in raw_mode else ""
 
 
-def deep_colours(path: Path) -> np.ndarray:
-    """All 16 bits of a colour PNG, ``(3, height, width)`` uint16.
+def deep_pixels(path: Path, raw_mode: str) -> np.ndarray:
+    """All 16 bits of a PNG with several channels, ``(channels, height, width)`` uint16, alpha dropped.
 
-    Pillow keeps one byte of each sample, the high one. Told that the samples are little-endian, it keeps the other.
+    Pillow keeps one byte of each sample, the high one. Told that the samples are little-endian, it keeps the other;
+    told that grey with alpha are four colours of 8 bits, it keeps all four bytes.
     """
-    halves = []
-    for order in ("B", "L"):
+
+    def unpacked(mode: str) -> np.ndarray:
         with Image.open(path) as image:
-            tile = image.tile[0]
-            image.tile = [tile._replace(args=str(tile.args)[:-1] + order)]
-            halves.append(np.asarray(image)[..., :3].astype(np.uint16))
-    high, low = halves
+            image.tile = [image.tile[0]._replace(args=mode)]
+            return np.asarray(image).astype(np.uint16)
+
+    if raw_mode.startswith("LA"):
+        octets = unpacked("RGBA")
+        return (octets[..., 0] << 8 | octets[..., 1])[None]
+    high, low = (unpacked(raw_mode[:-1] + order)[..., :3] for order in "BL")
     return np.moveaxis(high << 8 | low, -1, 0)
 
 
@@ -264,13 +266,12 @@ def channel_names(
 def decoded(file: tifffile.TiffFile, path: Path) -> np.ndarray:
     """Pixels of a TIFF's first series; what tifffile alone cannot unpack (LZW, JPEG) pillow does, if no bit is lost."""
     series = file.series[0]
-    end = file.filehandle.size
     for page in series.pages:
-        if page is None or any(
-            start == 0 or start + count > end
-            for start, count in zip(page.dataoffsets, page.databytecounts, strict=False)
-            if count
-        ):
+        if page is None:
+            raise ValueError("cut short: a page is missing")
+        end = page.parent.filehandle.size
+        segments = zip(page.dataoffsets, page.databytecounts, strict=False)
+        if any(count and (start == 0 or start + count > end) for start, count in segments):
             raise ValueError("cut short: pixels are missing")  # tifffile would fill some of them with zeros
     try:
         return series.asarray()

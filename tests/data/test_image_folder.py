@@ -1,0 +1,407 @@
+import os
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+import torch
+from PIL import Image
+
+from micrographia.data.datamodule import PARTS
+from micrographia.data.image_folder import ImageFolder
+from micrographia.errors import UserError
+
+
+def make_folder(root, classes=("a", "b"), count=10, shape=(12, 10, 3), dtype=np.uint8, suffix="png"):
+    """Class folders of random images; returns the root."""
+    generator = np.random.default_rng(0)
+    for label in classes:
+        (root / label).mkdir(parents=True)
+        for number in range(count):
+            path = root / label / f"{number:03d}.{suffix}"
+            pixels = generator.integers(0, np.iinfo(dtype).max, shape, dtype=dtype)
+            if suffix == "tif":
+                tifffile.imwrite(path, pixels, photometric="minisblack", metadata={"axes": "CYX"})
+            else:
+                Image.fromarray(pixels).save(path)
+    return root
+
+
+def make_table(root, **columns):
+    """A flat folder of images with a table; returns the root."""
+    root.mkdir()
+    table = pd.DataFrame(columns)
+    for number, name in enumerate(table["file"]):
+        Image.fromarray(np.full((8, 8), number, np.uint8)).save(root / name)
+    table.to_csv(root / "labels.csv", index=False)
+    return root
+
+
+def folder(root, **options):
+    return ImageFolder("test", str(root), **{"size": 16, **options})
+
+
+def all_indices(data):
+    return torch.cat([data.indices(part) for part in PARTS])
+
+
+def test_class_folders(tmp_path):
+    data = folder(make_folder(tmp_path / "set", classes=("b", "a"), count=25))
+    data.setup()
+    assert data.classes == ("a", "b")
+    assert data.shape == (3, 16, 16)
+    assert [len(data.indices(part)) for part in PARTS] == [32, 8, 10]
+    assert sorted(all_indices(data).tolist()) == list(range(50))
+    train = data.indices("train")
+    assert data.images(train).shape == (32, 3, 16, 16)
+    assert data.images(train).dtype == torch.uint8
+    table = data.table(train)
+    assert list(table.index) == train.tolist()
+    assert [data.classes[code] for code in data.targets(train)] == table["class"].tolist()
+    assert data.class_counts().to_dict("index") == {name: {"train": 16, "val": 4, "test": 5} for name in "ab"}
+
+
+def test_constructor_reads_nothing(tmp_path):
+    folder(tmp_path / "nowhere")
+
+
+def test_images_are_those_of_their_rows(tmp_path):
+    root = make_folder(tmp_path / "set", shape=(16, 16, 3))
+    data = folder(root)
+    indices = torch.tensor([13, 2])
+    for name, image in zip(data.table(indices)["file"], data.images(indices), strict=True):
+        assert (image.permute(1, 2, 0).numpy() == np.asarray(Image.open(root / name))).all()
+
+
+def test_train_loader_gives_floats_and_targets(tmp_path):
+    data = folder(make_folder(tmp_path / "set"))
+    data.setup("fit")
+    data.fit(seed=0, batch_size=4, steps=3, interval=3, labelled=True)
+    batches = list(data.train_dataloader())
+    assert len(batches) == 3
+    assert batches[0]["image"].shape == (4, 3, 16, 16)
+    assert set(batches[0]["target"].tolist()) <= {0, 1}
+
+
+def test_class_folders_win_over_a_table_unless_named(tmp_path):
+    root = make_folder(tmp_path / "set")
+    names = [f"{label}/{number:03d}.png" for label in "ab" for number in range(10)]
+    pd.DataFrame({"file": names, "class": ["even", "odd"] * 10}).to_csv(root / "labels.csv", index=False)
+    by_folder, by_table = folder(root), folder(root, table="labels.csv")
+    by_folder.setup()
+    by_table.setup()
+    assert by_folder.classes == ("a", "b")
+    assert by_table.classes == ("even", "odd")
+
+
+def test_only_table_of_a_flat_folder_is_used_and_order_of_rows_is_not(tmp_path):
+    names = [f"{number}.png" for number in range(40)]
+    root = make_table(tmp_path / "set", file=names, time=[5, 10] * 20, well=[f"w{n // 4}" for n in range(40)])
+    first = folder(root, label="time", group=["well"])
+    first.setup()
+    assert first.classes == ("5", "10")
+    table = pd.read_csv(root / "labels.csv").sample(frac=1, random_state=0)
+    table.to_csv(root / "labels.csv", index=False)
+    second = folder(root, label="time", group=["well"])
+    for part in PARTS:
+        assert second.table(second.indices(part)).equals(first.table(first.indices(part)))
+    wells = [set(first.table(first.indices(part))["well"]) for part in PARTS]
+    assert sum(map(len, wells)) == len(set.union(*wells)) == 10
+    assert list(first.table(torch.tensor([0])).columns) == ["file", "class", "well"]
+
+
+def test_class_names_stay_as_written(tmp_path):
+    root = make_table(tmp_path / "set", file=[f"{n}.png" for n in range(20)], **{"class": ["NA", "01"] * 10})
+    data = folder(root)
+    data.setup()
+    assert data.classes == ("01", "NA")
+
+
+def test_given_values_make_the_test_part_and_groups_the_validation(tmp_path):
+    names = [f"{number:02d}.png" for number in range(60)]
+    root = make_table(
+        tmp_path / "set",
+        file=names,
+        moa=["x", "y"] * 30,
+        plate=["p1"] * 40 + ["p2"] * 20,
+        field=[number // 4 for number in range(60)],
+    )
+    data = folder(root, label="moa", split="plate", test=["p2"], group=["field"])
+    assert set(data.table(data.indices("test"))["plate"]) == {"p2"}
+    train, val = (data.table(data.indices(part)) for part in ("train", "val"))
+    assert set(train["plate"]) == set(val["plate"]) == {"p1"}
+    assert not set(train["field"]) & set(val["field"])
+    assert len(val) == 8
+
+
+def test_part_folders(tmp_path):
+    make_folder(tmp_path / "set" / "train_annotated", count=10)
+    make_folder(tmp_path / "set" / "TEST_IMAGE", count=3)
+    data = folder(tmp_path / "set", split="folders")
+    assert [len(data.indices(part)) for part in PARTS] == [16, 4, 6]
+    assert data.table(data.indices("test"))["file"].str.startswith("TEST_IMAGE/").all()
+    with pytest.raises(UserError, match=r"data\.split=folders"):
+        folder(tmp_path / "set").setup()
+
+
+def test_folder_inside_the_class_folder_can_be_the_group(tmp_path):
+    for label in "ab":
+        for plate in range(6):
+            make_folder(tmp_path / "set" / label, classes=[f"plate{plate}"], count=2)
+    data = folder(tmp_path / "set", group=["folder"])
+    data.setup()
+    plates = [set(data.table(data.indices(part))["folder"]) for part in PARTS]
+    assert sum(map(len, plates)) == 6
+
+
+def test_include_keeps_only_some_classes(tmp_path):
+    root = make_folder(tmp_path / "set", classes=("a", "b", "c"))
+    data = folder(root, include=["c", "a"])
+    data.setup()
+    assert data.classes == ("a", "c")
+    assert len(all_indices(data)) == 20
+
+
+# Pixels
+
+
+def test_deep_images_are_float16_in_unit_range(tmp_path):
+    root = make_folder(tmp_path / "set", shape=(2, 12, 10), dtype=np.uint16, suffix="tif")
+    data = folder(root)
+    images = data.images(all_indices(data))
+    assert images.dtype == torch.float16
+    assert images.min() == 0
+    assert images.max() <= 1
+    assert (images[:, 2] == 0).all()
+    assert data.channel_mapping == "0, 1, zero"
+    assert "of the training part" in data.record()["intensity"]
+
+
+def test_inverting_leaves_the_missing_channel_zero(tmp_path):
+    root = make_folder(tmp_path / "set", shape=(2, 12, 10), suffix="tif")
+    plain, inverted = folder(root, fit="resize"), folder(root, fit="resize", invert=True)
+    indices = all_indices(plain)
+    assert (inverted.images(indices)[:, 2] == 0).all()
+    total = plain.images(indices)[:, :2].int() + inverted.images(indices)[:, :2].int()
+    assert (total - 255).abs().max() <= 2  # the resize rounds twice
+
+
+def test_more_than_three_channels_ask(tmp_path):
+    root = make_folder(tmp_path / "set", shape=(5, 12, 10), dtype=np.uint16, suffix="tif")
+    with pytest.raises(UserError, match=r"data\.channels: the images have 5 channels"):
+        folder(root).setup()
+    assert folder(root, channels=[4, "0"]).channel_mapping == "4, 0, zero"
+
+
+@pytest.mark.parametrize("intensity", ["percentile", "image", "dtype"])
+def test_nothing_is_fitted_on_validation_or_test(tmp_path, intensity):
+    """Other pixels and sizes outside the training part leave every training item as it was."""
+    root = make_folder(tmp_path / "set", count=12, shape=(2, 12, 10), dtype=np.uint16, suffix="tif")
+    before = folder(root, intensity=intensity)
+    train = before.images(before.indices("train")).clone()
+    others = torch.cat([before.indices("val"), before.indices("test")])
+    for name in before.table(others)["file"]:
+        pixels = np.full((2, 70, 90), 65535, np.uint16)
+        tifffile.imwrite(root / name, pixels, photometric="minisblack", metadata={"axes": "CYX"})
+    after = folder(root, intensity=intensity)
+    assert torch.equal(after.indices("train"), before.indices("train"))
+    assert torch.equal(after.images(after.indices("train")), train)
+    assert after.record()["limits"] == before.record()["limits"]
+    assert after.record()["side"] == before.record()["side"] == 12
+
+
+def test_grey_and_colour_may_be_mixed(tmp_path):
+    root = make_folder(tmp_path / "set")
+    Image.fromarray(np.full((12, 10), 99, np.uint8)).save(root / "a" / "000.png")
+    data = folder(root)
+    assert data.images(torch.tensor([0]))[0, :, 8, 8].tolist() == [99] * 3
+    assert data.channel_mapping == "grey, grey, grey; red, green, blue"
+
+
+def test_mixed_depths_and_channels_are_errors_naming_files(tmp_path):
+    root = make_folder(tmp_path / "depth")
+    Image.fromarray(np.full((12, 10), 99, np.uint16)).save(root / "a" / "000.png")
+    with pytest.raises(UserError, match=r"\.png: its pixels are .*Save all images with one type"):
+        folder(root).setup()
+    root = make_folder(tmp_path / "channels", shape=(2, 12, 10), suffix="tif")
+    tifffile.imwrite(root / "a" / "000.tif", np.zeros((12, 10), np.uint8))
+    with pytest.raises(UserError, match=r"has 2 channels, .*000\.tif has 1"):
+        folder(root).setup()
+
+
+def test_float_images_beyond_one_need_percentiles(tmp_path):
+    root = make_folder(tmp_path / "set")
+    for path in root.rglob("*.png"):
+        path.unlink()
+        tifffile.imwrite(path.with_suffix(".tif"), np.full((4, 4), 7, np.float32))
+    with pytest.raises(UserError, match=r"\.tif: holds values from 7 to 7, beyond 0..1"):
+        folder(root, intensity="dtype").setup()
+    folder(root).setup()
+
+
+# Cache
+
+
+def test_cache_gives_the_same_and_reads_no_image(tmp_path, monkeypatch):
+    root = make_folder(tmp_path / "set", shape=(3, 12, 10), dtype=np.uint16, suffix="tif")
+    plain = folder(root)
+    indices = all_indices(plain)
+    cache = str(tmp_path / "cached")
+    first = folder(root, cache=cache)
+    assert torch.equal(first.images(indices), plain.images(indices))
+    monkeypatch.setattr("micrographia.data.decoding.read_image", None)
+    monkeypatch.setattr("micrographia.data.decoding.read_header", None)
+    second = folder(root, cache=cache)
+    assert torch.equal(second.images(indices), plain.images(indices))
+    assert second.record() == first.record() == plain.record()
+
+
+def test_changed_file_or_setting_makes_another_entry(tmp_path):
+    root = make_folder(tmp_path / "set")
+    cache = tmp_path / "cached"
+
+    def entries(**options):
+        data = folder(root, cache=str(cache), **options)
+        data.setup()
+        return data, len(list(cache.glob("*.npy")))
+
+    assert [entries()[1], entries()[1], entries(invert=True)[1], entries(split_seed=1)[1]] == [1, 1, 2, 3]
+    path = root / "a" / "000.png"
+    Image.fromarray(np.zeros((12, 10, 3), np.uint8)).save(path)
+    os.utime(path, ns=(1, 1))
+    data, count = entries()
+    assert count == 4
+    assert data.images(torch.tensor([0])).max() == 0
+
+
+def test_damaged_or_unfinished_entry_is_made_anew(tmp_path):
+    root = make_folder(tmp_path / "set")
+    cache = tmp_path / "cached"
+    whole = folder(root, cache=str(cache))
+    indices = all_indices(whole)
+    images = whole.images(indices).clone()
+    array = next(cache.glob("*.npy"))
+    array.write_bytes(array.read_bytes()[:300])
+    assert torch.equal(folder(root, cache=str(cache)).images(indices), images)
+    next(cache.glob("*.json")).unlink()
+    assert torch.equal(folder(root, cache=str(cache)).images(indices), images)
+
+
+def test_failing_image_leaves_no_entry(tmp_path):
+    root = make_folder(tmp_path / "set")
+    path = root / "b" / "009.png"
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(UserError, match=r"009\.png"):
+        folder(root, cache=str(tmp_path / "cached")).setup()
+    assert list((tmp_path / "cached").iterdir()) == []
+
+
+def test_full_disk_is_a_clear_error(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("numpy.lib.format.write_array_header_1_0", full)
+    with pytest.raises(UserError, match=r"cached: decoded images cannot be written \(No space left"):
+        folder(make_folder(tmp_path / "set"), cache=str(tmp_path / "cached")).setup()
+
+
+def test_progress_counts_to_the_end(tmp_path):
+    heard = []
+    folder(make_folder(tmp_path / "set"), progress=lambda done, total: heard.append((done, total))).setup()
+    assert heard[-1] == (20, 20)
+    assert heard == sorted(heard)
+
+
+# Bad input
+
+
+def fails(match, root, **options):
+    with pytest.raises(UserError, match=match) as error:
+        folder(root, **options).setup()
+    assert len(str(error.value).splitlines()) <= 2
+
+
+def test_folders_without_images(tmp_path):
+    fails(r"nowhere is no folder", tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    fails(r"empty holds no images", tmp_path / "empty")
+    make_table(tmp_path / "loose", file=["1.png"], **{"class": ["a"]})
+    (tmp_path / "loose" / "labels.csv").unlink()
+    fails(r"neither class folders nor a CSV", tmp_path / "loose")
+    root = make_folder(tmp_path / "set")
+    (root / "c").mkdir()
+    (root / "c" / "notes.txt").write_text("none")
+    fails(r"set/c: class folder without an image", root)
+
+
+def test_single_class(tmp_path):
+    fails(r"single class, a\b", make_folder(tmp_path / "set", classes=["a"]))
+
+
+def test_class_with_too_few_images(tmp_path):
+    root = make_folder(tmp_path / "set")
+    make_folder(root, classes=["rare"], count=2)
+    fails(r"class rare has no image in the train part", root)
+
+
+def test_class_in_too_few_groups(tmp_path):
+    names = [f"{number:02d}.png" for number in range(24)]
+    smears = [f"s{number % 8}" for number in range(20)] + ["s8"] * 4
+    root = make_table(tmp_path / "set", file=names, **{"class": ["a", "b"] * 10 + ["c"] * 4}, smear=smears)
+    fails(r"class c has no image in the .* part when split by smear", root, group=["smear"])
+
+
+def test_corrupt_and_empty_images(tmp_path):
+    root = make_folder(tmp_path / "set")
+    (root / "a" / "003.png").write_bytes(b"")
+    fails(r"a/003\.png: is empty", root)
+    (root / "a" / "003.png").write_bytes(b"\x89PNG\r\n\x1a\n rubbish")
+    fails(r"a/003\.png: cannot be read", root)
+
+
+def test_faulty_tables(tmp_path):
+    names = [f"{number:02d}.png" for number in range(20)]
+    root = make_table(tmp_path / "set", file=names, **{"class": ["a", "b"] * 10})
+    good = pd.read_csv(root / "labels.csv")
+    fails(r"data\.label: .*labels\.csv has no column kind. It has file, class", root, label="kind")
+    fails(r"data\.file: .*has no column image", root, file="image")
+    fails(r"data\.group: .*has no column plate. It has file, class", root, group=["plate"])
+    fails(r"data\.split: .*has no column fold", root, split="fold")
+    fails(r"data\.table: other\.csv does not exist", root, table="other.csv")
+    fails(r"data\.split=folders: a table has no part folders", root, split="folders")
+    fails(r"data\.include: no class c", root, include=["c"])
+
+    def table(rows):
+        rows.to_csv(root / "labels.csv", index=False)
+
+    table(pd.concat([good, pd.DataFrame({"file": ["x.png", "y.png"], "class": "a"})]))
+    fails(r"labels\.csv: 2 of 22 files do not exist below .*, the first x\.png", root)
+    table(pd.concat([good, good.iloc[:1]]))
+    fails(r"names 00\.png twice \(row 22\)", root)
+    table(good.assign(**{"class": ["", *good["class"][1:]]}))
+    fails(r"row 2 has no class", root)
+    table(good.iloc[:0])
+    fails(r"names no images", root)
+    (root / "labels.csv").write_bytes(b"")
+    fails(r"cannot be read as a table", root)
+    (root / "labels.csv").write_bytes(b"\xff\xfe\x00\x81")
+    fails(r"cannot be read as a table", root)
+    table(good)
+    good.to_csv(root / "second.csv", index=False)
+    fails(r"several tables \(labels\.csv, second\.csv\)", root)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("size", None),
+        ("test_fraction", 0.0),
+        ("val_fraction", 1.0),
+        ("pad_quantile", 0.0),
+        ("percentiles", [99, 1]),
+        ("test", ["p2"]),
+    ],
+)
+def test_impossible_settings_name_their_key(tmp_path, key, value):
+    with pytest.raises(UserError, match=rf"data\.{key}"):
+        folder(tmp_path, **{key: value})
