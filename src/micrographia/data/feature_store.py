@@ -75,7 +75,7 @@ class FeatureStore:
         if needed > free:
             raise UserError(
                 f"how.paths.cache: features of {rows:,} images need {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB "
-                f"are free in {self.folder}. Name a folder on a larger disk, or make the set smaller (fix factors: data.fixed)."
+                f"are free in {self.folder}. Name a larger disk, or make the set smaller (data.fixed)."
             )
 
 

@@ -3,10 +3,12 @@
 import hashlib
 from importlib import import_module
 from pathlib import Path
+from pickle import UnpicklingError
 from types import ModuleType
 from typing import Any, Literal
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from micrographia.errors import UserError
@@ -237,16 +239,16 @@ def load_transformer(transformers: ModuleType, folder: Path) -> Any:
         # A pooler is not part of DINO: asked for, it would be made up at random.
         options = {"add_pooling_layer": False} if config.model_type == "vit" else {}
         network, report = transformers.AutoModel.from_pretrained(
-            folder, config=config, local_files_only=True, output_loading_info=True, dtype=torch.float32, **options
+            folder, config=config, local_files_only=True, output_loading_info=True, **options
         )
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError, UnpicklingError) as error:
         raise UserError(f"backbone.weights: {folder} cannot be read: {str(error).splitlines()[0]}") from error
     if report["missing_keys"]:
         lacking = sorted(report["missing_keys"])
         raise UserError(
             f"backbone.weights: {folder} lacks {len(lacking)} of the network's weights, {lacking[0]} among them."
         )
-    return network
+    return network.float()
 
 
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
