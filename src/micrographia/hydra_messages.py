@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from omegaconf import DictConfig, OmegaConf
 
 from micrographia.config import config_directory
+from micrographia.help import group_choices
 
 
 def explain(error: Exception, verb: str, overrides: Sequence[str]) -> str:
@@ -21,7 +22,7 @@ def explain(error: Exception, verb: str, overrides: Sequence[str]) -> str:
     overrides
         The command's overrides.
     """
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = [line.strip() for line in f"{error}\n{error.__cause__ or ''}".splitlines() if line.strip()]
     text = " ".join(lines)
     if missing := re.search(r"Could not find '([^']+)'", text):
         return unknown_choice(missing[1])
@@ -36,11 +37,9 @@ def explain(error: Exception, verb: str, overrides: Sequence[str]) -> str:
 
 def unknown_choice(name: str) -> str:
     """Answer a group's choice that does not exist."""
-    group, choices = name, list[str]()
-    while not choices and "/" in group:
-        group = group.rpartition("/")[0]
-        folder = config_directory() / group
-        choices = sorted(file.relative_to(folder).with_suffix("").as_posix() for file in folder.rglob("*.yaml"))
+    groups = group_choices(config_directory())
+    group = max((group for group in groups if name.startswith(f"{group}/")), key=len, default="")
+    choices = groups.get(group, [])
     wanted = name.removeprefix(f"{group}/")
     return f"{group}={wanted}: no such choice{suggestion(wanted, choices)}.\n{group} is one of: {', '.join(choices)}."
 
