@@ -274,7 +274,7 @@ def decoded(file: tifffile.TiffFile, path: Path) -> np.ndarray:
         if any(count and (start == 0 or start + count > end) for start, count in segments):
             raise ValueError("cut short: pixels are missing")  # tifffile would fill some of them with zeros
     try:
-        return series.asarray()
+        return series.asarray(maxworkers=1)  # whole files are read in threads already
     except ValueError as error:
         if "imagecodecs" not in str(error):
             raise
