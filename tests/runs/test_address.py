@@ -49,6 +49,14 @@ def test_a_moved_folder_is_the_same_run_and_a_changed_image_another(tmp_path):
     assert digest(make_folder(tmp_path / "changed", b"others")) != here
 
 
+def test_a_table_may_be_named_relative_to_the_data_folder(tmp_path):
+    what = make_folder(tmp_path / "images")
+    (tmp_path / "images" / "labels.csv").write_text("file,class")
+    relative = {"data": {**what["data"], "table": "labels.csv"}}
+    absolute = {"data": {**what["data"], "table": str(tmp_path / "images" / "labels.csv")}}
+    assert digest(relative) == digest(absolute)
+
+
 def test_an_edited_file_is_noticed_despite_remembered_hashes(tmp_path):
     what = make_folder(tmp_path / "images")
     memory = tmp_path / "fingerprints.json"

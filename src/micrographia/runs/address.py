@@ -66,6 +66,7 @@ def stand_in(value: Any, hashes: ContentHashes, path: tuple[str, ...]) -> Any:
     """What stands for a config value in the digest."""
     if isinstance(value, Mapping):
         labels = LABELS if "task" in value or RUN_KEY in value else ()
+        value = {**value, **table_below_root(value)}
         return {key: stand_in(item, hashes, (*path, key)) for key, item in value.items() if key not in labels}
     if isinstance(value, (list, tuple)):
         return [stand_in(item, hashes, path) for item in value]
@@ -80,6 +81,14 @@ def stand_in(value: Any, hashes: ContentHashes, path: tuple[str, ...]) -> Any:
                 raise UserError(missing_path(key, value))
             return hashes.of_path(Path(value))
     return value
+
+
+def table_below_root(node: Mapping[str, Any]) -> dict[str, str]:
+    """A data node's table, where its path is given relative to the data folder."""
+    root, table = node.get("root"), node.get("table")
+    if root and table and not Path(table).exists() and Path(root, table).exists():
+        return {"table": str(Path(root, table))}
+    return {}
 
 
 def missing_path(key: str, value: str) -> str:
@@ -107,7 +116,9 @@ def weights_of(run: str, key: str = RUN_KEY) -> Path:
     folder = run_folder(run)
     weights = folder / "weights.safetensors"
     if not folder.is_dir():
-        raise UserError(f"{key}: {run} is no run's folder. Name a folder like runs/train/NAME-DIGEST, or pretrained/NAME.")
+        raise UserError(
+            f"{key}: {run} is no run's folder. Name a folder like runs/train/NAME-DIGEST, or pretrained/NAME."
+        )
     if not (folder / "result.json").exists() or not weights.exists():
         raise UserError(f"{key}: the run in {run} is not a finished training (no result.json or weights.safetensors).")
     return weights

@@ -101,7 +101,9 @@ class Run:
 
     def save_record(self, name: str, record: Mapping[str, Any]) -> None:
         """Write a JSON file."""
-        write_atomically(self.folder / f"{name}.json", lambda part: part.write_text(json.dumps(record, indent=2) + "\n"))
+        write_atomically(
+            self.folder / f"{name}.json", lambda part: part.write_text(json.dumps(record, indent=2) + "\n")
+        )
 
     def record(self, name: str) -> dict[str, Any]:
         """Read a JSON file back."""
