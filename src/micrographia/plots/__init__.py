@@ -1,0 +1,1 @@
+"""Figures: each takes tables or tensors and returns a Matplotlib figure."""

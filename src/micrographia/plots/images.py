@@ -1,0 +1,179 @@
+"""Images side by side: reconstructions, latent traversals, contact sheets."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.colors import hsv_to_rgb
+from matplotlib.figure import Figure
+
+from micrographia.plots.style import FAINT, broken, in_house_style, panels
+
+GAP = 0.06
+"""Space between two images, as a share of an image's side."""
+
+
+@in_house_style
+def reconstructions_figure(originals: torch.Tensor, reconstructions: torch.Tensor) -> Figure:
+    """Draw images above their reconstructions.
+
+    Parameters
+    ----------
+    originals, reconstructions
+        Shape ``(n, channels, height, width)``, floating point in 0..1.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ or there is no image.
+    """
+    if originals.shape != reconstructions.shape:
+        raise ValueError(
+            f"originals of shape {tuple(originals.shape)}, reconstructions of {tuple(reconstructions.shape)}"
+        )
+    tiles = colour_images(torch.stack([originals, reconstructions]))
+    figure, axes = tiled(tiles, tile=0.85, margin=(1.1, 0.2))
+    axes.set_yticks([0.5, 1.5 + GAP], ["original", "reconstruction"])
+    return figure
+
+
+@in_house_style
+def traversal_figure(
+    images: torch.Tensor, names: Sequence[str], divergences: Sequence[float], values: Sequence[float]
+) -> Figure:
+    """Draw what each latent does to an image: one row per latent, the most informative first.
+
+    Parameters
+    ----------
+    images
+        Decoded images, shape ``(latents, values, channels, height, width)`` in 0..1.
+    names
+        Name of each latent.
+    divergences
+        KL divergence of each latent from its prior, in nats; the order of the rows.
+    values
+        The latent's value in each column.
+
+    Raises
+    ------
+    ValueError
+        If names, divergences or values do not fit the images.
+    """
+    if not len(names) == len(divergences) == len(images):
+        raise ValueError(f"{len(images)} rows of images, {len(names)} names, {len(divergences)} divergences")
+    if len(values) != images.shape[1]:
+        raise ValueError(f"{images.shape[1]} columns of images, but {len(values)} values")
+    order = sorted(range(len(names)), key=lambda latent: -divergences[latent])
+    figure, axes = tiled(colour_images(images[order]), tile=0.7, margin=(1.6, 0.5))
+    axes.set_yticks(
+        [row * (1 + GAP) + 0.5 for row in range(len(order))],
+        [f"{broken(names[latent], 20)}\n{divergences[latent]:.2f} nats" for latent in order],
+    )
+    axes.set_xticks(
+        [column * (1 + GAP) + 0.5 for column in range(len(values))], [f"{value:.3g}" for value in values]
+    )
+    axes.xaxis.set_label_position("top")
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0)
+    axes.set_xlabel("value of the latent")
+    return figure
+
+
+@in_house_style
+def contact_sheet(images: torch.Tensor, titles: Sequence[str], columns: int = 8) -> Figure:
+    """Draw images in rows, each under its title.
+
+    Parameters
+    ----------
+    images
+        Shape ``(n, channels, height, width)``: uint8 in 0..255 or floating point in 0..1.
+    titles
+        Title of each image; long ones are broken into lines.
+    columns
+        Images per row.
+
+    Raises
+    ------
+    ValueError
+        If there is not one title per image, or no image.
+    """
+    if len(titles) != len(images):
+        raise ValueError(f"{len(images)} images, but {len(titles)} titles")
+    columns = min(columns, len(images))
+    lines = [broken(title, 18) for title in titles]
+    head = 0.12 * max(line.count("\n") + 1 for line in lines) + 0.04
+    rows = -(-len(images) // columns)
+    empty = rows * columns - len(images)
+    tiles = colour_images(images)
+    tiles = np.concatenate([tiles, np.ones((empty, *tiles.shape[1:]))]).reshape(
+        rows, columns, *tiles.shape[1:]
+    )
+    figure, axes = tiled(tiles, tile=1.25, margin=(0.1, 0.1), head=head)
+    for index, line in enumerate(lines):
+        row, column = divmod(index, columns)
+        top = row * (1 + GAP + head)
+        axes.text(
+            column * (1 + GAP), top - 0.03, line, fontsize=7.5, ha="left", va="bottom", linespacing=1.05
+        )
+    return figure
+
+
+def colour_images(images: torch.Tensor) -> np.ndarray:
+    """Images ``(..., channels, height, width)`` as RGB in 0..1, ``(..., height, width, 3)``.
+
+    One channel is grey, three are red, green and blue. Of any other number each channel gets a hue of its own and they
+    are added, as fluorescence images are shown; two are green and magenta.
+
+    Raises
+    ------
+    ValueError
+        If there is no image, or a value is infinite or missing.
+    """
+    if not images.numel():
+        raise ValueError(f"no images in a tensor of shape {tuple(images.shape)}")
+    pixels = images.detach().cpu().float() / (255 if images.dtype == torch.uint8 else 1)
+    if not torch.isfinite(pixels).all():
+        raise ValueError("images with infinite or missing values")
+    pixels = pixels.clamp(0, 1).movedim(-3, -1).numpy()
+    channels = pixels.shape[-1]
+    if channels == 3:
+        return pixels
+    if channels == 1:
+        return np.repeat(pixels, 3, axis=-1)
+    hues = (np.arange(channels) / channels + 1 / 3) % 1
+    primaries = hsv_to_rgb(np.stack([hues, np.ones(channels), np.ones(channels)], axis=-1))
+    return np.clip(pixels @ primaries, 0, 1)
+
+
+def tiled(
+    tiles: np.ndarray, tile: float, margin: tuple[float, float], head: float = 0.0
+) -> tuple[Figure, Axes]:
+    """A figure of images in rows and columns, in whose axes an image's width is 1 and row and column step ``1 + GAP``.
+
+    Parameters
+    ----------
+    tiles
+        Shape ``(rows, columns, height, width, 3)`` in 0..1.
+    tile
+        Width of an image in inches.
+    margin
+        Room for labels at the left and at the top, in inches.
+    head
+        Room above each image, as a share of its width.
+    """
+    rows, columns, height, width, _ = tiles.shape
+    tall = height / width
+    down = tall + GAP + head
+    figure, (axes,) = panels(1, 1, tile * columns * (1 + GAP) + margin[0], tile * rows * down + margin[1])
+    for row, column in np.ndindex(rows, columns):
+        left, top = column * (1 + GAP), row * down
+        axes.imshow(tiles[row, column], extent=(left, left + 1, top + tall, top))
+    axes.set_xlim(-0.01, columns * (1 + GAP) - GAP + 0.01)
+    axes.set_ylim(rows * down - GAP - head + 0.01, -head - 0.01)
+    axes.set_aspect("equal")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.tick_params(length=0, color=FAINT)
+    axes.spines[:].set_visible(False)
+    return figure, axes
