@@ -134,7 +134,7 @@ class ConvNetwork(Network):
             ],
             nn.ConvTranspose2d(widths[-1], channels, 4, 2, 1),
         )
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
 
 
 class ReferenceConvNetwork(Network):
@@ -186,7 +186,7 @@ class ReferenceConvNetwork(Network):
             block(nn.ConvTranspose2d(filters // 2, filters // 4, 4, 2, 1), filters // 4),
             nn.ConvTranspose2d(filters // 4, channels, 4, 2, 1),
         )
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
 
 
 class FeatureNetwork(Network):

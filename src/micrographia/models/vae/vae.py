@@ -86,7 +86,6 @@ class VAE(LightningModule):
     changed_factors: int | None = None
     labelled: bool = False
     labelled_latents: bool = False
-    labelled: bool = False
 
     def __init__(
         self,
