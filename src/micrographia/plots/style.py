@@ -16,10 +16,10 @@ Arguments = ParamSpec("Arguments")
 INK = "#222222"
 FAINT = "#8a8a8a"
 GRID = "#e4e4e4"
-# Okabe & Ito (2008), told apart with every common colour blindness; yellow last, for it is pale on white.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#F0E442")
+# Okabe & Ito (2008), told apart with every common colour blindness; without their yellow, too pale on white.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 MARKERS = ("o", "^", "s", "D", "v", "P")
-PHASE_COLOURS = {"before": "#56B4E9", "after": "#0072B2", "baseline": "#9a9a9a"}
+PHASE_COLOURS = {"before": "#BCD9EE", "after": "#3C8DC5", "baseline": "#B5B5B5"}
 SHADES = "Blues"
 
 # The backend is the caller's, not part of the look.
@@ -72,7 +72,7 @@ def panels(rows: int, columns: int, width: float, height: float, **kwargs: bool)
     axes = list(figure.subplots(rows, columns, squeeze=False, **kwargs).flat)
     for panel in axes:
         # Matplotlib makes ticks only when it draws, after the style is left: their looks must be set on the axes.
-        panel.tick_params(colors=INK, labelsize=8.5, color=FAINT, width=0.8, length=3)
+        panel.tick_params(which="both", colors=INK, labelsize=8.5, color=FAINT, width=0.8)
     return figure, axes
 
 
@@ -81,7 +81,7 @@ def palette(count: int) -> list[tuple[str, str]]:
 
     Examples
     --------
-    >>> palette(9)[0], palette(9)[8]
+    >>> palette(8)[0], palette(8)[7]
     (('#0072B2', 'o'), ('#0072B2', '^'))
     """
     return [
@@ -107,7 +107,7 @@ def phase_colour(phase: str) -> str:
     return PHASE_COLOURS.get(phase, COLOURS[2])
 
 
-def broken(name: object, width: int = 24) -> str:
+def broken(name: object, width: int = 26) -> str:
     """A long name in lines of at most ``width`` characters where it can be broken: after spaces, underscores, hyphens.
 
     Examples
