@@ -49,17 +49,13 @@ def name_latents(association: pd.DataFrame, strength: float = 0.25) -> pd.DataFr
     return pd.DataFrame(rows, columns=["latent", "name", "factor", "strength", "named"])
 
 
-def lost_names(before: Sequence[str], after: Sequence[str]) -> pd.DataFrame:
-    """Latents that bore a factor's name before, and do not bear the same one after.
+def lost_names(before: Sequence[str], after: Sequence[str]) -> list[str]:
+    """Factors' names that some latent bore before, and none bears after.
 
     Parameters
     ----------
     before, after
         Names of the same latents in the same order, as the column ``name`` of `name_latents`.
-
-    Returns
-    -------
-    DataFrame with one row per lost name: ``latent`` (``z`` and its position), ``before``, ``after``.
 
     Raises
     ------
@@ -68,13 +64,11 @@ def lost_names(before: Sequence[str], after: Sequence[str]) -> pd.DataFrame:
 
     Examples
     --------
-    >>> lost_names(["Scale", "z1", "Shape"], ["Scale", "Shape", "z2"])
-      latent before after
-    0     z2  Shape    z2
+    >>> lost_names(["Scale", "z1", "Shape"], ["Color", "Scale", "z2"])
+    ['Shape']
     """
-    rows = [
-        (f"z{position}", old, new)
-        for position, (old, new) in enumerate(zip(before, after, strict=True))
-        if old not in (new, f"z{position}")
+    return [
+        old
+        for position, (old, _) in enumerate(zip(before, after, strict=True))
+        if old != f"z{position}" and old not in after
     ]
-    return pd.DataFrame(rows, columns=["latent", "before", "after"])
