@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -94,9 +95,9 @@ def test_an_unfinished_source_run_is_refused(tmp_path):
 
 
 def test_split_config_separates_what_and_how():
-    what, how = split_config(OmegaConf.create({"seed": "${how.n}", "how": {"n": 3}}))
+    what, how = split_config(OmegaConf.create({"seed": "${how.n}", "how": {"n": 3, "paths": {"cache": "~/x"}}}))
     assert what == {"seed": 3}
-    assert how == {"n": 3}
+    assert how == {"n": 3, "paths": {"cache": str(Path.home() / "x")}}
 
 
 @pytest.mark.parametrize(("config", "message"), [({"run": "???"}, "run: no value"), ({"seed": "${sed}"}, "sed")])

@@ -39,6 +39,7 @@ def split_config(config: DictConfig) -> tuple[dict[str, Any], dict[str, Any]]:
         raise UserError(f"config: {str(error).splitlines()[0]}") from error
     assert isinstance(resolved, dict)
     how = resolved.pop("how", {})
+    how["paths"] = {name: str(Path(path).expanduser()) for name, path in how.get("paths", {}).items()}
     return resolved, how
 
 

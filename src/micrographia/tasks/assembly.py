@@ -13,6 +13,7 @@ from micrographia.data.datamodule import IndexedImages
 from micrographia.data.features import FeatureData
 from micrographia.errors import UserError
 from micrographia.runs.address import digest
+from micrographia.runs.allocator import keep_large_allocations
 from micrographia.runs.fingerprint import ContentHashes
 from micrographia.runs.run import How, Run, What
 from micrographia.training.checkpoints import load_weights
@@ -39,12 +40,13 @@ def build_data(
     node = dict(what["data"])
     if node.get("size") is None:
         node["size"] = size or (network.size if network else DEFAULT_SIZE)
-    cache = Path(how["paths"]["cache"]).expanduser()
+    cache = Path(how["paths"]["cache"])
     given: dict[str, Any] = {}
     if "root" in node:
         given = {"cache": str(cache), "progress": WorkProgress(f"reading {node['name']}", how["progress"])}
     data = instantiate(node, "data", **given)
     data.setup("fit")
+    keep_large_allocations()
     if network is None:
         return data
     identity = digest({"data": node}, ContentHashes(cache / "fingerprints.json"))
@@ -109,6 +111,7 @@ def load_model(run: Run, how: How) -> LightningModule:
     return model.eval().to(device_of(how))
 
 
+@torch.no_grad()
 def encode(model: LightningModule, data: IndexedImages, indices: torch.Tensor, names: list[str]) -> pd.DataFrame:
     """Posterior means of items as a table: one row per index, one column per latent."""
     means = [model.encode(chunk.to(model.device))[0].cpu() for chunk in data.chunks(indices)]

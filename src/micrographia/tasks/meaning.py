@@ -60,7 +60,7 @@ def name_latents(model: VAE, data: IndexedImages, samples: int, strength: float)
 
 
 def interventions(model: VAE, data: IndexedImages, pairs: int) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
-    """Codes of pairs of images that differ in one factor at most, for each factor (redrawn uniformly, repeats allowed)."""
+    """For each factor, codes of images and of those images with the factor redrawn uniformly, repeats allowed."""
     latents = [f"z{index}" for index in range(model.latents)]
     generator = step_generator(SAMPLE_SEED, 1)
     first = data.draw_indices(pairs, SAMPLE_SEED, 0)

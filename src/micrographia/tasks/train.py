@@ -7,9 +7,10 @@ from micrographia.data.datamodule import PARTS, IndexedImages
 from micrographia.models.classifier import Classifier
 from micrographia.models.vae.networks import FeatureNetwork
 from micrographia.models.vae.vae import VAE
+from micrographia.plots.association import association_figure
 from micrographia.plots.confusion import confusion_figure
 from micrographia.plots.curves import curves_figure
-from micrographia.probes import classification_scores, confusion_table
+from micrographia.probes.evaluation import count_confusions, scores_of_counts
 from micrographia.runs.run import How, Metrics, Run, What, obtain
 from micrographia.tasks.assembly import build_data, build_model
 from micrographia.tasks.meaning import describe_latents, name_latents
@@ -37,7 +38,7 @@ def train_model(what: What, how: How, run: Run) -> Metrics:
     if isinstance(model, Classifier):
         metrics = describe_classifier(model, data, run)
     else:
-        metrics = describe_vae(model, data, what, how, run)
+        metrics = describe_vae(model, data, what, run)
     run.save_record(
         "model",
         {
@@ -54,16 +55,17 @@ def train_model(what: What, how: How, run: Run) -> Metrics:
     return metrics
 
 
-def describe_vae(model: VAE, data: IndexedImages, what: What, how: How, run: Run) -> Metrics:
+def describe_vae(model: VAE, data: IndexedImages, what: What, run: Run) -> Metrics:
     """Name the latents where the factors are known, draw traversals, and return loss and scores."""
-    metrics = describe_latents(model, data, run)
+    scores: Metrics = {}
     if data.factors:
         meaning = name_latents(model, data, **what["naming"])
         model.latent_names = meaning.names
         run.save_table("latents", meaning.table)
         run.save_table("association", meaning.association, index=True)
-        metrics |= meaning.scores
-    return metrics
+        run.save_figure("association", association_figure(meaning.association))
+        scores = meaning.scores
+    return describe_latents(model, data, run) | scores
 
 
 @torch.no_grad()
@@ -72,14 +74,14 @@ def describe_classifier(model: Classifier, data: IndexedImages, run: Run) -> Met
     rows = []
     for part in PARTS:
         indices = data.indices(part)
-        probabilities = torch.cat([model.predict_proba(chunk.to(model.device)).cpu() for chunk in data.chunks(indices)])
-        predicted = pd.Series([data.classes[index] for index in probabilities.argmax(1)])
-        truth = data.table(indices)["class"].reset_index(drop=True)
-        rows.append({"part": part, **classification_scores(truth, predicted)})
-        if part == "test":
-            confusion = confusion_table(truth, predicted, data.classes)
-            run.save_table("confusion", confusion, index=True)
-            run.save_figure("confusion", confusion_figure(confusion))
+        chosen = torch.cat(
+            [model.predict_proba(chunk.to(model.device)).argmax(1).cpu() for chunk in data.chunks(indices)]
+        )
+        counts = count_confusions(data.targets(indices).numpy(), chosen.numpy(), len(data.classes))
+        rows.append({"part": part, **scores_of_counts(counts)})
+    confusion = pd.DataFrame(counts, index=list(data.classes), columns=list(data.classes))  # of the test part, the last
+    run.save_table("confusion", confusion.rename_axis("class").reset_index())
+    run.save_figure("confusion", confusion_figure(confusion))
     scores = run.save_table("scores", pd.DataFrame(rows))
     return {
         f"classifier/{row['part']}/{name}": row[name]

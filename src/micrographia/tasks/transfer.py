@@ -1,5 +1,6 @@
 """``micrographia transfer``: a source model carried to target images, fine-tuned there, and read by probes."""
 
+import copy
 import logging
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +21,7 @@ from micrographia.plots.probes import probe_figure
 from micrographia.plots.scatter import codes_figure
 from micrographia.probes import ProbeResult, fit_probe
 from micrographia.runs.run import How, Metrics, Run, What, obtain
-from micrographia.scores.association import lost_names
+from micrographia.scores.naming import lost_names
 from micrographia.tasks.assembly import build_data, encode, load_model, source_run
 from micrographia.tasks.meaning import describe_latents, name_latents
 from micrographia.training.fit import device_of, fit
@@ -29,6 +30,8 @@ from micrographia.training.progress import progress_bar
 from micrographia.training.show import transfer_table
 
 log = logging.getLogger(__name__)
+
+SCORES = ("accuracy", "balanced_accuracy", "macro_f1")
 
 
 def transfer(what: What, how: How, rerun: bool = False) -> Run:
@@ -52,8 +55,8 @@ def carry_over(what: What, how: How, run: Run) -> Metrics:
 
     metrics = classify(phases, target, what, how, run)
     metrics |= {name: value for phase in phases.values() for name, value in phase.metrics.items()}
-    log_results(loggers, run, metrics, target_images(what, target))
-    transfer_table(run, target, metrics)
+    log_results(loggers, run, metrics, trained_images(what, target))
+    transfer_table(what["name"], target.record(), metrics)
     return metrics
 
 
@@ -122,8 +125,6 @@ def finetune(before: VAE, target: IndexedImages, what: What, how: How, run: Run,
 
 def same_network(model: VAE, shape: tuple[int, ...], latents: int) -> torch.nn.Module:
     """A copy of a model's network with its weights."""
-    import copy
-
     return copy.deepcopy(model.network).cpu()
 
 
@@ -138,31 +139,94 @@ def rename_latents(model: VAE, source: Run, what: What, how: How, run: Run) -> N
     model.latent_names = meaning.names
     run.save_table("latents_after", meaning.table)
     run.save_table("association_after", meaning.association, index=True)
-    lost = lost_names(former, meaning.names)
-    if lost:
+    if lost := lost_names(former, meaning.names):
         log.info("after fine-tuning no latent stands for %s any more", ", ".join(lost))
 
 
 def classify(phases: dict[str, Phase], target: IndexedImages, what: What, how: How, run: Run) -> Metrics:
     """Fit every probe to every phase's training rows, and keep scores, confusion matrices and importances as tables."""
     known = labels(target)
-    results: list[tuple[str, str, ProbeResult]] = []
+    results: dict[tuple[str, str], ProbeResult] = {}
     with progress_bar(how["progress"]) as bar:
         task = bar.add_task("probes", total=len(phases) * len(what["probes"]), note="")
         for phase, seen in phases.items():
             for name, node in what["probes"].items():
                 bar.update(task, note=f"{name} on {phase}")
                 probe = instantiate(node, f"probes.{name}", seed=what["seed"])
-                results.append((phase, name, fit_probe(probe, seen.features, known["class"], known["part"])))
+                # A baseline's thousands of columns have no names to tell importances by.
+                results[phase, name] = fit_probe(
+                    probe, seen.features, known["class"], known["part"], target.classes, importance=phase != "baseline"
+                )
                 bar.advance(task)
-    scores = gather(results, "scores")
-    run.save_table("probes", scores)
+    scores = run.save_table("probes", gather(results, "scores"))
     run.save_table("importance", gather(results, "importance"))
     run.save_table("confusion", gather(results, "confusion"))
-    draw_probes(results, phases, target, run)
+    draw_probes(results, phases, known["class"], run)
     metrics = {
         f"probe/{row['probe']}/{row['phase']}/{score}": row[score]
         for row in scores[scores["part"] == "test"].to_dict("records")
-        for score in ("accuracy", "balanced_accuracy", "macro_f1")
+        for score in SCORES
     }
     return metrics | {"chance/balanced_accuracy": 1 / len(target.classes)}
+
+
+def gather(results: dict[tuple[str, str], ProbeResult], table: str) -> pd.DataFrame:
+    """One of the results' tables, of all probes and phases below each other."""
+    rows = []
+    for (phase, probe), result in results.items():
+        found = getattr(result, table)
+        if table == "confusion":
+            found = found.rename_axis("class").reset_index()
+        if len(found):
+            rows.append(found.assign(phase=phase, probe=probe))
+    joined = pd.concat(rows, ignore_index=True)
+    first = ["phase", "probe"]
+    return joined[[*first, *(column for column in joined if column not in first)]]
+
+
+def draw_probes(
+    results: dict[tuple[str, str], ProbeResult], phases: dict[str, Phase], classes: pd.Series, run: Run
+) -> None:
+    """Draw scores, importances, the last confusion matrices, and codes on their two most important latents."""
+    run.save_figure("probes", probe_figure(gather(results, "scores"), 1 / classes.nunique()))
+    run.save_figure("importance", importance_figure(gather(results, "importance")))
+    last = "after" if "after" in phases else "before"
+    seen = {}
+    for (phase, probe), result in results.items():
+        if phase == last:
+            run.save_figure(f"confusion_{probe}", confusion_figure(result.confusion))
+        if phase != "baseline" and phase not in seen:
+            ranked = result.importance.sort_values("importance", ascending=False)["feature"]
+            seen[phase] = (phases[phase].features, classes, (ranked.iloc[0], ranked.iloc[1]))
+    run.save_figure("codes", codes_figure(seen))
+
+
+def all_indices(data: IndexedImages) -> torch.Tensor:
+    """Indices of all parts, in the order train, val, test."""
+    return torch.cat([data.indices(part) for part in PARTS])
+
+
+def labels(data: IndexedImages) -> pd.DataFrame:
+    """Class and part of every item, under its index."""
+    tables = []
+    for part in PARTS:
+        indices = data.indices(part)
+        index = pd.Index(indices.tolist(), name="item")
+        tables.append(pd.DataFrame({"class": data.table(indices)["class"].to_numpy(), "part": part}, index=index))
+    return pd.concat(tables)
+
+
+def raw_inputs(data: IndexedImages) -> pd.DataFrame:
+    """The model's own input as columns: pixels, or a backbone's features."""
+    indices = all_indices(data)
+    values = torch.cat([chunk.flatten(1) for chunk in data.chunks(indices)])
+    names = [f"x{column}" for column in range(values.shape[1])]
+    return pd.DataFrame(values.numpy(), columns=names, index=pd.Index(indices.tolist(), name="item"))
+
+
+def trained_images(what: What, target: IndexedImages) -> int:
+    """Images that fine-tuning saw, the loggers' x axis."""
+    options = what["finetune"]
+    if not options["epochs"]:
+        return 0
+    return options["epochs"] * target.steps_per_epoch(options["batch_size"]) * options["batch_size"]
