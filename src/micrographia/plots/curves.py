@@ -18,7 +18,7 @@ def curves_figure(curves: pd.DataFrame) -> Figure:
     """Draw every logged quantity over the images seen: one panel each, training and validation together.
 
     Training lines are smoothed over the faint raw line. The vertical axis is logarithmic where values are positive and
-    span more than a factor of 20; accuracies keep 0..1.
+    the largest exceeds ten times the median, as when a loss falls steeply at first; accuracies keep 0..1.
 
     Parameters
     ----------
@@ -32,11 +32,13 @@ def curves_figure(curves: pd.DataFrame) -> Figure:
         If no finite value is left.
     """
     finite = curves[np.isfinite(curves["value"].astype(float))].sort_values("images", kind="stable")
+    if finite.empty:
+        raise ValueError("no finite value among the curves")
     split = finite["name"].str.partition("/")
     finite = finite.assign(part=split[0], quantity=split[2])
     finite = finite[finite["part"].isin(list(PARTS))]
     if finite.empty:
-        raise ValueError("no finite value among the curves")
+        raise ValueError("no curve is named train/... or val/...")
     quantities = quantity_order(finite["quantity"].unique().tolist())
     columns = min(3, len(quantities))
     rows = -(-len(quantities) // columns)
@@ -94,7 +96,7 @@ def draw_quantity(axes: Axes, quantity: str, curves: pd.DataFrame) -> None:
     low, high = curves["value"].min(), curves["value"].max()
     if any(share in quantity for share in SHARES) and low >= 0 and high <= 1:
         axes.set_ylim(0, 1.02)
-    elif low > 0 and high / low > 20:
+    elif low > 0 and high > 10 * curves["value"].median():
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 500 else (1,)))
         axes.yaxis.set_major_formatter(

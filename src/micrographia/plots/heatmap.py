@@ -38,9 +38,10 @@ def draw_heatmap(
         axes.text(column, row, texts[row][column], ha="center", va="center", fontsize=8, color=colour)
     axes.set_xticks(
         range(len(columns)),
-        [broken(name) for name in columns],
+        [broken(name, max(26, len(name) // 2 + 8)) for name in columns],
         rotation=45,
         ha="right",
+        va="center",
         rotation_mode="anchor",
     )
     axes.set_yticks(range(len(rows)), [broken(name) for name in rows])
@@ -48,6 +49,7 @@ def draw_heatmap(
     axes.set_yticks(np.arange(1, len(rows)) - 0.5, minor=True)
     axes.grid(which="minor", color="white", linewidth=1.5)
     axes.tick_params(which="both", length=0)
+    axes.tick_params(axis="x", pad=7)
     axes.spines[:].set_visible(False)
     scale = figure.colorbar(
         image, ax=axes, shrink=min(1.0, 2.5 / max(figure.get_figheight() - 1.5, 2.5)), pad=0.02, aspect=16

@@ -34,7 +34,7 @@ def reconstructions_figure(originals: torch.Tensor, reconstructions: torch.Tenso
         )
     tiles = colour_images(torch.stack([originals, reconstructions]))
     figure, axes = tiled(tiles, tile=0.85, margin=(1.1, 0.2))
-    axes.set_yticks([0.5, 1.5 + GAP], ["original", "reconstruction"])
+    axes.set_yticks(middles(axes, len(originals)), ["original", "reconstruction"])
     return figure
 
 
@@ -67,11 +67,12 @@ def traversal_figure(
     order = sorted(range(len(names)), key=lambda latent: -divergences[latent])
     figure, axes = tiled(colour_images(images[order]), tile=0.7, margin=(1.6, 0.5))
     axes.set_yticks(
-        [row * (1 + GAP) + 0.5 for row in range(len(order))],
+        middles(axes, len(values)),
         [f"{broken(names[latent], 20)}\n{divergences[latent]:.2f} nats" for latent in order],
     )
     axes.set_xticks(
-        [column * (1 + GAP) + 0.5 for column in range(len(values))], [f"{value:.3g}" for value in values]
+        [column * (1 + GAP) + 0.5 for column in range(len(values))],
+        [f"{value:.2f}".replace("-", "−") for value in values],
     )
     axes.xaxis.set_label_position("top")
     axes.xaxis.tick_top()
@@ -100,22 +101,20 @@ def contact_sheet(images: torch.Tensor, titles: Sequence[str], columns: int = 8)
     """
     if len(titles) != len(images):
         raise ValueError(f"{len(images)} images, but {len(titles)} titles")
+    tiles = colour_images(images)
     columns = min(columns, len(images))
     lines = [broken(title, 18) for title in titles]
-    head = 0.12 * max(line.count("\n") + 1 for line in lines) + 0.04
     rows = -(-len(images) // columns)
+    tallest = [max(line.count("\n") + 1 for line in lines[row * columns :][:columns]) for row in range(rows)]
+    heads = [0.105 * count + 0.05 for count in tallest]
     empty = rows * columns - len(images)
-    tiles = colour_images(images)
     tiles = np.concatenate([tiles, np.ones((empty, *tiles.shape[1:]))]).reshape(
         rows, columns, *tiles.shape[1:]
     )
-    figure, axes = tiled(tiles, tile=1.25, margin=(0.1, 0.1), head=head)
-    for index, line in enumerate(lines):
-        row, column = divmod(index, columns)
-        top = row * (1 + GAP + head)
-        axes.text(
-            column * (1 + GAP), top - 0.03, line, fontsize=7.5, ha="left", va="bottom", linespacing=1.05
-        )
+    figure, axes = tiled(tiles, tile=1.25, margin=(0.1, 0.1), heads=heads)
+    for image, line in zip(axes.images, lines, strict=False):
+        left, _, _, top = image.get_extent()
+        axes.text(left, top - 0.03, line, fontsize=7.5, ha="left", va="bottom", linespacing=1.05)
     return figure
 
 
@@ -132,10 +131,10 @@ def colour_images(images: torch.Tensor) -> np.ndarray:
     """
     if not images.numel():
         raise ValueError(f"no images in a tensor of shape {tuple(images.shape)}")
-    pixels = images.detach().cpu().float() / (255 if images.dtype == torch.uint8 else 1)
-    if not torch.isfinite(pixels).all():
+    scaled = images.detach().cpu().float() / (255 if images.dtype == torch.uint8 else 1)
+    if not torch.isfinite(scaled).all():
         raise ValueError("images with infinite or missing values")
-    pixels = pixels.clamp(0, 1).movedim(-3, -1).numpy()
+    pixels = scaled.clamp(0, 1).movedim(-3, -1).numpy()
     channels = pixels.shape[-1]
     if channels == 3:
         return pixels
@@ -147,9 +146,9 @@ def colour_images(images: torch.Tensor) -> np.ndarray:
 
 
 def tiled(
-    tiles: np.ndarray, tile: float, margin: tuple[float, float], head: float = 0.0
+    tiles: np.ndarray, tile: float, margin: tuple[float, float], heads: Sequence[float] = ()
 ) -> tuple[Figure, Axes]:
-    """A figure of images in rows and columns, in whose axes an image's width is 1 and row and column step ``1 + GAP``.
+    """A figure of images in rows and columns, in whose axes an image is 1 wide and images stand ``GAP`` apart.
 
     Parameters
     ----------
@@ -159,21 +158,29 @@ def tiled(
         Width of an image in inches.
     margin
         Room for labels at the left and at the top, in inches.
-    head
-        Room above each image, as a share of its width.
+    heads
+        Room above the images of each row, as a share of their width; none by default.
     """
     rows, columns, height, width, _ = tiles.shape
     tall = height / width
-    down = tall + GAP + head
-    figure, (axes,) = panels(1, 1, tile * columns * (1 + GAP) + margin[0], tile * rows * down + margin[1])
+    heads = heads or [0.0] * rows
+    tops = [row * (tall + GAP) + sum(heads[: row + 1]) for row in range(rows)]
+    bottom = tops[-1] + tall
+    figure, (axes,) = panels(1, 1, tile * columns * (1 + GAP) + margin[0], tile * bottom + margin[1])
     for row, column in np.ndindex(rows, columns):
-        left, top = column * (1 + GAP), row * down
+        left, top = column * (1 + GAP), tops[row]
         axes.imshow(tiles[row, column], extent=(left, left + 1, top + tall, top))
     axes.set_xlim(-0.01, columns * (1 + GAP) - GAP + 0.01)
-    axes.set_ylim(rows * down - GAP - head + 0.01, -head - 0.01)
+    axes.set_ylim(bottom + 0.01, -0.01)
     axes.set_aspect("equal")
     axes.set_xticks([])
     axes.set_yticks([])
     axes.tick_params(length=0, color=FAINT)
     axes.spines[:].set_visible(False)
     return figure, axes
+
+
+def middles(axes: Axes, columns: int) -> list[float]:
+    """Height at which the middle of each row of `tiled` images lies."""
+    extents = [image.get_extent() for image in axes.images[::columns]]
+    return [(bottom + top) / 2 for _, _, bottom, top in extents]

@@ -40,7 +40,8 @@ def importance_figure(table: pd.DataFrame, most: int = 20) -> Figure:
     groups = {
         key: rows["importance"].to_numpy(float) for key, rows in table.groupby(["probe", "phase", "feature"])
     }
-    figure, axes = panels(1, len(probes), 2.7 * len(probes) + 1.4, 0.32 * len(drawn) + 1.1, sharey=True)
+    figure, axes = panels(1, len(probes), 2.7 * len(probes) + 1.4, 0.32 * len(drawn) + 1.1, share_rows=True)
+    repeated = any(len(values) > 1 for values in groups.values())
     height = 0.8 / len(phases)
     for axis, probe in zip(axes, probes, strict=True):
         for position, phase in enumerate(phases):
@@ -55,13 +56,11 @@ def importance_figure(table: pd.DataFrame, most: int = 20) -> Figure:
                 height * 0.92,
                 color=phase_colour(phase),
                 label=phase,
-                xerr=[spread(values) for _, values in found]
-                if any(len(values) > 1 for _, values in found)
-                else None,
+                xerr=[spread(values) for _, values in found] if repeated else None,
                 error_kw={"ecolor": INK, "elinewidth": 0.9},
             )
         axis.set_title(str(probe))
-        axis.set_xlabel("importance")
+        axis.set_xlabel("importance (mean ± s.d.)" if repeated else "importance")
         axis.grid(axis="x", color=GRID, linewidth=0.8)
         axis.locator_params(axis="x", nbins=4)
         axis.spines["left"].set_visible(False)

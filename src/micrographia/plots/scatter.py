@@ -8,12 +8,18 @@ from matplotlib.lines import Line2D
 
 from micrographia.plots.style import FAINT, broken, in_house_style, palette, panels
 
+MOST = 300
+"""Points drawn of each class at most: more only hide one another."""
+
 Phase = tuple[pd.DataFrame, pd.Series, tuple[str, str]]
 
 
 @in_house_style
 def codes_figure(phases: dict[str, Phase]) -> Figure:
     """Draw codes coloured by class: one panel per phase, its two latents as axes.
+
+    Of a class with more than 300 items 300 are drawn, always the same, and the panel's title says how many points
+    are seen.
 
     Parameters
     ----------
@@ -31,8 +37,7 @@ def codes_figure(phases: dict[str, Phase]) -> Figure:
     names = class_names([classes for _, classes, _ in phases.values()])
     figure, axes = panels(1, len(phases), 3.7 * len(phases) + 2.3, 3.9)
     for panel, (phase, (codes, classes, latents)) in zip(axes, phases.items(), strict=True):
-        draw_codes(panel, codes, classes, latents, names)
-        panel.set_title(phase)
+        draw_codes(panel, phase, codes, classes, latents, names)
     looks = palette(len(names))
     handles = [
         Line2D([], [], linestyle="", marker=marker, color=colour, markersize=5.5) for colour, marker in looks
@@ -51,17 +56,37 @@ def class_names(columns: list[pd.Series]) -> list[str]:
     return [str(name) for name in known if name in seen] + sorted(str(name) for name in seen - set(known))
 
 
+def at_most(classes: pd.Series, most: int) -> np.ndarray:
+    """Positions of all items of small classes, and of ``most`` random ones of each larger class, ascending."""
+    order = np.random.default_rng(0).permutation(len(classes))
+    rank = (
+        classes.iloc[order]
+        .astype(str)
+        .reset_index(drop=True)
+        .pipe(lambda names: names.groupby(names).cumcount())
+    )
+    return np.sort(order[rank.to_numpy() < most])
+
+
 def draw_codes(
-    axes: Axes, codes: pd.DataFrame, classes: pd.Series, latents: tuple[str, str], names: list[str]
+    axes: Axes,
+    phase: str,
+    codes: pd.DataFrame,
+    classes: pd.Series,
+    latents: tuple[str, str],
+    names: list[str],
 ) -> None:
-    """Draw one phase; the rarest classes last, so that they lie on top."""
+    """Draw one phase under its name; the rarest classes last, so that they lie on top."""
     if len(codes) != len(classes):
         raise ValueError(f"{len(codes)} codes, but {len(classes)} classes")
+    drawn = at_most(classes, MOST)
+    axes.set_title(phase if len(drawn) == len(codes) else f"{phase}, {len(drawn):,} of {len(codes):,}")
+    codes, classes = codes.iloc[drawn], classes.iloc[drawn]
     points = codes[list(latents)].to_numpy(dtype=float, copy=True)
     if not np.isfinite(points).all():
         raise ValueError("codes with infinite or missing values")
     labels = classes.astype(str).to_numpy()
-    size = float(np.clip(2500 / max(len(points), 1), 4, 22))
+    size = float(np.clip(9000 / max(len(points), 1), 8, 26))
     one = latents[0] == latents[1]
     if one:
         rows = np.array([names.index(label) for label in labels], dtype=float)
@@ -71,7 +96,8 @@ def draw_codes(
     for name in sorted(names, key=lambda name: -count[name]):
         colour, marker = looks[name]
         axes.scatter(
-            *points[labels == name].T,
+            points[labels == name, 0],
+            points[labels == name, 1],
             s=size,
             c=colour,
             marker=marker,

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
 import matplotlib as mpl
 import numpy as np
@@ -23,8 +23,8 @@ PHASE_COLOURS = {"before": "#BCD9EE", "after": "#3C8DC5", "baseline": "#B5B5B5"}
 SHADES = "Blues"
 
 # The backend is the caller's, not part of the look.
-DEFAULTS = {key: value for key, value in mpl.rcParamsDefault.items() if key != "backend"}
-STYLE = {
+DEFAULTS: dict[Any, Any] = {key: value for key, value in mpl.rcParamsDefault.items() if key != "backend"}
+STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 9.0,
@@ -58,18 +58,20 @@ def in_house_style(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Fig
     return styled
 
 
-def panels(rows: int, columns: int, width: float, height: float, **kwargs: bool) -> tuple[Figure, list[Axes]]:
+def panels(
+    rows: int, columns: int, width: float, height: float, share_rows: bool = False
+) -> tuple[Figure, list[Axes]]:
     """A figure of ``rows x columns`` panels and its axes, row by row.
 
     Parameters
     ----------
     width, height
         Size of the whole figure in inches.
-    **kwargs
-        ``sharex``, ``sharey`` of `Figure.subplots`.
+    share_rows
+        Whether all panels have one vertical axis.
     """
     figure = Figure(figsize=(width, height), layout="constrained")
-    axes = list(figure.subplots(rows, columns, squeeze=False, **kwargs).flat)
+    axes = list(figure.subplots(rows, columns, squeeze=False, sharey=share_rows).flat)
     for panel in axes:
         # Matplotlib makes ticks only when it draws, after the style is left: their looks must be set on the axes.
         panel.tick_params(which="both", colors=INK, labelsize=8.5, color=FAINT, width=0.8)
