@@ -135,7 +135,7 @@ def test_balanced_weights_raise_the_recall_of_a_rare_class():
 
 
 def test_wide_tables_are_projected_and_still_told_apart():
-    features, classes, parts = separable(150, noise=40)
+    features, classes, parts = separable(150, noise=60)
     wide = pd.concat([features, features[["Shape"] * 20].set_axis([f"copy{i}" for i in range(20)], axis=1)], axis=1)
     for probe in (MLP(components=8, learning_rate=1e-2, steps=200), Logistic(components=8), GBT(trees=30, columns=10)):
         result = fit_probe(probe, wide, classes, parts, importance=False)
