@@ -7,13 +7,12 @@ from micrographia.data.synthetic.optics import blur, photon_noise
 LIGHT = np.random.default_rng(0).random((3, 3, 40, 40), np.float32)
 
 
-def test_blur_is_a_gaussian_filter():
-    sigma = np.array([0.4, 0.9, 1.5], np.float32)
-    expected = [
-        gaussian_filter(image, (0, s, s), mode="nearest", radius=(0, 4, 4))
-        for image, s in zip(LIGHT, sigma, strict=True)
-    ]
-    np.testing.assert_allclose(blur(LIGHT, sigma, 4), expected, atol=1e-5)
+def test_blur_is_a_gaussian_filter_renormalised_at_the_borders():
+    sigma = np.array([0.3, 0.8, 3.0])
+    for image, deviation, blurred in zip(LIGHT, sigma, blur(LIGHT, sigma), strict=True):
+        reach = {"sigma": (0, deviation, deviation), "mode": "constant", "truncate": 8}
+        expected = gaussian_filter(image, **reach) / gaussian_filter(np.ones_like(image), **reach)
+        np.testing.assert_allclose(blurred, expected, atol=1e-5)
 
 
 def test_noise_grows_with_the_square_root_of_the_light():

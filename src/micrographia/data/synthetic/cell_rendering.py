@@ -6,7 +6,6 @@ Everything is elementwise on arrays ``(n, size, size)``, so that a cell does not
 import numpy as np
 from numpy.typing import NDArray
 
-from micrographia.data.synthetic.cell_factors import NUISANCES
 from micrographia.data.synthetic.optics import blur, photon_noise
 from micrographia.data.synthetic.periodic_fields import SIDE, SPACING, address, clouds, granule_grid
 
@@ -91,7 +90,7 @@ def render_cells(cells: dict[str, NDArray], size: int) -> NDArray[np.uint8]:
     density += red_cells[:, None] * (strength * RED_CELL)
     light = np.exp(density, out=density)
 
-    light = blur(light, cells["blur"].astype(np.float32) * size, reach=int(np.ceil(2.3 * NUISANCES["blur"][1] * size)))
+    light = blur(light, cells["blur"] * size)
     lamp = f["illumination"] * (1 + f["gradient_x"] * right) + f["illumination"] * f["gradient_y"] * down
     light *= lamp[:, None] * BACKGROUND
     light = photon_noise(light, cells["noise"].astype(np.float32), cells["noise_start"])
@@ -132,12 +131,11 @@ class CellFrame:
         """``a u + b v + c`` at every pixel, in one pass over them."""
         return (self.across[0] * a + self.across[1] * b) + (self.along[0] * a + self.along[1] * b + c)
 
-    def distance_from(self, u: Image, v: Image | float) -> Image:
-        """Distance of the pixels from a point."""
-        distance = self.linear(-2 * u, -2 * v, u * u + v * v)
-        distance += self.squared
-        np.maximum(distance, 0, out=distance)  # rounding may leave a little less
-        return np.sqrt(distance, out=distance)
+    def depth_in_disc(self, u: Image, v: Image | float, radius: Image) -> Image:
+        """How deep the pixels lie in a disc, near its edge; further away (radius^2 - distance^2) / (2 radius)."""
+        depth = self.linear(u / radius, v / radius, (radius * radius - u * u - v * v) / (2 * radius))
+        depth -= self.squared * (0.5 / radius)
+        return depth
 
 
 def soft(inside: Image, sharpness: Image | float) -> Image:
@@ -196,13 +194,13 @@ def nucleus_depth(frame: CellFrame, f: dict[str, Image]) -> Image:
     for lobe in range(int(lobes.max())):
         angle = (lobe - (lobes - 1) / 2) * between + f[f"lobe_angle_{lobe}"]
         reach = arc + f[f"lobe_reach_{lobe}"]
-        disc = np.where(lobe < lobes, lobe_radius * f[f"lobe_radius_{lobe}"], np.float32(-9))
-        here = disc - frame.distance_from(reach * np.cos(angle), reach * np.sin(angle))
+        here = frame.depth_in_disc(reach * np.cos(angle), reach * np.sin(angle), lobe_radius * f[f"lobe_radius_{lobe}"])
+        here -= np.float32(9) * (lobe >= lobes)  # far outside a lobe that is not there
         depth = here if depth is None else smooth_maximum(depth, here, 0.3)
     assert depth is not None
     if single.any():
         offset = lobe_radius * (1.5 - 0.75 * f["indentation"])
-        bay = 0.55 * lobe_radius - frame.distance_from(offset, 0)
+        bay = frame.depth_in_disc(offset, 0, 0.55 * lobe_radius)
         depth = np.where(single, -smooth_maximum(-depth, bay, 0.2), depth)
     return depth
 
@@ -237,11 +235,13 @@ def red_cell_cover(right: Image, down: Image, f: dict[str, Image], radius: Image
         angle = f["red_cell_angle"] + cell * f["red_cell_turn"]
         reach = np.maximum(radius + RED_CELL_RADIUS, 0.5) + f[f"red_cell_gap_{cell}"]
         squared = (right - reach * np.cos(angle)) ** 2 + (down - reach * np.sin(angle)) ** 2
-        shade = np.minimum(squared * (0.5 / (0.75 * RED_CELL_RADIUS) ** 2), 0.5)
-        shade += 0.5
-        # Near the edge this is the distance from it.
-        disc = soft(RED_CELL_RADIUS**2 - squared, pixels / (2 * RED_CELL_RADIUS))
-        disc *= shade
-        disc *= cell < f["red_cells"]
-        np.maximum(cover, disc, out=cover)
+        # Full from three quarters of the radius on, half in the middle; nothing where there is no such cell.
+        most = (cell < f["red_cells"]).astype(np.float32)
+        shade = squared * (most * (0.5 / (0.75 * RED_CELL_RADIUS) ** 2))
+        np.minimum(shade, 0.5 * most, out=shade)
+        shade += 0.5 * most
+        # Near the edge half the difference of the squares, over the radius, is the distance from it.
+        np.subtract(RED_CELL_RADIUS**2, squared, out=squared)
+        shade *= soft(squared, pixels / (2 * RED_CELL_RADIUS))
+        np.maximum(cover, shade, out=cover)
     return cover

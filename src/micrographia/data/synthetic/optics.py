@@ -8,40 +8,23 @@ from numpy.typing import NDArray
 Image = NDArray[np.floating]  # float32 throughout; the type checker follows no precision
 
 
-def blur(light: Image, sigma: Image, reach: int) -> Image:
-    """Gaussian blur of images ``(n, 3, size, size)``, each by its own deviation; borders are repeated.
+def blur(light: Image, sigma: Image) -> Image:
+    """Gaussian blur of square images, each by its own deviation; at the borders the kernel is renormalised.
 
     Parameters
     ----------
     light
-        Images.
+        Images ``(n, channels, size, size)``.
     sigma
         Deviations in pixels, ``(n,)``.
-    reach
-        Pixels at which the kernel is cut.
     """
-    weights = np.exp(-0.5 * (np.arange(reach + 1, dtype=np.float32) / sigma[:, None]) ** 2)
-    weights /= weights[:, :1] + 2 * weights[:, 1:].sum(1, keepdims=True)
-    weights = weights[:, :, None, None, None]
-    size = light.shape[-1]
-    across = np.pad(light, [(0, 0), (0, 0), (reach, reach), (0, 0)], mode="edge")
-    rows = [across[:, :, k : k + size] for k in range(2 * reach + 1)]
-    light = weighted_sum(rows, weights)
-    along = np.pad(light, [(0, 0), (0, 0), (0, 0), (reach, reach)], mode="edge")
-    columns = [along[:, :, :, k : k + size] for k in range(2 * reach + 1)]
-    return weighted_sum(columns, weights)
-
-
-def weighted_sum(shifted: list[Image], weights: Image) -> Image:
-    """Sum of shifted images with the weights ``(n, reach + 1, 1, 1, 1)`` of a symmetric kernel, the middle first."""
-    reach = len(shifted) // 2
-    total = shifted[reach] * weights[:, 0]
-    pair = np.empty_like(total)
-    for k in range(1, reach + 1):
-        np.add(shifted[reach - k], shifted[reach + k], out=pair)
-        pair *= weights[:, k]
-        total += pair
-    return total
+    place = np.arange(light.shape[-1], dtype=np.float32)
+    exponent = (place[:, None] - place) ** 2 * (-0.5 / sigma.astype(np.float32) ** 2)[:, None, None]
+    # The bound keeps the far weights, which count for nothing, from becoming slow denormal numbers.
+    weights = np.exp(np.maximum(exponent, -60))
+    weights /= weights.sum(2, keepdims=True)
+    # As products of matrices a batch takes half the time of sums of shifted images.
+    return weights[:, None] @ light @ weights.swapaxes(1, 2)[:, None]
 
 
 def photon_noise(light: Image, strength: Image, start: Image) -> Image:
@@ -50,7 +33,7 @@ def photon_noise(light: Image, strength: Image, start: Image) -> Image:
     Parameters
     ----------
     light
-        Images ``(n, channels, size, size)`` in 0..1.
+        Images ``(n, channels, size, size)`` in 0..1, and never below.
     strength
         Deviation at full light, ``(n,)``.
     start
@@ -58,7 +41,7 @@ def photon_noise(light: Image, strength: Image, start: Image) -> Image:
     """
     count = light[0].size
     sequence = normal_sequence(max(2**20, 8 * count))
-    deviation = np.sqrt(np.maximum(light, 0))
+    deviation = np.sqrt(light)
     deviation *= strength[:, None, None, None]
     for image, first in zip(deviation, (start * (len(sequence) - count)).astype(np.int64), strict=True):
         image *= sequence[first : first + count].reshape(image.shape)
