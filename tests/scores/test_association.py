@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import mutual_info_score, normalized_mutual_info_score
 
-from micrographia.scores.association import association, factor_entropies, mutual_information
+from micrographia.scores.association import association, association_above_chance, factor_entropies, mutual_information
 from micrographia.scores.tables import equal_width_bins
 
 
@@ -128,3 +128,13 @@ def test_bins_are_within_range_and_ordered_as_the_values(values, bins):
     assert binned.min() == 0
     assert binned.max() <= bins - 1
     assert (np.diff(binned[np.argsort(values)]) >= 0).all()
+
+
+def test_above_chance_is_zero_for_independent_columns_and_one_for_the_factor_itself():
+    generator = np.random.default_rng(0)
+    factors = pd.DataFrame({"Orientation": generator.integers(0, 40, 1000), "Shape": generator.integers(0, 3, 1000)})
+    codes = pd.DataFrame({"z0": generator.normal(size=1000), "z1": factors["Shape"].astype(float)})
+    plain, above = association(codes, factors), association_above_chance(codes, factors)
+    assert plain.loc["z0", "Orientation"] > 0.08
+    assert above.loc["z0"].max() < 0.02
+    assert above.loc["z1", "Shape"] == pytest.approx(1)

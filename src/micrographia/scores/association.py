@@ -88,3 +88,37 @@ def association(codes: Table, factors: Table, bins: int = 20) -> pd.DataFrame:
     information = mutual_information(codes, factors, bins)
     entropies = factor_entropies(factors, bins)
     return (information / entropies.where(entropies > 0)).clip(upper=1.0)
+
+
+def association_above_chance(codes: Table, factors: Table, bins: int = 20, seed: int = 0) -> pd.DataFrame:
+    """Association beyond that of the same codes in random order: 0 at chance, 1 where the latent tells all.
+
+    On few items, plug-in mutual information of independent columns is far from 0 for a factor of many values; names
+    of latents must not be earned by that.
+
+    Parameters
+    ----------
+    codes, factors, bins
+        As in `mutual_information`.
+    seed
+        Of the random order.
+
+    Returns
+    -------
+    DataFrame of shape ``(latents, factors)`` in 0..1; NaN in the column of a constant factor.
+
+    Examples
+    --------
+    >>> generator = np.random.default_rng(0)
+    >>> factors = pd.DataFrame({"Scale": generator.integers(0, 40, 500)})
+    >>> codes = pd.DataFrame({"z0": generator.normal(size=500)})
+    >>> bool(association(codes, factors).iloc[0, 0] > 0.1)
+    True
+    >>> bool(association_above_chance(codes, factors).iloc[0, 0] < 0.05)
+    True
+    """
+    codes, factors = codes_and_factors(codes, factors)
+    order = np.random.default_rng(seed).permutation(len(codes))
+    found = association(codes, factors, bins)
+    chance = association(codes.iloc[order].set_axis(codes.index), factors, bins)
+    return ((found - chance) / (1 - chance)).clip(lower=0.0, upper=1.0)

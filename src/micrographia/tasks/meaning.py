@@ -11,7 +11,7 @@ from micrographia.models.vae.objectives import kl_to_standard
 from micrographia.models.vae.vae import VAE
 from micrographia.plots.images import reconstructions_figure, traversal_figure
 from micrographia.runs.run import Metrics, Run
-from micrographia.scores.association import association
+from micrographia.scores.association import association_above_chance
 from micrographia.scores.disentanglement.mig import mig
 from micrographia.scores.disentanglement.omes import omes
 from micrographia.scores.naming import name_latents as names_by_association
@@ -30,7 +30,7 @@ class Meaning:
     table: pd.DataFrame
     """latent, name, factor, strength."""
     association: pd.DataFrame
-    """Normalised mutual information, latents by factors."""
+    """Normalised mutual information above chance, latents (under their names) by factors."""
     scores: Metrics
 
 
@@ -45,32 +45,35 @@ def name_latents(model: VAE, data: IndexedImages, samples: int, strength: float)
     samples
         Images to encode; also the pairs per factor for OMES.
     strength
-        Least normalised mutual information for a name, 0..1.
+        Least normalised mutual information above chance for a name, 0..1.
     """
     indices = data.draw_indices(samples, SAMPLE_SEED, 0)
     latents = [f"z{index}" for index in range(model.latents)]
     codes = encode(model, data, indices, latents)
     factors = data.table(indices)[list(data.factors)].set_index(codes.index)
-    matrix = association(codes, factors)
+    matrix = association_above_chance(codes, factors)
     table = names_by_association(matrix, strength)
     if model.labelled_latents:
         table["name"] = [*data.factors, *latents[len(data.factors) :]]
-    scores = {"score/mig": mig(codes, factors).score, "score/omes": omes(interventions(model, data, samples)).score}
-    return Meaning(table["name"].tolist(), table, matrix, scores)
+    scores = {
+        "score/mig": mig(codes, factors).score,
+        "score/omes": omes(interventions(model, data, indices, codes)).score,
+    }
+    names = table["name"].tolist()
+    return Meaning(names, table, matrix.set_axis(names, axis=0), scores)
 
 
-def interventions(model: VAE, data: IndexedImages, pairs: int) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
+def interventions(
+    model: VAE, data: IndexedImages, indices: torch.Tensor, codes: pd.DataFrame
+) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
     """For each factor, codes of images and of those images with the factor redrawn uniformly, repeats allowed."""
-    latents = [f"z{index}" for index in range(model.latents)]
     generator = step_generator(SAMPLE_SEED, 1)
-    first = data.draw_indices(pairs, SAMPLE_SEED, 0)
-    codes = encode(model, data, first, latents)
-    values = data.factor_values(first)
+    values = data.factor_values(indices)
     found = {}
     for column, (factor, count) in enumerate(data.factors.items()):
         redrawn = values.clone()
-        redrawn[:, column] = torch.randint(count, (pairs,), generator=generator)
-        found[factor] = (codes, encode(model, data, data.index_of(redrawn), latents))
+        redrawn[:, column] = torch.randint(count, (len(indices),), generator=generator)
+        found[factor] = (codes, encode(model, data, data.index_of(redrawn), list(codes)))
     return found
 
 

@@ -191,14 +191,14 @@ def draw_probes(
     run.save_figure("probes", probe_figure(gather(results, "scores"), 1 / classes.nunique()))
     run.save_figure("importance", importance_figure(gather(results, "importance")))
     last = "after" if "after" in phases else "before"
-    seen = {}
+    leading = {}
     for (phase, probe), result in results.items():
         if phase == last:
             run.save_figure(f"confusion_{probe}", confusion_figure(result.confusion))
-        if phase != "baseline" and phase not in seen:
-            ranked = result.importance.sort_values("importance", ascending=False)["feature"]
-            seen[phase] = (phases[phase].features, classes, (ranked.iloc[0], ranked.iloc[1]))
-    run.save_figure("codes", codes_figure(seen))
+        if len(result.importance) and phase not in leading:
+            ranked = result.importance.sort_values("importance", ascending=False)["feature"].tolist()
+            leading[phase] = (phases[phase].features, classes, (ranked[0], ranked[min(1, len(ranked) - 1)]))
+    run.save_figure("codes", codes_figure(leading))
 
 
 def all_indices(data: IndexedImages) -> torch.Tensor:

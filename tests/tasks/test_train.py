@@ -1,0 +1,101 @@
+import importlib.util
+import json
+
+import pandas as pd
+import pytest
+
+from micrographia.tasks.assembly import load_model
+
+needs_efficientnet = pytest.mark.skipif(
+    importlib.util.find_spec("efficientnet_lite_pytorch") is None, reason="micrographia[efficientnet] is not installed"
+)
+
+
+@pytest.mark.parametrize("method", ["beta_vae", "factor_vae", "ada_gvae"])
+def test_each_method_trains_and_is_described(method, micrographia, tiny):
+    run = micrographia("train", f"model={method}", *tiny.training, *tiny.sprites)
+    assert run.folder.name.startswith(f"{method}-texture_dsprites-")
+    assert {"latents/kl", "latents/active", "score/mig", "score/omes"} <= set(run.metrics)
+    assert run.table("latents")["latent"].tolist() == [f"z{index}" for index in range(10)]
+    for figure in ("curves", "reconstructions", "traversals", "association"):
+        assert (run.folder / "figures" / f"{figure}.png").stat().st_size > 1000
+    assert set(pd.read_csv(run.folder / "curves.csv")["name"]) >= {"val/loss", "val/kl"}
+
+
+def test_a_run_is_returned_the_second_time(micrographia, tiny):
+    first = micrographia("train", *tiny.training, *tiny.sprites)
+    written = (first.folder / "result.json").stat().st_mtime_ns
+    again = micrographia("train", *tiny.training, *tiny.sprites)
+    assert again.folder == first.folder
+    assert (again.folder / "result.json").stat().st_mtime_ns == written
+
+
+def test_labels_name_latents_by_construction(micrographia, tiny):
+    run = micrographia("train", "model=ada_gvae", "model.aggregator=labels", *tiny.training, *tiny.sprites)
+    assert run.record("model")["latents"][:7] == ["Texture", "Color", "Shape", "Scale", "Orientation", "PosX", "PosY"]
+    assert run.record("model")["latents"][7:] == ["z7", "z8", "z9"]
+
+
+def test_an_untrained_model_names_no_latent(micrographia, tiny):
+    run = micrographia("train", *tiny.training, *tiny.sprites, "naming.samples=1000")
+    assert run.record("model")["latents"] == [f"z{index}" for index in range(10)]
+
+
+def test_a_trained_model_reads_back_with_its_weights(micrographia, tiny):
+    run = micrographia("train", *tiny.training, *tiny.sprites)
+    how = {"accelerator": "cpu", "paths": {"runs": "runs", "cache": "cache"}, "progress": False}
+    model = load_model(run, how)
+    assert not model.training
+    assert model.latent_names == run.record("model")["latents"]
+
+
+def test_the_cnn_classifies_cells(micrographia, tiny):
+    run = micrographia("train", "model=cnn", "model.filters=4", "data=synthetic/cells", *tiny.training, *tiny.cells)
+    assert 0 <= run.metrics["classifier/test/balanced_accuracy"] <= 1
+    assert run.metrics["chance/balanced_accuracy"] == pytest.approx(1 / 6)
+    assert run.table("scores")["part"].tolist() == ["train", "val", "test"]
+    confusion = run.table("confusion")
+    assert confusion["class"].tolist() == list(confusion.columns[1:])
+
+
+def test_a_transfer_classifier_names_the_run_it_stands_on(micrographia, tiny):
+    source = micrographia("train", *tiny.training, *tiny.sprites)
+    run = micrographia(
+        *("train", "model=transfer_classifier", "source@model.source=path", f"model.source.run={source.folder}"),
+        *("data=synthetic/cells", *tiny.training, *tiny.cells),
+    )
+    assert "classifier/test/balanced_accuracy" in run.metrics
+    moved = source.folder.with_name("elsewhere")
+    source.folder.rename(moved)
+    again = micrographia(
+        *("train", "model=transfer_classifier", "source@model.source=path", f"model.source.run={moved}"),
+        *("data=synthetic/cells", *tiny.training, *tiny.cells),
+    )
+    assert again.folder == run.folder  # a moved source is the same source
+
+
+@needs_efficientnet
+def test_a_source_on_features_keeps_their_range(micrographia, tiny):
+    run = micrographia("train", "experiment=drl/source_features", *tiny.training, *tiny.grid)
+    assert run.record("model")["shape"] == [1280]
+    how = {"accelerator": "cpu", "paths": {"runs": "runs", "cache": "cache"}, "progress": False}
+    network = load_model(run, how).network
+    assert 0 <= float(network.lowest) < float(network.highest) < 20
+
+
+def test_the_source_preset_trains(micrographia, tiny):
+    run = micrographia("train", "experiment=drl/source", *tiny.training, *tiny.sprites)
+    assert run.config["model"]["aggregator"] == "labels"
+
+
+def test_ada_gvae_refuses_data_without_factors(micrographia, tiny, capsys):
+    micrographia("train", "model=ada_gvae", "data=synthetic/cells", *tiny.training, *tiny.cells, status=2)
+    assert "has no known factors to draw pairs from" in capsys.readouterr().err
+
+
+def test_environment_and_config_lie_in_the_folder(micrographia, tiny):
+    run = micrographia("train", *tiny.training, *tiny.sprites, "seed=5")
+    assert run.config["seed"] == 5
+    assert "how" not in run.config
+    environment = json.loads((run.folder / "environment.json").read_text())
+    assert environment["packages"]["pytorch-lightning"]

@@ -1,0 +1,124 @@
+import importlib.util
+
+import pandas as pd
+import pytest
+import torch
+
+from micrographia.data.synthetic.cells import SyntheticCells
+
+needs_efficientnet = pytest.mark.skipif(
+    importlib.util.find_spec("efficientnet_lite_pytorch") is None, reason="micrographia[efficientnet] is not installed"
+)
+PRESETS = {"plankton": 3, "human_cells": 2, "yeast": 3, "bbbc021": 2}
+
+
+def trained_source(tiny, method="beta_vae"):
+    return ("source=trained", f"model@source.model={method}", *tiny.source(*tiny.training, *tiny.sprites))
+
+
+def test_the_main_job_end_to_end(micrographia, tiny):
+    run = micrographia("transfer", *trained_source(tiny), *tiny.cells, *tiny.transfer)
+    probes = run.table("probes")
+    assert set(probes["phase"]) == {"before", "after", "baseline"}
+    assert set(probes["probe"]) == {"gbt", "mlp", "logistic"}
+    assert set(probes["part"]) == {"train", "val", "test"}
+    for probe in ("gbt", "mlp", "logistic"):
+        for phase in ("before", "after", "baseline"):
+            row = probes.query("probe == @probe and phase == @phase and part == 'test'").iloc[0]
+            for score in ("accuracy", "balanced_accuracy", "macro_f1"):
+                assert run.metrics[f"probe/{probe}/{phase}/{score}"] == pytest.approx(row[score])
+    importance = run.table("importance")
+    assert set(importance["phase"]) == {"before", "after"}
+    assert importance.groupby(["phase", "probe"]).size().eq(10).all()
+    codes = run.table("codes_after")
+    assert len(codes) == 120
+    assert codes.shape[1] == 1 + 10 + 2
+    for figure in ("traversals_before", "traversals_after", "importance", "codes", "probes", "confusion_gbt"):
+        assert (run.folder / "figures" / f"{figure}.png").stat().st_size > 1000
+
+
+def test_no_finetuning_leaves_out_the_phase(micrographia, tiny):
+    options = [option for option in tiny.transfer if not option.startswith("finetune")]
+    run = micrographia("transfer", *trained_source(tiny), *tiny.cells, *options, "finetune=none")
+    assert set(run.table("probes")["phase"]) == {"before", "baseline"}
+
+
+def test_a_sweep_trains_each_source_once_and_nothing_twice(micrographia, tiny, tmp_path, capsys):
+    sweep = (
+        *("transfer", *trained_source(tiny), *tiny.transfer, "finetune=none", "data.count=60,66"),
+        *("source.model.beta=1,2,4", "-m"),
+    )
+    sweep = [option for option in sweep if not option.startswith("finetune.")]
+    runs = micrographia(*sweep)
+    assert len({run.folder for run in runs}) == 6
+    sources = list((tmp_path / "runs" / "train").glob("*/result.json"))
+    assert len(sources) == 3
+    written = {file: file.stat().st_mtime_ns for file in (tmp_path / "runs").rglob("*") if file.is_file()}
+    again = micrographia(*sweep)
+    assert [run.folder for run in again] == [run.folder for run in runs]
+    now = {file: file.stat().st_mtime_ns for file in (tmp_path / "runs").rglob("*") if file.is_file()}
+    assert {file for file in now if now[file] != written.get(file)} <= {tmp_path / "runs/.sweeps/multirun.yaml"}
+
+
+def test_a_standalone_source_is_the_same_run(micrographia, tiny, tmp_path):
+    source = micrographia("train", *tiny.training, *tiny.sprites)
+    micrographia("transfer", *trained_source(tiny), *tiny.cells, *tiny.transfer)
+    assert [file.parent for file in (tmp_path / "runs" / "train").glob("*/result.json")] == [source.folder]
+
+
+def test_the_source_follows_the_seed_unless_given(micrographia, tiny):
+    with_seed = micrographia("transfer", *trained_source(tiny), *tiny.cells, *tiny.transfer, "seed=3")
+    assert with_seed.config["source"]["seed"] == 3
+    own = micrographia("transfer", *trained_source(tiny), *tiny.cells, *tiny.transfer, "seed=3", "source.seed=1")
+    assert own.config["source"]["seed"] == 1
+
+
+def test_only_the_training_part_of_the_target_is_learned_from(micrographia, tiny, monkeypatch):
+    """Spoil validation and test images: codes of training images, weights and the fitted trees stay the same."""
+    clean = micrographia("transfer", *trained_source(tiny), *tiny.cells, *tiny.transfer)
+    images = SyntheticCells.images
+
+    def spoiled(self, indices):
+        rendered = images(self, indices)
+        held_out = torch.cat([self.indices("val"), self.indices("test")])
+        rendered[torch.isin(indices, held_out)] = 128
+        return rendered
+
+    monkeypatch.setattr(SyntheticCells, "images", spoiled)
+    other = micrographia("transfer", *trained_source(tiny), *tiny.cells, *tiny.transfer, "how.rerun=true")
+    assert other.folder == clean.folder
+    former = pd.read_csv(clean.folder.with_name(f"{clean.folder.name}.previous") / "tables" / "codes_after.csv")
+    codes = other.table("codes_after")
+    train = codes["part"] == "train"
+    pd.testing.assert_frame_equal(codes[train], former[train])
+    assert not codes[~train].equals(former[~train])
+    kept = pd.read_csv(clean.folder.with_name(f"{clean.folder.name}.previous") / "tables" / "probes.csv")
+    same = other.table("probes").query("part == 'train'").reset_index(drop=True)
+    pd.testing.assert_frame_equal(same, kept.query("part == 'train'").reset_index(drop=True))
+
+
+@pytest.mark.parametrize(("preset", "classes"), PRESETS.items())
+def test_every_preset_runs_from_pixels(preset, classes, micrographia, tiny, real_layouts):
+    run = micrographia("transfer", f"experiment=drl/{preset}", *tiny.transfer)
+    assert run.metrics["chance/balanced_accuracy"] == pytest.approx(1 / classes)
+
+
+@needs_efficientnet
+@pytest.mark.parametrize(("preset", "classes"), [("plankton", 3), ("bbbc021", 2)])
+def test_every_preset_runs_from_features(preset, classes, micrographia, tiny, real_layouts):
+    run = micrographia("transfer", f"experiment=drl/{preset}_features", *tiny.transfer, "naming.samples=20")
+    assert run.metrics["chance/balanced_accuracy"] == pytest.approx(1 / classes)
+
+
+def test_a_target_without_classes_is_refused(micrographia, tiny, capsys):
+    micrographia(
+        *("transfer", *trained_source(tiny), "data=synthetic/texture_dsprites", *tiny.transfer),
+        status=2,
+    )
+    assert "transfer needs classes" in capsys.readouterr().err
+
+
+def test_a_classifier_is_no_source(micrographia, tiny, capsys):
+    cnn = micrographia("train", "model=cnn", "model.filters=4", "data=synthetic/cells", *tiny.training, *tiny.cells)
+    micrographia("transfer", "source=path", f"source.run={cnn.folder}", *tiny.cells, *tiny.transfer, status=2)
+    assert "holds a CNN" in capsys.readouterr().err
