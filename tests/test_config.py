@@ -10,11 +10,17 @@ from micrographia.errors import UserError
 class Sampler:
     """Target of the test configs."""
 
-    def __init__(self, count: int, rate: float = 0.5, kind: Literal["a", "b"] = "a", note: str | None = None, given=None):
+    def __init__(
+        self,
+        count: int,
+        rate: float = 0.5,
+        kind: Literal["a", "b"] = "a",
+        note: str | None = None,
+        given: object = None,
+    ):
         if count < 0:
             raise ValueError("count must not be negative")
         self.count, self.rate, self.kind, self.note, self.given = count, rate, kind, note, given
-
 
 
 @pytest.fixture(autouse=True)

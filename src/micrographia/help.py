@@ -12,7 +12,8 @@ def verb_help(verb: str, about: str) -> str:
     return (
         f"micrographia {verb}: {about}\n\n"
         f"  micrographia {verb} [key=value ...] [group=choice ...] [-m] [--cfg job]\n\n"
-        f"Groups and their choices (group@part chooses for an input run, as in model@source.model=factor_vae):\n{groups}\n\n"
+        "Groups and their choices (group@part chooses for an input run, as in model@source.model=factor_vae):\n"
+        f"{groups}\n\n"
         f"Keys of {verb}.yaml, besides those of the groups:\n{(root / f'{verb}.yaml').read_text().rstrip()}"
     )
 

@@ -10,7 +10,6 @@ from PIL import Image
 from micrographia.cli import command
 
 
-
 class Tiny:
     """Overrides that make a run take seconds."""
 

@@ -53,6 +53,10 @@ class IndexedImages(LightningDataModule):
         """Items of the given indices: ``(n, *shape)``, uint8 in 0..255 or floating point (images in 0..1)."""
         raise NotImplementedError
 
+    def __len__(self) -> int:
+        """Number of items that have an index."""
+        return 1 + max(int(self.indices(part).max()) for part in PARTS)
+
     def indices(self, part: Part) -> torch.Tensor:
         """Indices of a part (train, val, test), int64, in a fixed order."""
         raise NotImplementedError
@@ -85,6 +89,14 @@ class IndexedImages(LightningDataModule):
             f"data {self.name} has no known factors to draw pairs from, which Ada-GVAE learns from: "
             "choose model=beta_vae or data=synthetic/texture_dsprites."
         )
+
+    def factor_values(self, indices: torch.Tensor) -> torch.Tensor:
+        """Values of the known factors, ``(n, factors)``, int64, in the order of `factors`."""
+        raise NotImplementedError
+
+    def index_of(self, values: torch.Tensor) -> torch.Tensor:
+        """Indices of factor values ``(n, factors)``; the inverse of `factor_values`."""
+        raise NotImplementedError
 
     def steps_per_epoch(self, batch_size: int) -> int:
         """Steps in which every training item is seen once."""

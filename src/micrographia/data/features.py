@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from torch import Tensor
 
-from micrographia.data.datamodule import PARTS, IndexedImages, Part, unit_range
+from micrographia.data.datamodule import IndexedImages, Part, unit_range
 from micrographia.data.feature_store import FeatureStore
 
 log = logging.getLogger(__name__)
@@ -195,6 +195,18 @@ class FeatureData(IndexedImages):
         """Pairs that differ in ``changed`` factors, as in the inner data."""
         return self.inner.draw_pairs(count, changed, generator)
 
+    def factor_values(self, indices: Tensor) -> Tensor:
+        """Values of the known factors, as in the inner data."""
+        return self.inner.factor_values(indices)
+
+    def index_of(self, values: Tensor) -> Tensor:
+        """Indices of factor values, as in the inner data."""
+        return self.inner.index_of(values)
+
+    def record(self) -> dict[str, Any]:
+        """What is worth recording, as in the inner data."""
+        return self.inner.record()
+
     def steps_per_epoch(self, batch_size: int) -> int:
         """Steps in which every training item is seen once, as in the inner data."""
         return self.inner.steps_per_epoch(batch_size)
@@ -214,6 +226,4 @@ class FeatureData(IndexedImages):
         return getattr(self.inner, name)
 
     def __len__(self) -> int:
-        if hasattr(self.inner, "__len__"):
-            return len(self.inner)
-        return 1 + max(int(self.indices(part).max()) for part in PARTS)
+        return len(self.inner)

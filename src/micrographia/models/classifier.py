@@ -6,22 +6,22 @@ from itertools import pairwise
 from typing import Any, Literal
 
 import torch
-from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import Optimizer
 from torchmetrics.classification import MulticlassConfusionMatrix
 
-from micrographia.data.batches import Batch, step_generator
+from micrographia.data.batches import Batch
 from micrographia.errors import UserError
 from micrographia.models.augmentation import flip_and_turn
+from micrographia.models.counting import CountingModule
 from micrographia.models.residual import ResidualEncoder
-from micrographia.models.vae.vae import CHECK_INTERVAL, VAE, seeded_initialisation
+from micrographia.models.vae.vae import VAE, seeded_initialisation
 
 MakeOptimizer = Callable[[Iterable[dict[str, Any]]], Optimizer]
 
 
-class Classifier(LightningModule):
+class Classifier(CountingModule):
     """An encoder and a perceptron on what it gives, trained by cross entropy.
 
     A subclass says what the encoder is (`embed`) and which of its parameters learn (`encoder_parameters`). Random
@@ -68,7 +68,6 @@ class Classifier(LightningModule):
         If the loss is not finite (on a CPU at once; elsewhere within 100 batches, and before a checkpoint is written).
     """
 
-    changed_factors: int | None = None
     labelled: bool = True
 
     def __init__(
@@ -85,7 +84,7 @@ class Classifier(LightningModule):
         select: Literal["best", "last"],
         encoder_lr_factor: float = 1.0,
     ):
-        super().__init__()
+        super().__init__(name, shape, seed)
         if len(classes) < 2:
             raise UserError(
                 f"model {name}: a classifier needs data with two classes or more, these have {len(classes)}."
@@ -94,11 +93,8 @@ class Classifier(LightningModule):
             raise UserError(f"model.hidden={list(hidden)}: expected whole numbers from 1 on.")
         if encoder_lr_factor <= 0:
             raise UserError(f"model.encoder_lr_factor={encoder_lr_factor}: expected a positive number.")
-        self.name = name
-        self.shape = tuple(shape)
         self.classes = tuple(classes)
         self.make_optimizer = optimizer
-        self.seed = seed
         self.augment = augment and len(self.shape) == 3
         self.balanced = class_weights == "balanced"
         self.select = select
@@ -107,10 +103,6 @@ class Classifier(LightningModule):
         self.register_buffer("class_weights", torch.ones(len(self.classes)))
         self.confusion = MulticlassConfusionMatrix(len(self.classes))
         self.best: dict[str, Any] | None = None
-        self.latent_names: list[str] = []
-        self.batches = 0
-        self.images = 0
-        self.parts: dict[str, Tensor] = {}
 
     class_weights: Tensor
 
@@ -140,24 +132,12 @@ class Classifier(LightningModule):
         """One step; leaves loss and accuracy in `parts`."""
         images, target = batch["image"], batch["target"]
         if self.augment:
-            images = flip_and_turn(images, step_generator(self.seed, self.batches, self.device))
+            images = flip_and_turn(images, self.step_generator())
         logits = self(images)
         loss = functional.cross_entropy(logits, target, self.class_weights)
         accuracy = (logits.argmax(1) == target).float().mean()
-        self.parts = {"loss": loss.detach(), "accuracy": accuracy}
-        if self.device.type == "cpu" or self.batches % CHECK_INTERVAL == 0:
-            self.require_finite()
-        self.batches += 1
-        self.images += len(images)
+        self.count(batch, {"loss": loss, "accuracy": accuracy})
         return loss
-
-    def require_finite(self) -> None:
-        """Raise if the last loss is NaN or infinite, which later ones then are too."""
-        if self.parts and not torch.isfinite(self.parts["loss"]):
-            raise UserError(
-                f"model {self.name}: the loss is {self.parts['loss'].item()} at batch {self.batches}. "
-                "Lower optimizer.lr, or check the images (0..1, no NaN)."
-            )
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Add a batch to the validation part's loss and confusion matrix."""
@@ -186,10 +166,6 @@ class Classifier(LightningModule):
             weights = counts.sum() / (len(self.classes) * counts.clamp(min=1))
             self.class_weights.copy_(weights)
 
-    def on_train_end(self) -> None:
-        """A run whose loss is not finite does not finish."""
-        self.require_finite()
-
     def on_fit_end(self) -> None:
         """End with the selected weights; the checkpoints, written before, hold those to go on training with."""
         if self.best is not None:
@@ -206,14 +182,13 @@ class Classifier(LightningModule):
         return optimizer
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add counters and the best weights so far, as numbers and tensors."""
-        self.require_finite()
-        checkpoint["counters"] = {"batches": self.batches, "images": self.images}
+        """Add the best weights so far."""
+        super().on_save_checkpoint(checkpoint)
         checkpoint["best"] = self.best
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take them up again."""
-        self.batches, self.images = checkpoint["counters"]["batches"], checkpoint["counters"]["images"]
+        super().on_load_checkpoint(checkpoint)
         self.best = checkpoint["best"]
 
 

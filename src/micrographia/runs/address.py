@@ -30,14 +30,13 @@ def split_config(config: DictConfig) -> tuple[dict[str, Any], dict[str, Any]]:
         If a mandatory value is missing or an interpolation names no key.
     """
     try:
-        resolved = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+        resolved: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except MissingMandatoryValue as error:
         raise UserError(f"{error.full_key}: no value given. Add {error.full_key}=VALUE to the command.") from error
     except InterpolationKeyError as error:
         raise UserError(f"{error.full_key}: {str(error).splitlines()[0]}.") from error
     except OmegaConfBaseException as error:
         raise UserError(f"config: {str(error).splitlines()[0]}") from error
-    assert isinstance(resolved, dict)
     how = resolved.pop("how", {})
     how["paths"] = {name: str(Path(path).expanduser()) for name, path in how.get("paths", {}).items()}
     return resolved, how

@@ -6,12 +6,13 @@ from typing import Any
 
 import pandas as pd
 import torch
-from pytorch_lightning import LightningModule
 
 from micrographia.config import instantiate
 from micrographia.data.datamodule import IndexedImages
 from micrographia.data.features import FeatureData
 from micrographia.errors import UserError
+from micrographia.models.counting import CountingModule
+from micrographia.models.vae.vae import VAE
 from micrographia.runs.address import digest
 from micrographia.runs.allocator import keep_large_allocations
 from micrographia.runs.fingerprint import ContentHashes
@@ -54,12 +55,12 @@ def build_data(
     return FeatureData(data, network, cache, identity, device=device_of(how), progress=progress)
 
 
-def build_model(what: What, how: How, data: IndexedImages) -> LightningModule:
+def build_model(what: What, how: How, data: IndexedImages) -> CountingModule:
     """Build a config's model for a data set, with weights drawn from its seed."""
     return model_from(what, how, tuple(data.shape), data.classes)
 
 
-def model_from(what: What, how: How, shape: tuple[int, ...], classes: tuple[str, ...]) -> LightningModule:
+def model_from(what: What, how: How, shape: tuple[int, ...], classes: tuple[str, ...]) -> CountingModule:
     """Build a config's model from the shape of its items and the names of its classes."""
     node = dict(what["model"])
     given: dict[str, Any] = {"shape": shape, "seed": what["seed"]}
@@ -93,7 +94,7 @@ def source_run(node: Mapping[str, Any], how: How) -> Run:
     return Run.named(node["run"], "source.run")
 
 
-def load_model(run: Run, how: How) -> LightningModule:
+def load_model(run: Run, how: How) -> CountingModule:
     """Read a finished training's model back, in evaluation mode on the device that encodes.
 
     Raises
@@ -112,7 +113,7 @@ def load_model(run: Run, how: How) -> LightningModule:
 
 
 @torch.no_grad()
-def encode(model: LightningModule, data: IndexedImages, indices: torch.Tensor, names: list[str]) -> pd.DataFrame:
+def encode(model: VAE, data: IndexedImages, indices: torch.Tensor, names: list[str]) -> pd.DataFrame:
     """Posterior means of items as a table: one row per index, one column per latent."""
     means = [model.encode(chunk.to(model.device))[0].cpu() for chunk in data.chunks(indices)]
     return pd.DataFrame(torch.cat(means).numpy(), columns=names, index=pd.Index(indices.tolist(), name="item"))

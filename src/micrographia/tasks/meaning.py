@@ -73,7 +73,7 @@ def interventions(
     for column, (factor, count) in enumerate(data.factors.items()):
         redrawn = values.clone()
         redrawn[:, column] = torch.randint(count, (len(indices),), generator=generator)
-        found[factor] = (codes, encode(model, data, data.index_of(redrawn), list(codes)))
+        found[factor] = (codes, encode(model, data, data.index_of(redrawn), codes.columns.tolist()))
     return found
 
 

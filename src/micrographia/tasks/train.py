@@ -35,10 +35,11 @@ def train_model(what: What, how: How, run: Run) -> Metrics:
     fit(model, data, what["budget"], how, run.folder, what["name"], what["seed"], loggers)
     model = model.eval().to(device_of(how))
 
-    if isinstance(model, Classifier):
-        metrics = describe_classifier(model, data, run)
-    else:
+    if isinstance(model, VAE):
         metrics = describe_vae(model, data, what, run)
+    else:
+        assert isinstance(model, Classifier)
+        metrics = describe_classifier(model, data, run)
     run.save_record(
         "model",
         {

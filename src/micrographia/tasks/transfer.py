@@ -13,6 +13,7 @@ from micrographia.config import instantiate
 from micrographia.data.datamodule import PARTS, IndexedImages
 from micrographia.errors import UserError
 from micrographia.models.vae.beta_vae import BetaVAE
+from micrographia.models.vae.networks import Network
 from micrographia.models.vae.vae import VAE
 from micrographia.plots.confusion import confusion_figure
 from micrographia.plots.curves import curves_figure
@@ -123,7 +124,7 @@ def finetune(before: VAE, target: IndexedImages, what: What, how: How, run: Run,
     return model.eval().to(device_of(how))
 
 
-def same_network(model: VAE, shape: tuple[int, ...], latents: int) -> torch.nn.Module:
+def same_network(model: VAE, shape: tuple[int, ...], latents: int) -> Network:
     """A copy of a model's network with its weights."""
     return copy.deepcopy(model.network).cpu()
 

@@ -8,6 +8,7 @@ import pandas as pd
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers import Logger
 
+from micrographia.models.counting import CountingModule
 from micrographia.runs.fingerprint import write_atomically
 
 COLUMNS = ("batches", "images", "name", "value")
@@ -83,27 +84,32 @@ class Curves(Callback):
         """Let a resumed run's curves end where its checkpoint does."""
         for logger in trainer.loggers:
             if isinstance(logger, CurveLogger):
-                logger.forget_after(int(pl_module.batches))
+                logger.forget_after(counting(pl_module).batches)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
         """Log the last batch's loss parts."""
-        if pl_module.batches % self.every == 0:
-            parts = {f"train/{name}": float(value) for name, value in pl_module.parts.items()}
-            self.send(trainer, pl_module, parts)
+        module = counting(pl_module)
+        if module.batches % self.every == 0:
+            self.send(trainer, module, {f"train/{name}": float(value) for name, value in module.parts.items()})
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log the validation's scores."""
         values = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("val/")}
-        self.send(trainer, pl_module, values)
+        self.send(trainer, counting(pl_module), values)
 
-    def send(self, trainer: Trainer, pl_module: LightningModule, values: dict[str, float]) -> None:
+    def send(self, trainer: Trainer, module: CountingModule, values: dict[str, float]) -> None:
         """Give values to every logger, at the number of batches seen."""
+        seen = {"images": module.images, "batches": module.batches}
         for logger in trainer.loggers:
-            logger.log_metrics(
-                {**values, "images": pl_module.images, "batches": pl_module.batches}, step=int(pl_module.batches)
-            )
+            logger.log_metrics({**values, **seen}, step=module.batches)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the curves to disk."""
         for logger in trainer.loggers:
             logger.save()
+
+
+def counting(module: LightningModule) -> CountingModule:
+    """The module as one with counters, which Lightning's hooks do not know of."""
+    assert isinstance(module, CountingModule)
+    return module

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning import Trainer
 from pytorch_lightning.loggers import Logger
 
 from micrographia.data.datamodule import IndexedImages
 from micrographia.errors import UserError
+from micrographia.models.counting import CountingModule
 from micrographia.runs.allocator import keep_large_allocations
 from micrographia.training.checkpoints import AtomicCheckpointIO, Checkpoints, read_checkpoint, save_weights
 from micrographia.training.curves import Curves
@@ -20,7 +21,7 @@ from micrographia.training.progress import TrainingProgress
 
 
 def fit(
-    model: LightningModule,
+    model: CountingModule,
     data: IndexedImages,
     budget: Mapping[str, Any],
     how: Mapping[str, Any],
@@ -34,7 +35,7 @@ def fit(
     Parameters
     ----------
     model
-        Module with ``batches``, ``images`` and ``parts``, ``changed_factors`` and ``labelled``.
+        What to train; says by itself which batches it needs.
     budget
         ``steps`` or ``epochs``, ``batch_size``, ``validate_every``.
     how
@@ -92,7 +93,8 @@ def count_steps(budget: Mapping[str, Any], data: IndexedImages) -> tuple[int, in
     UserError
         If the budget names both steps and epochs, neither, or nothing positive.
     """
-    steps, epochs = budget.get("steps"), budget.get("epochs")
+    steps: int | None = budget.get("steps")
+    epochs: int | None = budget.get("epochs")
     if (steps is None) == (epochs is None):
         raise UserError("budget: give either budget.steps or budget.epochs, and set the other to null.")
     if min(budget["batch_size"], epochs if steps is None else steps) < 1:
@@ -100,10 +102,11 @@ def count_steps(budget: Mapping[str, Any], data: IndexedImages) -> tuple[int, in
     if epochs is not None:
         interval = data.steps_per_epoch(budget["batch_size"])
         return epochs * interval, interval
+    assert steps is not None
     return steps, min(steps, budget["validate_every"])
 
 
-def fits_checkpoint(model: LightningModule, checkpoint: Path) -> None:
+def fits_checkpoint(model: CountingModule, checkpoint: Path) -> None:
     """Refuse to resume from a checkpoint of another architecture."""
     own = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     theirs = {name: tuple(tensor.shape) for name, tensor in read_checkpoint(checkpoint)["state_dict"].items()}

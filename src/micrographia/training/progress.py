@@ -6,6 +6,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from micrographia.console import console
+from micrographia.training.curves import counting
 
 
 def progress_bar(visible: bool = True) -> Progress:
@@ -71,16 +72,17 @@ class TrainingProgress(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Open the bar, at the batches that a resumed run has done."""
-        self.task = self.bar.add_task(self.title, total=self.total, completed=int(pl_module.batches), note="")
+        self.task = self.bar.add_task(self.title, total=self.total, completed=counting(pl_module).batches, note="")
         self.bar.start()
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
         """Move on; the loss is read every tenth batch, since reading it makes a GPU wait."""
-        done = int(pl_module.batches)
+        module = counting(pl_module)
+        done = module.batches
         if done % 10 == 0 or done == self.total:
             speed = self.bar.tasks[self.task].speed or 0.0
-            images = speed * int(pl_module.images) / max(done, 1)
-            loss = float(pl_module.parts["loss"])
+            images = speed * module.images / max(done, 1)
+            loss = float(module.parts["loss"])
             self.bar.update(self.task, completed=done, note=f"{images:,.0f} images/s  loss {loss:.4g}")
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -5,20 +5,17 @@ from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple
 
 import torch
-from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from micrographia.data.batches import Batch, step_generator
 from micrographia.errors import UserError
+from micrographia.models.counting import CountingModule
 from micrographia.models.vae import objectives
 from micrographia.models.vae.networks import Network
 
 Reconstruction = Literal["bernoulli", "gaussian", "mse", "feature_scaled"]
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
-
-CHECK_INTERVAL = 100
-"""Batches between looks for a loss that is not finite, on a device where looking means waiting."""
 
 
 class Pass(NamedTuple):
@@ -31,11 +28,10 @@ class Pass(NamedTuple):
     codes: Tensor
 
 
-class VAE(LightningModule):
+class VAE(CountingModule):
     """Variational autoencoder: reconstruction plus KL divergence from N(0, 1).
 
-    Noise, warm-up and capacity are functions of (seed, batches), and the counters travel in the checkpoint: a resumed
-    training is bit-equal to one that was not interrupted.
+    Noise, warm-up and capacity are functions of (seed, batches).
 
     Parameters
     ----------
@@ -59,16 +55,6 @@ class VAE(LightningModule):
 
     Attributes
     ----------
-    batches, images : int
-        Trained on so far: the budget and the x axis of the loggers.
-    parts : dict of str to Tensor
-        Loss and its named terms at the last training batch, detached.
-    latent_names : list of str
-        ``z0``, ``z1``, ... until a latent earns a factor's name.
-    changed_factors : int or None
-        Factors by which the pairs differ that this method learns from; None: learns from single images.
-    labelled : bool
-        Whether batches must carry classes: they need not.
     labelled_latents : bool
         Whether training ties latent i to factor i, so that it may bear its name.
 
@@ -98,24 +84,18 @@ class VAE(LightningModule):
         reconstruction: Reconstruction | None = None,
         deviation: float = 1.0,
     ):
-        super().__init__()
+        super().__init__(name, shape, seed)
         if latents < 1:
             raise UserError(f"model.latents={latents}: expected 1 or more.")
         if deviation <= 0:
             raise UserError(f"model.deviation={deviation}: expected a positive number.")
-        self.name = name
-        self.shape = tuple(shape)
         self.latents = latents
-        self.seed = seed
         self.deviation = deviation
         self.make_optimizer = optimizer
         with seeded_initialisation(seed):
             self.network = network(shape=self.shape, latents=latents)
         self.reconstruction = checked_reconstruction(reconstruction, self.network)
         self.latent_names = [f"z{index}" for index in range(latents)]
-        self.batches = 0
-        self.images = 0
-        self.parts: dict[str, Tensor] = {}
 
     def posterior(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """What to reconstruct, in network units, and the mean and log-variance of its codes."""
@@ -160,26 +140,6 @@ class VAE(LightningModule):
         self.count(batch, parts)
         return parts["loss"]
 
-    def step_generator(self) -> torch.Generator:
-        """Noise of the current batch."""
-        return step_generator(self.seed, self.batches, self.device)
-
-    def count(self, batch: Batch, parts: dict[str, Tensor]) -> None:
-        """Record a training batch: terms and counters; look at times whether the loss is finite."""
-        self.parts = {name: part.detach() for name, part in parts.items()}
-        if self.device.type == "cpu" or self.batches % CHECK_INTERVAL == 0:
-            self.require_finite()
-        self.batches += 1
-        self.images += sum(len(batch[key]) for key in ("image", "partner") if key in batch)
-
-    def require_finite(self) -> None:
-        """Raise if the last loss is NaN or infinite, which later ones then are too."""
-        if self.parts and not torch.isfinite(self.parts["loss"]):
-            raise UserError(
-                f"model {self.name}: the loss is {self.parts['loss'].item()} at batch {self.batches}. "
-                "Lower optimizer.lr, or check the images (0..1, no NaN)."
-            )
-
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Log ``val/loss`` and its terms, means over the validation part; the noise is the same at every validation."""
         parts = self.loss(batch, step_generator(self.seed, batch_idx, self.device))
@@ -189,19 +149,6 @@ class VAE(LightningModule):
     def configure_optimizers(self) -> Any:
         """One optimiser of the network's parameters."""
         return self.make_optimizer(self.network.parameters())
-
-    def on_train_end(self) -> None:
-        """A run whose loss is not finite does not finish."""
-        self.require_finite()
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the counters, as plain numbers."""
-        self.require_finite()
-        checkpoint["counters"] = {"batches": self.batches, "images": self.images}
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take the counters up again."""
-        self.batches, self.images = checkpoint["counters"]["batches"], checkpoint["counters"]["images"]
 
 
 @contextmanager

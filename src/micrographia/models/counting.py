@@ -1,0 +1,94 @@
+"""What every trained module has in common: its counters, its random numbers, and a loss that must be finite."""
+
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningModule
+from torch import Tensor
+
+from micrographia.data.batches import Batch, step_generator
+from micrographia.errors import UserError
+
+CHECK_INTERVAL = 100
+"""Batches between looks for a loss that is not finite, on a device where looking means waiting."""
+
+
+class CountingModule(LightningModule):
+    """LightningModule that counts its own batches and images, and draws its noise from (seed, batches).
+
+    The counters are the budget and the loggers' x axis; Lightning's ``global_step`` counts every optimiser's step. They
+    travel in the checkpoint: a resumed training is bit-equal to one that was not interrupted.
+
+    Parameters
+    ----------
+    name
+        Label in run folders and tables.
+    shape
+        Of one item: ``(channels, side, side)`` or ``(features,)``.
+    seed
+        Of initial weights and of every step's random numbers.
+
+    Attributes
+    ----------
+    batches, images : int
+        Trained on so far.
+    parts : dict of str to Tensor
+        Loss and its named terms at the last training batch, detached.
+    latent_names : list of str
+        Names of the code's columns; empty where there is no code.
+    changed_factors : int or None
+        Factors by which the pairs differ that the method learns from; None: learns from single items.
+    labelled : bool
+        Whether batches need the classes.
+
+    Raises
+    ------
+    UserError
+        If the loss is not finite (on a CPU at once; elsewhere within 100 batches, and before a checkpoint is written).
+    """
+
+    changed_factors: int | None = None
+    labelled: bool = False
+
+    def __init__(self, name: str, shape: tuple[int, ...], seed: int):
+        super().__init__()
+        self.name = name
+        self.shape = tuple(shape)
+        self.seed = seed
+        self.batches = 0
+        self.images = 0
+        self.parts: dict[str, Tensor] = {}
+        self.latent_names: list[str] = []
+
+    def step_generator(self) -> torch.Generator:
+        """Random numbers of the current batch."""
+        return step_generator(self.seed, self.batches, self.device)
+
+    def count(self, batch: Batch, parts: dict[str, Tensor]) -> None:
+        """Record a training batch: its terms and the counters; look at times whether the loss is finite."""
+        self.parts = {name: part.detach() for name, part in parts.items()}
+        if self.device.type == "cpu" or self.batches % CHECK_INTERVAL == 0:
+            self.require_finite()
+        self.batches += 1
+        self.images += sum(len(batch[key]) for key in ("image", "partner") if key in batch)
+
+    def require_finite(self) -> None:
+        """Raise if the last loss is NaN or infinite, which later ones then are too."""
+        if self.parts and not torch.isfinite(self.parts["loss"]):
+            raise UserError(
+                f"model {self.name}: the loss is {self.parts['loss'].item()} at batch {self.batches}. "
+                "Lower optimizer.lr, or check the images (0..1, no NaN)."
+            )
+
+    def on_train_end(self) -> None:
+        """A run whose loss is not finite does not finish."""
+        self.require_finite()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the counters, as plain numbers."""
+        self.require_finite()
+        checkpoint["counters"] = {"batches": self.batches, "images": self.images}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take the counters up again."""
+        self.batches, self.images = checkpoint["counters"]["batches"], checkpoint["counters"]["images"]
