@@ -15,7 +15,7 @@ from micrographia.runs.run import How, Metrics, Run, What, obtain
 from micrographia.tasks.assembly import build_data, build_model
 from micrographia.tasks.meaning import describe_latents, name_latents
 from micrographia.training.fit import device_of, fit
-from micrographia.training.loggers import log_results, open_loggers
+from micrographia.training.loggers import log_results, opened_loggers
 from micrographia.training.show import closing_table
 
 
@@ -31,27 +31,27 @@ def train_model(what: What, how: How, run: Run) -> Metrics:
     if isinstance(model, VAE) and isinstance(model.network, FeatureNetwork):
         everything = torch.arange(len(data)) if data.factors else data.indices("train")
         model.network.set_range(data.chunks(everything))
-    loggers = open_loggers(how, run, what)
-    fit(model, data, what["budget"], how, run.folder, what["name"], what["seed"], loggers)
-    model = model.eval().to(device_of(how))
+    with opened_loggers(how, run, what) as loggers:
+        fit(model, data, what["budget"], how, run.folder, what["name"], what["seed"], loggers)
+        model = model.eval().to(device_of(how))
 
-    if isinstance(model, VAE):
-        metrics = describe_vae(model, data, what, run)
-    else:
-        assert isinstance(model, Classifier)
-        metrics = describe_classifier(model, data, run)
-    run.save_record(
-        "model",
-        {
-            "shape": list(data.shape),
-            "classes": list(data.classes),
-            "latents": model.latent_names,
-            "images": model.images,
-            "data": data.record(),
-        },
-    )
-    run.save_figure("curves", curves_figure(pd.read_csv(run.folder / "curves.csv")))
-    log_results(loggers, run, metrics, model.images)
+        if isinstance(model, VAE):
+            metrics = describe_vae(model, data, what, run)
+        else:
+            assert isinstance(model, Classifier)
+            metrics = describe_classifier(model, data, run)
+        run.save_record(
+            "model",
+            {
+                "shape": list(data.shape),
+                "classes": list(data.classes),
+                "latents": model.latent_names,
+                "images": model.images,
+                "data": data.record(),
+            },
+        )
+        run.save_figure("curves", curves_figure(pd.read_csv(run.folder / "curves.csv")))
+        log_results(loggers, run, metrics, model.images)
     closing_table(what["name"], metrics)
     return metrics
 

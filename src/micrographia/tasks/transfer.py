@@ -26,7 +26,7 @@ from micrographia.scores.naming import lost_names
 from micrographia.tasks.assembly import build_data, encode, load_model, source_run
 from micrographia.tasks.meaning import describe_latents, name_latents
 from micrographia.training.fit import device_of, fit
-from micrographia.training.loggers import log_results, open_loggers
+from micrographia.training.loggers import log_results, opened_loggers
 from micrographia.training.progress import progress_bar
 from micrographia.training.show import transfer_table
 
@@ -44,19 +44,18 @@ def carry_over(what: What, how: How, run: Run) -> Metrics:
     """Encode the target before and after fine-tuning, classify from both and from the raw input, and explain."""
     source = source_run(what["source"], how)
     target = target_data(what, how, source)
-    loggers = open_loggers(how, run, what)
+    with opened_loggers(how, run, what) as loggers:
+        before = load_source(source, how)
+        phases = {"before": explain(before, target, run, "before")}
+        if what["finetune"]["epochs"]:
+            after = finetune(before, target, what, how, run, loggers)
+            rename_latents(after, source, what, how, run)
+            phases["after"] = explain(after, target, run, "after")
+        phases["baseline"] = Phase(raw_inputs(target), {})
 
-    before = load_source(source, how)
-    phases = {"before": explain(before, target, run, "before")}
-    if what["finetune"]["epochs"]:
-        after = finetune(before, target, what, how, run, loggers)
-        rename_latents(after, source, what, how, run)
-        phases["after"] = explain(after, target, run, "after")
-    phases["baseline"] = Phase(raw_inputs(target), {})
-
-    metrics = classify(phases, target, what, how, run)
-    metrics |= {name: value for phase in phases.values() for name, value in phase.metrics.items()}
-    log_results(loggers, run, metrics, trained_images(what, target))
+        metrics = classify(phases, target, what, how, run)
+        metrics |= {name: value for phase in phases.values() for name, value in phase.metrics.items()}
+        log_results(loggers, run, metrics, trained_images(what, target))
     transfer_table(what["name"], target.record(), metrics)
     return metrics
 

@@ -1,6 +1,7 @@
 """Losses over batches as one growing CSV, which a resumed run continues."""
 
 from argparse import Namespace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,38 @@ from micrographia.models.counting import CountingModule
 from micrographia.runs.fingerprint import write_atomically
 
 COLUMNS = ("batches", "images", "name", "value")
+COUNTERS = ("images", "batches")  # among the values of every log, and their x axis
 
 
-class CurveLogger(Logger):
+class RunLogger(Logger):
+    """A Lightning logger that knows resumed runs, and takes a run's result as well as its losses."""
+
+    @property
+    def name(self) -> str:
+        """Name of the logger."""
+        return type(self).__name__
+
+    @property
+    def version(self) -> int:
+        """Always 0: a resumed run continues what it logged."""
+        return 0
+
+    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
+        """Nothing: the run's config is known from the start."""
+
+    def forget_after(self, batches: int, images: int) -> None:
+        """Drop what was logged later than the checkpoint that a run resumes from: it will be logged again."""
+
+    def log_result(
+        self, metrics: Mapping[str, float], tables: Mapping[str, Path], figures: Mapping[str, Path], images: int
+    ) -> None:
+        """Take the metrics, tables (CSV) and figures (PNG) of a run that was trained on so many images."""
+
+    def close(self, failed: bool) -> None:
+        """End the log."""
+
+
+class CurveLogger(RunLogger):
     """Lightning logger that appends to ``curves.csv``: batches, images, name, value.
 
     Parameters
@@ -28,23 +58,10 @@ class CurveLogger(Logger):
         self.path = Path(folder, "curves.csv")
         self.rows: list[tuple[int, int, str, float]] = []
 
-    @property
-    def name(self) -> str:
-        """Name of the logger."""
-        return "curves"
-
-    @property
-    def version(self) -> int:
-        """Always 0: a resumed run continues its file."""
-        return 0
-
-    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
-        """Nothing: the config stands beside the curves."""
-
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         """Append one row per metric at ``step`` batches."""
         images = int(metrics.get("images", 0))
-        names = (name for name in metrics if name not in ("images", "batches", "epoch"))
+        names = (name for name in metrics if name not in COUNTERS)
         self.rows += [(int(step or 0), images, name, float(metrics[name])) for name in names]
 
     def save(self) -> None:
@@ -61,8 +78,8 @@ class CurveLogger(Logger):
         """Write what is left."""
         self.save()
 
-    def forget_after(self, batches: int) -> None:
-        """Drop rows later than the checkpoint that a run resumes from: it will log them again."""
+    def forget_after(self, batches: int, images: int) -> None:
+        """Drop rows later than the checkpoint."""
         if self.path.exists():
             table = pd.read_csv(self.path)
             write_atomically(self.path, lambda part: table[table["batches"] <= batches].to_csv(part, index=False))
@@ -83,8 +100,8 @@ class Curves(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Let a resumed run's curves end where its checkpoint does."""
         for logger in trainer.loggers:
-            if isinstance(logger, CurveLogger):
-                logger.forget_after(counting(pl_module).batches)
+            if isinstance(logger, RunLogger):
+                logger.forget_after(counting(pl_module).batches, counting(pl_module).images)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
         """Log the last batch's loss parts."""

@@ -2,138 +2,235 @@
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
-from netrc import NetrcParseError, netrc
+import secrets
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlparse
+from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
-from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
+from omegaconf import OmegaConf
+from PIL import Image
 
 from micrographia.config import instantiate
 from micrographia.errors import UserError
 from micrographia.runs.run import Run
-from micrographia.training.curves import CurveLogger
+from micrographia.training.curves import COUNTERS, CurveLogger, RunLogger
 
 log = logging.getLogger(__name__)
 
+LONGEST_TABLE = 10_000  # rows that a W&B page shows
 
-def open_loggers(how: Mapping[str, Any], run: Run, what: Mapping[str, Any]) -> list[Logger]:
-    """The curves in the run's folder, and the logger that ``how.logger`` names beside them."""
-    loggers: list[Logger] = [CurveLogger(str(run.folder))]
+
+@contextmanager
+def opened_loggers(how: Mapping[str, Any], run: Run, what: Mapping[str, Any]) -> Iterator[list[RunLogger]]:
+    """The curves in the run's folder and the logger that ``how.logger`` names, closed when the block ends or fails."""
+    loggers: list[RunLogger] = [CurveLogger(str(run.folder))]
     if how["logger"].get("_target_"):
-        given = {"run_folder": str(run.folder), "config": dict(what)}
-        loggers.append(instantiate(how["logger"], "how.logger", **given))
-    return loggers
+        loggers.append(instantiate(how["logger"], "how.logger", run=run, config=dict(what)))
+    failed = True
+    try:
+        yield loggers
+        failed = False
+    finally:
+        for logger in loggers:
+            logger.close(failed)
 
 
-def wandb_logger(
-    run_folder: str,
-    config: dict[str, Any],
-    project: str = "micrographia",
-    entity: str | None = None,
-    group: str | None = None,
-    tags: Sequence[str] = (),
-    mode: str | None = None,
-) -> WandbLogger:
-    """W&B logger whose run bears the run folder's name and digest, so that a resumed run continues its own.
+def log_results(loggers: Sequence[RunLogger], run: Run, metrics: Mapping[str, float], images: int) -> None:
+    """Send a run's metrics, tables and figures to its loggers, at the number of images it was trained on."""
+    tables = {file.stem: file for file in sorted((run.folder / "tables").glob("*.csv"))}
+    figures = {file.stem: file for file in sorted((run.folder / "figures").glob("*.png"))}
+    for logger in loggers:
+        logger.log_result(metrics, tables, figures, images)
+
+
+class WandbLogger(RunLogger):
+    """A W&B run: config, losses and scores by images, and the result's metrics (summary), tables and figures.
+
+    Its files lie under ``wandb/`` in the run's folder. Its id is kept in ``wandb.json``, so that a resumed run
+    continues its own W&B run; what was logged after the last checkpoint then stands there twice, with equal values.
 
     Parameters
     ----------
+    run, config
+        Our run, and its configuration.
     mode
-        ``online``, ``offline``, or None: online where an account is configured, else offline.
+        ``online``, ``offline``, or None: as WANDB_MODE or ``wandb offline`` say, else online where an account is
+        configured and offline where none is.
 
     Raises
     ------
     UserError
-        If wandb is not installed.
+        If wandb is not installed, or W&B cannot be reached with an account.
     """
-    try:
+
+    def __init__(
+        self,
+        run: Run,
+        config: dict[str, Any],
+        project: str = "micrographia",
+        entity: str | None = None,
+        group: str | None = None,
+        tags: Sequence[str] = (),
+        mode: Literal["online", "offline"] | None = None,
+    ):
+        super().__init__()
+        try:
+            import wandb
+        except ImportError as error:
+            raise UserError("logger=wandb: wandb is not installed. pip install 'micrographia[wandb]'.") from error
+        self.folder = run.folder
+        try:
+            wandb.setup(settings=wandb.Settings(quiet=True, show_info=False))  # its warnings remain, on stderr
+            self.run = wandb.init(
+                dir=str(run.folder),
+                name=run.folder.name,
+                id=kept_id(run),
+                resume="allow",
+                reinit="create_new",  # runs of one process do not meet
+                project=project,
+                entity=entity,
+                group=group,
+                job_type=config["task"],
+                tags=list(tags),
+                config=config,
+                mode=mode or usual_mode(),
+                settings=wandb.Settings(console="off"),
+            )
+        except wandb.Error as error:
+            raise UserError(f"logger=wandb: {first_line(error)} how.logger.mode=offline works without W&B.") from error
+        if not self.run.offline and self.run.url:
+            log.info("W&B: %s", self.run.url)
+        for counter in COUNTERS:
+            self.run.define_metric(counter)
+        self.run.define_metric("*", step_metric="images")
+
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        """Log values and the counters among them, of which ``images`` is the charts' x axis."""
+        self.run.log(metrics)
+
+    def log_result(
+        self, metrics: Mapping[str, float], tables: Mapping[str, Path], figures: Mapping[str, Path], images: int
+    ) -> None:
+        """Put metrics into the summary, and show tables and figures."""
         import wandb
-    except ImportError as error:
-        raise UserError("logger=wandb: wandb is not installed. pip install 'micrographia[wandb]'.") from error
-    folder = Path(run_folder)
-    mode = mode or os.environ.get("WANDB_MODE") or ("online" if has_account() else "offline")
-    logger = WandbLogger(
-        name=folder.name,
-        id=f"{config['task']}-{folder.name.rpartition('-')[2]}",
-        save_dir=run_folder,
-        project=project,
-        entity=entity,
-        group=group,
-        tags=list(tags),
-        mode=mode,
-        resume="allow",
-        config=config,
-        reinit="finish_previous",
-        settings=wandb.Settings(console="off", silent=True),
-    )
-    if mode == "offline":
-        log.info("W&B works offline. To send this run: wandb sync %s/wandb/offline-run-*", run_folder)
-    # The budget counts batches and images; Lightning's own step counts every optimiser's.
-    logger.experiment.define_metric("images")
-    logger.experiment.define_metric("batches")
-    logger.experiment.define_metric("*", step_metric="images")
-    return logger
+
+        shown: dict[str, Any] = {"images": images}
+        for name, file in tables.items():
+            table = pd.read_csv(file)
+            if len(table) > LONGEST_TABLE:
+                log.info("W&B shows tables of up to %d rows; %s stays in the run's folder", LONGEST_TABLE, name)
+                continue
+            shown[f"table/{name}"] = wandb.Table(dataframe=table, allow_mixed_types=True)
+        shown |= {f"figure/{name}": wandb.Image(str(file)) for name, file in figures.items()}
+        with staging_in(self.folder / "wandb"):
+            self.run.log(shown)
+        self.run.summary.update(dict(metrics))
+
+    def close(self, failed: bool) -> None:
+        """Finish the W&B run, and say how an offline one is sent."""
+        self.run.finish(exit_code=int(failed))
+        if self.run.offline:
+            folder = shlex.quote(str(self.folder / "wandb"))
+            log.info("W&B works offline. To send this run: wandb login && wandb sync %s/offline-run-*", folder)
 
 
-def has_account() -> bool:
-    """Whether a W&B key is configured: in the environment, or in the netrc file where ``wandb login`` stores it."""
-    if os.environ.get("WANDB_API_KEY"):
-        return True
-    host = urlparse(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname or ""
+def kept_id(run: Run) -> str:
+    """The id of a run's W&B run: drawn once and kept in the run's folder, so that a run made anew gets another."""
+    if not (run.folder / "wandb.json").exists():
+        run.save_record("wandb", {"id": secrets.token_hex(4)})
+    return run.record("wandb")["id"]
+
+
+def usual_mode() -> Any:
+    """W&B's mode where the config names none: what the user set for W&B, else online if there is an account."""
+    import wandb
+
+    chosen = os.environ.get("WANDB_MODE")
+    configured = chosen or wandb.setup().settings.mode
+    if chosen or configured != "online":
+        return configured
+    return "online" if wandb.login(prompt=False, verify=False) else "offline"
+
+
+@contextmanager
+def staging_in(folder: Path) -> Iterator[None]:
+    """Let W&B keep the tables that it has yet to send in a folder, rather than in the user's home."""
+    if "WANDB_DATA_DIR" in os.environ:
+        yield
+        return
+    os.environ["WANDB_DATA_DIR"] = str(folder.resolve())
     try:
-        return netrc(os.environ.get("NETRC")).authenticators(host) is not None
-    except (OSError, NetrcParseError):
-        return False
+        yield
+    finally:
+        del os.environ["WANDB_DATA_DIR"]
 
 
-def tensorboard_logger(run_folder: str, config: dict[str, Any]) -> TensorBoardLogger:
-    """TensorBoard logger writing into the run's folder.
+def first_line(error: Exception) -> str:
+    """First line of an error's message, as a sentence."""
+    return str(error).splitlines()[0].rstrip(".") + "."
+
+
+class TensorBoardLogger(RunLogger):
+    """TensorBoard event files under ``tensorboard/`` in the run's folder; scalars and figures stand by images.
+
+    Parameters
+    ----------
+    run, config
+        Our run, and its configuration, which is shown as text.
 
     Raises
     ------
     UserError
         If tensorboard is not installed.
     """
-    try:
-        import tensorboard  # noqa: F401
-    except ImportError as error:
-        raise UserError(
-            "logger=tensorboard: tensorboard is not installed. pip install 'micrographia[tensorboard]'."
-        ) from error
-    return TensorBoardLogger(save_dir=run_folder, name="tensorboard", version="", default_hp_metric=False)
 
+    def __init__(self, run: Run, config: dict[str, Any]):
+        super().__init__()
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError as error:
+            raise UserError(
+                "logger=tensorboard: tensorboard is not installed. pip install 'micrographia[tensorboard]'."
+            ) from error
+        self.open = partial(SummaryWriter, str(run.folder / "tensorboard"))
+        self.config = OmegaConf.to_yaml(OmegaConf.create(config))
+        self.purge_step: int | None = None
 
-def log_results(loggers: Sequence[Logger], run: Run, metrics: Mapping[str, float], images: int) -> None:
-    """Send a finished run's metrics, tables and figures to the loggers, and close them."""
-    tables = {file.stem: file for file in sorted((run.folder / "tables").glob("*.csv"))}
-    figures = {file.stem: file for file in sorted((run.folder / "figures").glob("*.png"))}
-    for logger in loggers:
-        if isinstance(logger, WandbLogger):
-            logger.experiment.summary.update(dict(metrics))
-            for name, file in tables.items():
-                logger.log_table(f"table/{name}", dataframe=pd.read_csv(file))
-            for name, file in figures.items():
-                logger.log_image(f"figure/{name}", [str(file)])
-        if isinstance(logger, TensorBoardLogger):
-            logger.log_metrics(dict(metrics), step=images)
-            for name, file in figures.items():
-                logger.experiment.add_image(f"figure/{name}", read_picture(file), images, dataformats="HWC")
-        close(logger)
+    @cached_property
+    def writer(self) -> Any:
+        """The event file, opened when the first value comes."""
+        writer = self.open(purge_step=self.purge_step)
+        writer.add_text("config", f"```yaml\n{self.config}```")
+        return writer
 
+    def forget_after(self, batches: int, images: int) -> None:
+        """Let TensorBoard drop what it logged after the checkpoint."""
+        self.purge_step = images + 1
 
-def close(logger: Logger) -> None:
-    """Finish a logger; W&B's, too, so that the next job of a sweep opens a run of its own."""
-    logger.finalize("success")
-    if isinstance(logger, WandbLogger):
-        logger.experiment.finish()
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        """Log values at the number of images among them."""
+        for name, value in metrics.items():
+            if name not in COUNTERS:
+                self.writer.add_scalar(name, value, int(metrics["images"]))
 
+    def save(self) -> None:
+        """Write what was logged since to the file."""
+        self.writer.flush()
 
-def read_picture(file: Path) -> Any:
-    """Read a figure back as an array (height, width, 3)."""
-    import numpy as np
-    from PIL import Image
+    def log_result(
+        self, metrics: Mapping[str, float], tables: Mapping[str, Path], figures: Mapping[str, Path], images: int
+    ) -> None:
+        """Show metrics as scalars, and figures; tables stay in the run's folder."""
+        self.log_metrics({**metrics, "images": images})
+        for name, file in figures.items():
+            picture = np.asarray(Image.open(file).convert("RGB"))
+            self.writer.add_image(f"figure/{name}", picture, images, dataformats="HWC")
 
-    return np.asarray(Image.open(file).convert("RGB"))
+    def close(self, failed: bool) -> None:
+        """Close the event file."""
+        self.writer.close()
