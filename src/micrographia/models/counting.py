@@ -40,6 +40,8 @@ class CountingModule(LightningModule):
         Factors by which the pairs differ that the method learns from; None: learns from single items.
     labelled : bool
         Whether batches need the classes.
+    training_only : tuple of str
+        Beginnings of the names of weights that only training needs: kept in checkpoints, not in a finished run.
 
     Raises
     ------
@@ -49,6 +51,7 @@ class CountingModule(LightningModule):
 
     changed_factors: int | None = None
     labelled: bool = False
+    training_only: tuple[str, ...] = ()
 
     def __init__(self, name: str, shape: tuple[int, ...], seed: int):
         super().__init__()
@@ -59,6 +62,10 @@ class CountingModule(LightningModule):
         self.images = 0
         self.parts: dict[str, Tensor] = {}
         self.latent_names: list[str] = []
+
+    def lasting_state(self) -> dict[str, Tensor]:
+        """Weights and buffers that a finished run keeps."""
+        return {name: value for name, value in self.state_dict().items() if not name.startswith(self.training_only)}
 
     def step_generator(self) -> torch.Generator:
         """Random numbers of the current batch."""

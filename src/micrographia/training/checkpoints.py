@@ -1,5 +1,6 @@
 """Checkpoints: written whole or not at all, loaded without running code from them."""
 
+import io
 import pickle
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,10 @@ import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from micrographia.errors import UserError
+from micrographia.models.counting import CountingModule
 from micrographia.runs.fingerprint import write_atomically
 
 
@@ -19,7 +21,9 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         """Write a checkpoint whole or not at all."""
-        write_atomically(Path(path), lambda part: torch.save(checkpoint, part))
+        content = io.BytesIO()  # torch's own writing answers a full disk with an error that does not say so
+        torch.save(checkpoint, content)
+        write_atomically(Path(path), lambda part: part.write_bytes(content.getbuffer()))
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = True) -> dict[str, Any]:
         """Read a checkpoint's tensors and primitives.
@@ -45,7 +49,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except pickle.UnpicklingError as error:  # raised for anything but tensors and primitives
         raise UserError(
             f"{path}: not loaded, since it holds more than tensors and numbers and could execute code. "
-            "Use a checkpoint or a run that micrographia wrote."
+            "Delete it to start anew, or use one that micrographia wrote."
         ) from error
     except (OSError, RuntimeError, EOFError, ValueError) as error:
         raise UserError(
@@ -64,13 +68,13 @@ class Checkpoints(Callback):
         trainer.save_checkpoint(self.path)
 
 
-def save_weights(model: torch.nn.Module, path: Path) -> None:
-    """Write a model's weights as safetensors."""
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    write_atomically(path, lambda part: save_file(state, part))
+def save_weights(model: CountingModule, path: Path) -> None:
+    """Write the weights that a finished run keeps as safetensors."""
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.lasting_state().items()}
+    write_atomically(path, lambda part: part.write_bytes(save(state)))
 
 
-def load_weights(model: torch.nn.Module, path: Path) -> None:
+def load_weights(model: CountingModule, path: Path) -> None:
     """Load safetensors into a model of the same architecture.
 
     Raises
@@ -82,7 +86,7 @@ def load_weights(model: torch.nn.Module, path: Path) -> None:
         state = load_file(path)
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path}: not a readable weights file ({error}).") from error
-    own = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    own = {name: tuple(tensor.shape) for name, tensor in model.lasting_state().items()}
     theirs = {name: tuple(tensor.shape) for name, tensor in state.items()}
     if own != theirs:
         name = next(name for name in sorted({*own, *theirs}) if own.get(name) != theirs.get(name))
@@ -90,4 +94,4 @@ def load_weights(model: torch.nn.Module, path: Path) -> None:
             f"{path}: weights of another architecture ({name} is {theirs.get(name, 'missing')} there and "
             f"{own.get(name, 'missing')} in {type(model).__name__}). Use the config.yaml that lies beside the weights."
         )
-    model.load_state_dict(state)
+    model.load_state_dict(state, strict=False)

@@ -48,6 +48,8 @@ class FactorVAE(VAE):
     Kim & Mnih, Disentangling by factorising, ICML 2018 (arXiv 1802.05983), algorithm 2 and appendix A.
     """
 
+    training_only = ("discriminator.",)
+
     def __init__(
         self,
         name: str,
