@@ -69,3 +69,9 @@ def test_lost_names_are_those_that_no_latent_bears_any_more():
     assert lost_names(["z0", "Scale"], ["Shape", "Scale"]) == []
     with pytest.raises(ValueError, match=r"longer|shorter"):
         lost_names(["Scale"], ["Scale", "z1"])
+
+
+def test_a_tied_latent_bears_its_own_factors_name_or_none():
+    matrix = pd.DataFrame({"Scale": [0.1, 0.9, 0.0], "Shape": [0.8, 0.5, 0.0]}, index=["z0", "z1", "z2"])
+    assert name_latents(matrix, 0.25)["name"].tolist() == ["Shape", "Scale", "z2"]
+    assert name_latents(matrix, 0.25, tied=True)["name"].tolist() == ["z0", "Shape", "z2"]

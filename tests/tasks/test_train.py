@@ -30,14 +30,9 @@ def test_a_run_is_returned_the_second_time(micrographia, tiny):
     assert (again.folder / "result.json").stat().st_mtime_ns == written
 
 
-def test_labels_name_latents_by_construction(micrographia, tiny):
-    run = micrographia("train", "model=ada_gvae", "model.aggregator=labels", *tiny.training, *tiny.sprites)
-    assert run.record("model")["latents"][:7] == ["Texture", "Color", "Shape", "Scale", "Orientation", "PosX", "PosY"]
-    assert run.record("model")["latents"][7:] == ["z7", "z8", "z9"]
-
-
-def test_an_untrained_model_names_no_latent(micrographia, tiny):
-    run = micrographia("train", *tiny.training, *tiny.sprites, "naming.samples=1000")
+@pytest.mark.parametrize("method", [["model=beta_vae"], ["model=ada_gvae", "model.aggregator=labels"]])
+def test_an_untrained_model_names_no_latent(method, micrographia, tiny):
+    run = micrographia("train", *method, *tiny.training, *tiny.sprites, "naming.samples=1000")
     assert run.record("model")["latents"] == [f"z{index}" for index in range(10)]
 
 

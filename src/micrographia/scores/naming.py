@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
 
-def name_latents(association: pd.DataFrame, strength: float = 0.25) -> pd.DataFrame:
+def name_latents(association: pd.DataFrame, strength: float = 0.25, tied: bool = False) -> pd.DataFrame:
     """Give each factor's name to at most one latent: the one-to-one assignment with the largest sum of associations.
 
     Only associations of at least ``strength`` take part, so that many weak ones cannot displace a strong one.
@@ -19,6 +19,9 @@ def name_latents(association: pd.DataFrame, strength: float = 0.25) -> pd.DataFr
         as 0.
     strength
         Least association for which a name is given.
+    tied
+        Training tied latent i to factor i (Ada-GVAE's labels): it may bear that name and no other, once it has learned
+        the factor.
 
     Returns
     -------

@@ -38,7 +38,8 @@ class Meaning:
 def name_latents(model: VAE, data: IndexedImages, samples: int, strength: float) -> Meaning:
     """Compare latents and factors on a sample of a data set with known truth, and name those that earn it.
 
-    A latent that was trained with the factors' labels bears its factor's name by construction.
+    A latent that was trained with the factors' labels may bear its own factor's name only, and bears it once it has
+    learned the factor: early in training it has not.
 
     Parameters
     ----------
@@ -52,9 +53,7 @@ def name_latents(model: VAE, data: IndexedImages, samples: int, strength: float)
     codes = encode(model, data, indices, latents)
     factors = data.table(indices)[list(data.factors)].set_index(codes.index)
     matrix = association_above_chance(codes, factors)
-    table = names_by_association(matrix, strength)
-    if model.labelled_latents:
-        table["name"] = [*data.factors, *latents[len(data.factors) :]]
+    table = names_by_association(matrix, strength, tied=model.labelled_latents)
     scores = {
         "score/mig": mig(codes, factors).score,
         "score/omes": omes(interventions(model, data, indices, codes)).score,
