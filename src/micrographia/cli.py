@@ -1,5 +1,6 @@
 """The command line: verbs, their help, and the answer to every mistake. Nothing heavy is imported before the work."""
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -15,6 +16,8 @@ VERBS = {
     "train": ("micrographia.tasks.train:train", "train any model on any data"),
     "transfer": ("micrographia.tasks.transfer:transfer", "carry a source model to target images and classify them"),
 }
+# Errors of a disk that is full or must not be written to.
+REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 # Hydra's own writing: no outputs/ folder, sweeps recorded beside the runs, log lines on stderr.
 HYDRA_SETTINGS = (
     "hydra.run.dir=.",
@@ -30,12 +33,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit: 0 done, 2 a mistake in the input, 130 interrupted."""
     try:
         sys.exit(command(list(sys.argv[1:] if arguments is None else arguments)))
-    except UserError as error:
-        print(f"micrographia: {error}", file=sys.stderr)
+    except (UserError, OSError) as error:
+        print(f"micrographia: {answer(error)}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("micrographia: interrupted. The same command goes on from the last checkpoint.", file=sys.stderr)
         sys.exit(130)
+
+
+def answer(error: UserError | OSError) -> str:
+    """What to say of a mistake, or of a disk that refuses; any other error of the system is raised again, as a bug."""
+    if isinstance(error, UserError):
+        return str(error)
+    if error.errno not in REFUSALS:
+        raise error
+    return (
+        f"{error.filename or 'a file'}: {error.strerror}. Finished runs are kept; make room, or set "
+        "how.paths.runs=FOLDER or how.paths.cache=FOLDER, then start the same command again."
+    )
 
 
 def command(arguments: list[str]) -> int:
@@ -125,9 +140,9 @@ def job(verb: str, failures: list[str]) -> Callable[[Any], Any]:
         try:
             what, how = split_config(config)
             run = getattr(import_module(module), function)(what, how, rerun=how["rerun"])
-        except UserError as error:
-            failures.append(str(error))
-            print(f"micrographia: {error}", file=sys.stderr, flush=True)
+        except (UserError, OSError) as error:
+            failures.append(answer(error))
+            print(f"micrographia: {failures[-1]}", file=sys.stderr, flush=True)
             return None
         print(run.folder, flush=True)
         return str(run.folder)

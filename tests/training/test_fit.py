@@ -1,5 +1,6 @@
 import os
 import pickle
+import resource
 from functools import partial
 
 import pandas as pd
@@ -9,7 +10,7 @@ import torch
 from micrographia.errors import UserError
 from micrographia.models.vae.beta_vae import BetaVAE
 from micrographia.models.vae.networks import ConvNetwork
-from micrographia.training.checkpoints import load_weights, read_checkpoint, save_weights
+from micrographia.training.checkpoints import AtomicCheckpointIO, load_weights, read_checkpoint, save_weights
 from micrographia.training.curves import CurveLogger
 from micrographia.training.fit import count_steps, fit
 
@@ -130,15 +131,21 @@ def test_a_damaged_checkpoint_is_named(tmp_path, content):
         read_checkpoint(path)
 
 
-def test_a_full_disk_keeps_the_former_weights(tmp_path, monkeypatch):
-    path = tmp_path / "weights.safetensors"
-    save_weights(model(), path)
-    former = path.read_bytes()
-
-    def full(state, part):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("micrographia.training.checkpoints.save_file", full)
-    with pytest.raises(UserError, match="No space left"):
-        save_weights(model(latents=4), path)
-    assert path.read_bytes() == former
+def test_a_full_disk_keeps_the_former_files(tmp_path):
+    """A limit on the size of files stands for the full disk: the writers of torch and safetensors see the same."""
+    weights, checkpoint = tmp_path / "weights.safetensors", tmp_path / "last.ckpt"
+    writer = AtomicCheckpointIO()
+    save_weights(model(), weights)
+    writer.save_checkpoint({"state_dict": model().state_dict()}, checkpoint)
+    former = weights.read_bytes(), checkpoint.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
+    try:
+        with pytest.raises(UserError, match=r"weights\.safetensors: cannot be written \(File too large"):
+            save_weights(model(latents=4), weights)
+        with pytest.raises(UserError, match=r"last\.ckpt: cannot be written \(File too large"):
+            writer.save_checkpoint({"state_dict": model(latents=4).state_dict()}, checkpoint)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (weights.read_bytes(), checkpoint.read_bytes()) == former
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["last.ckpt", "weights.safetensors"]

@@ -60,11 +60,16 @@ class ContentHashes:
         """Write the hashes to the memory file, by atomic rename."""
         if self.memory is None or not self.known:
             return
-        write_atomically(self.memory, lambda part: part.write_text(json.dumps(self.known)))
+        write_atomically(self.memory, lambda part: part.write_text(json.dumps(self.known)), "how.paths.cache")
 
 
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+def write_atomically(path: Path, write: Callable[[Path], object], key: str = "how.paths.runs") -> None:
     """Call ``write`` on a temporary file beside ``path`` and rename it: a reader never sees half a file.
+
+    Parameters
+    ----------
+    key
+        Config key of the folder that the file lies in, for messages.
 
     Raises
     ------
@@ -72,7 +77,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         If the disk is full or the folder cannot be written.
     """
     # The suffix is kept, because writers (figures, tables) choose the format by it.
-    part = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(part)
@@ -80,7 +85,13 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     except OSError as error:
         raise UserError(
             f"{path}: cannot be written ({error.strerror or error}). Finished runs are kept; "
-            "free space or set how.paths.runs=FOLDER, then start the same command again."
+            f"free space or set {key}=FOLDER, then start the same command again."
         ) from error
     finally:
+        part.unlink(missing_ok=True)
+
+
+def remove_partial_files(folder: Path) -> None:
+    """Delete what `write_atomically` left in a folder when its process was killed; nobody may be writing there."""
+    for part in folder.rglob(".*.part*"):
         part.unlink(missing_ok=True)

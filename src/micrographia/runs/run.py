@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from filelock import FileLock, Timeout
 from omegaconf import OmegaConf
+from yaml import YAMLError
 
 from micrographia import __version__
 from micrographia.errors import UserError
 from micrographia.runs.address import digest, run_folder
 from micrographia.runs.environment import environment
-from micrographia.runs.fingerprint import ContentHashes, write_atomically
+from micrographia.runs.fingerprint import ContentHashes, remove_partial_files, write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -62,7 +63,7 @@ class Run:
     @property
     def result(self) -> dict[str, Any]:
         """Content of ``result.json``: task, name, digest, status, seconds, metrics, ..."""
-        return json.loads((self.folder / "result.json").read_text())
+        return self.record("result")
 
     @property
     def metrics(self) -> Metrics:
@@ -72,7 +73,8 @@ class Run:
     @property
     def config(self) -> dict[str, Any]:
         """The resolved *what* that the run was made from."""
-        return OmegaConf.to_container(OmegaConf.load(self.folder / "config.yaml"))  # type: ignore[return-value]
+        with readable(self.folder / "config.yaml") as path:
+            return dict(OmegaConf.to_container(OmegaConf.load(path)))  # type: ignore[arg-type]
 
     @property
     def checkpoint(self) -> Path:
@@ -107,12 +109,22 @@ class Run:
 
     def record(self, name: str) -> dict[str, Any]:
         """Read a JSON file back."""
-        return json.loads((self.folder / f"{name}.json").read_text())
+        with readable(self.folder / f"{name}.json") as path:
+            return dict(json.loads(path.read_text()))
 
     def lock(self) -> FileLock:
         """Lock that the process making this run holds; the system frees it when that process dies."""
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         return FileLock(self.folder.with_name(f".{self.folder.name}.lock"))
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[Path]:
+    """Answer a run's file that is missing or damaged, which only something else than this package can have done."""
+    try:
+        yield path
+    except (OSError, ValueError, TypeError, YAMLError) as error:
+        raise UserError(f"{path}: cannot be read ({' '.join(str(error).split())}). Make the run anew.") from error
 
 
 def obtain(what: What, how: How, recipe: Callable[[What, How, Run], Metrics], rerun: bool = False) -> Run:
@@ -183,6 +195,7 @@ def begin(run: Run, what: What) -> None:
         previous = run.folder.with_name(run.folder.name + ".previous")
         shutil.rmtree(previous, ignore_errors=True)
         run.folder.rename(previous)
+    remove_partial_files(run.folder)
     log.info("%s: %s", run.folder, "resuming" if run.checkpoint.exists() else "starting")
     write_atomically(run.folder / "config.yaml", lambda part: OmegaConf.save(OmegaConf.create(dict(what)), part))
     run.save_record("environment", environment())

@@ -79,9 +79,10 @@ def fit(
     )
     if checkpoint.exists():
         fits_checkpoint(model, checkpoint)
-    trainer.fit(model, datamodule=data, ckpt_path=checkpoint if checkpoint.exists() else None)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
+    try:
+        trainer.fit(model, datamodule=data, ckpt_path=checkpoint if checkpoint.exists() else None)
+    except SystemExit as stopped:  # Lightning's answer to Ctrl-C and to SIGTERM
+        raise KeyboardInterrupt from stopped
     save_weights(model, folder / "weights.safetensors")
 
 
@@ -107,9 +108,12 @@ def count_steps(budget: Mapping[str, Any], data: IndexedImages) -> tuple[int, in
 
 
 def fits_checkpoint(model: CountingModule, checkpoint: Path) -> None:
-    """Refuse to resume from a checkpoint of another architecture."""
+    """Refuse to resume from a checkpoint of another architecture, or from what is none."""
+    content = read_checkpoint(checkpoint)
+    if not isinstance(content, dict) or "state_dict" not in content:
+        raise UserError(f"{checkpoint}: no checkpoint of a training. Delete it to start this run anew.")
     own = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    theirs = {name: tuple(tensor.shape) for name, tensor in read_checkpoint(checkpoint)["state_dict"].items()}
+    theirs = {name: tuple(tensor.shape) for name, tensor in content["state_dict"].items()}
     if own != theirs:
         raise UserError(f"{checkpoint}: checkpoint of another architecture. Delete it to start this run anew.")
 
