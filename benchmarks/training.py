@@ -1,0 +1,121 @@
+"""Training speed beside the speed of its data pipeline, and Lightning beside a bare loop: images per second.
+
+    python benchmarks/training.py [--threads 2] [--steps 60] [--repeats 3]
+
+Each model is trained by `micrographia.training.fit` on Texture-dSprites at 64 px (the CNN on synthetic cells).
+``pipeline`` draws the same batches and does nothing with them. ``bare loop`` takes the same steps with nothing around
+them. The three take turns; the table shows the best of the repeats. Overhead is bare loop over training, less one.
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from micrographia.data.datamodule import IndexedImages
+from micrographia.data.synthetic.cells import SyntheticCells
+from micrographia.data.synthetic.texture_dsprites import TextureDSprites
+from micrographia.models.classifier import CNN
+from micrographia.models.counting import CountingModule
+from micrographia.models.vae.ada_gvae import AdaGVAE
+from micrographia.models.vae.beta_vae import BetaVAE
+from micrographia.models.vae.factor_vae import FactorVAE
+from micrographia.models.vae.networks import ConvNetwork
+from micrographia.training.curves import CurveLogger
+from micrographia.training.fit import fit, prepare_threads
+
+BATCH = 64
+ADAM = partial(torch.optim.Adam, lr=1e-4, fused=True)
+VAE_OPTIONS = {"shape": (3, 64, 64), "network": ConvNetwork, "latents": 10, "optimizer": ADAM, "seed": 0}
+
+
+def models(cells: IndexedImages) -> dict[str, Callable[[], CountingModule]]:
+    """A fresh model of each kind."""
+    return {
+        "beta_vae": lambda: BetaVAE(name="beta_vae", **VAE_OPTIONS),
+        "factor_vae": lambda: FactorVAE(name="factor_vae", discriminator_optimizer=ADAM, **VAE_OPTIONS),
+        "ada_gvae": lambda: AdaGVAE(name="ada_gvae", **VAE_OPTIONS),
+        "cnn": lambda: CNN("cnn", (3, 64, 64), cells.classes, ADAM, 0),
+    }
+
+
+def prepare(model: CountingModule, data: IndexedImages, steps: int) -> IndexedImages:
+    """Fix how batches are drawn."""
+    options = {"changed_factors": model.changed_factors, "labelled": model.labelled}
+    data.trainer = None  # of the measurement before
+    return data.fit(0, BATCH, steps, interval=steps, **options)
+
+
+def pipeline(model: CountingModule, data: IndexedImages, steps: int) -> float:
+    """Seconds to draw all batches and scale them."""
+    loader = prepare(model, data, steps).train_dataloader()
+    started = time.perf_counter()
+    for batch in loader:
+        data.on_after_batch_transfer(batch, 0)
+    return time.perf_counter() - started
+
+
+def bare_loop(model: CountingModule, data: IndexedImages, steps: int) -> float:
+    """Seconds of the same steps without Lightning."""
+    loader = prepare(model, data, steps).train_dataloader()
+    model.train()
+    optimizers = model.configure_optimizers()
+    if isinstance(model, FactorVAE):
+        model.optimizers = lambda: optimizers  # type: ignore[method-assign]
+        model.manual_backward = lambda loss: loss.backward()  # type: ignore[method-assign]
+    started = time.perf_counter()
+    for number, batch in enumerate(loader):
+        loss = model.training_step(data.on_after_batch_transfer(batch, 0), number)
+        if loss is not None:
+            optimizers.zero_grad()
+            loss.backward()
+            optimizers.step()
+    return time.perf_counter() - started
+
+
+def training(model: CountingModule, data: IndexedImages, steps: int) -> float:
+    """Seconds of the steps under `fit`, between the first and the last batch, logging and checkpoints included."""
+    times: list[float] = []
+    step = model.training_step
+
+    def timed(*arguments):
+        times.append(time.perf_counter())
+        return step(*arguments)
+
+    model.training_step = timed  # type: ignore[method-assign]
+    how = {"workers": 0, "accelerator": "cpu", "precision": "32-true", "threads": None, "progress": False}
+    budget = {"steps": steps, "epochs": None, "batch_size": BATCH, "validate_every": steps}
+    with tempfile.TemporaryDirectory() as folder:
+        fit(model, data, budget, {**how, "log_every": 50}, Path(folder), "", 0, [CurveLogger(folder)])
+    return (times[-1] - times[0]) * steps / (steps - 1)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--repeats", type=int, default=3)
+    options = parser.parse_args()
+    prepare_threads({"threads": options.threads})
+    cells = SyntheticCells(size=64, count=600)
+    sprites = TextureDSprites(samples={"train": 64, "val": 64, "test": 64})
+    sprites.images(sprites.indices("train"))  # draws its sprites once
+    print(f"{options.threads} threads, batch {BATCH}, 64 px; images per second (a pair is two)")
+    print(f"{'model':<12}{'pipeline':>12}{'bare loop':>12}{'training':>12}{'overhead':>10}")
+    for name, make in models(cells).items():
+        data = cells if name == "cnn" else sprites
+        images = BATCH * options.steps * (2 if name == "ada_gvae" else 1)
+        best = dict.fromkeys((pipeline, bare_loop, training), 0.0)
+        for _ in range(options.repeats):
+            for measure in best:
+                best[measure] = max(best[measure], images / measure(make(), data, options.steps))
+        overhead = best[bare_loop] / best[training] - 1
+        print(f"{name:<12}" + "".join(f"{rate:>12,.0f}" for rate in best.values()) + f"{overhead:>10.1%}")
+
+
+if __name__ == "__main__":
+    main()
