@@ -87,7 +87,7 @@ class WandbLogger(RunLogger):
         try:
             wandb.setup(settings=wandb.Settings(quiet=True, show_info=False))  # its warnings remain, on stderr
             self.run = wandb.init(
-                dir=str(run.folder),
+                dir=str(run.folder.resolve()),  # W&B's service has a working directory of its own
                 name=run.folder.name,
                 id=kept_id(run),
                 resume="allow",
