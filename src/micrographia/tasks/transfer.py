@@ -55,6 +55,7 @@ def carry_over(what: What, how: How, run: Run) -> Metrics:
 
         metrics = classify(phases, target, what, how, run)
         metrics |= {name: value for phase in phases.values() for name, value in phase.metrics.items()}
+        run.save_record("data", target.record())
         log_results(loggers, run, metrics, trained_images(what, target))
     transfer_table(what["name"], target.record(), metrics)
     return metrics
