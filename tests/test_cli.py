@@ -47,6 +47,8 @@ def answer(capsys, *arguments):
     ("arguments", "expected"),
     [
         (["tarin"], "tarin: no such command. There are: train, transfer"),
+        (["train", "--modle", "cnn"], "--modle: no such option. There are: -m, --multirun"),
+        (["train", "--cfg"], "--cfg: no value given. Write --cfg job."),
         (["train", "model=vae"], "model=vae: no such choice"),
         (["train", "model=vae"], "model is one of: ada_gvae, beta_vae"),
         (["train", "modle=beta_vae"], "did you mean model?"),

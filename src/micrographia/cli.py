@@ -16,6 +16,14 @@ VERBS = {
     "train": ("micrographia.tasks.train:train", "train any model on any data"),
     "transfer": ("micrographia.tasks.transfer:transfer", "carry a source model to target images and classify them"),
 }
+# Hydra's options, and the value that each takes.
+OPTIONS = {
+    **dict.fromkeys(("-m", "--multirun", "--resolve"), ""),
+    **dict.fromkeys(("-c", "--cfg"), "job"),
+    **dict.fromkeys(("-p", "--package"), "KEY"),
+    **dict.fromkeys(("-i", "--info"), "defaults-tree"),
+    **dict.fromkeys(("-cd", "--config-dir"), "FOLDER"),
+}
 # Errors of a disk that is full or must not be written to.
 REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 # Hydra's own writing: no outputs/ folder, sweeps recorded beside the runs, log lines on stderr.
@@ -92,40 +100,57 @@ def run_verb(verb: str, arguments: list[str]) -> int:
 
     from micrographia.hydra_messages import explain
 
-    flags = [argument for argument in arguments if argument.startswith("-")]
-    overrides = [argument for argument in arguments if not argument.startswith("-")]
-    values = flag_values(flags, arguments)
-    overrides = [override for override in overrides if override not in values]
+    options, overrides = split_arguments(arguments)
     failures: list[str] = []
     decorated = hydra.main(version_base="1.3", config_path=str(config_directory()), config_name=verb)(
         job(verb, failures)
     )
     former = sys.argv
-    # Hydra wants -m before or after all overrides, not among them.
-    sys.argv = [f"micrographia {verb}", *with_values(flags, arguments), *HYDRA_SETTINGS, *overrides]
+    sys.argv = [f"micrographia {verb}", *options, *HYDRA_SETTINGS, *overrides]
     try:
         decorated()
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(explain(error, verb, overrides)) from error
     finally:
         sys.argv = former
-    if failures and ("-m" in flags or "--multirun" in flags):
+    if failures and {"-m", "--multirun"} & set(options):
         print(f"micrographia: {len(failures)} of the sweep's jobs failed; the others are done.", file=sys.stderr)
     return 2 if failures else 0
 
 
-def flag_values(flags: list[str], arguments: list[str]) -> list[str]:
-    """Values of the flags that take one (``--cfg job``)."""
-    taking = ("--cfg", "-c", "--package", "-p", "--config-dir", "-cd", "--info", "-i")
-    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
-    return [value for flag, value in pairs if flag in taking and flag in flags]
+def split_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Part Hydra's options, each with its value if it takes one, from the overrides.
 
+    Hydra wants ``-m`` before or after all overrides, not among them.
 
-def with_values(flags: list[str], arguments: list[str]) -> list[str]:
-    """Flags in their order, each followed by its value if it takes one."""
-    values = iter(flag_values(flags, arguments))
-    taking = ("--cfg", "-c", "--package", "-p", "--config-dir", "-cd", "--info", "-i")
-    return [part for flag in flags for part in ((flag, next(values)) if flag in taking else (flag,))]
+    Raises
+    ------
+    UserError
+        If there is no such option, or its value is missing.
+
+    Examples
+    --------
+    >>> split_arguments(["seed=0,1", "-m", "--cfg", "job", "model=cnn"])
+    (['-m', '--cfg', 'job'], ['seed=0,1', 'model=cnn'])
+    """
+    options: list[str] = []
+    overrides: list[str] = []
+    rest = iter(arguments)
+    for argument in rest:
+        if not argument.startswith("-"):
+            overrides.append(argument)
+            continue
+        name, joined, _ = argument.partition("=")
+        if name not in OPTIONS:
+            shown = ", ".join(option for option in OPTIONS if option.startswith("--"))
+            raise UserError(f"{name}: no such option. There are: -m, {shown}, --help. Keys are given as key=value.")
+        options.append(argument)
+        if OPTIONS[name] and not joined:
+            value = next(rest, None)
+            if value is None:
+                raise UserError(f"{name}: no value given. Write {name} {OPTIONS[name]}.")
+            options.append(value)
+    return options, overrides
 
 
 def job(verb: str, failures: list[str]) -> Callable[[Any], Any]:

@@ -61,6 +61,12 @@ def test_a_bug_shows_its_traceback(micrographia, training, monkeypatch):
         main(["train", *training])
 
 
+def test_a_verb_needs_no_overrides(micrographia, monkeypatch):
+    monkeypatch.setattr("micrographia.tasks.train.train_model", lambda what, how, run: {"score": 1.0})
+    status, out, err = micrographia("train")
+    assert (status, len(out)) == (0, 1), err
+
+
 @pytest.mark.slow
 def test_the_traceback_reaches_the_user(desk):
     code = (

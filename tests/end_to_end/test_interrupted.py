@@ -29,7 +29,12 @@ def left_over(folder):
     return [file for file in folder.rglob(".*") if not file.name.endswith(".lock") and ".sweeps" not in file.parts]
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    "how", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=SLOW), pytest.param(signal.SIGTERM, marks=SLOW)]
+)
 def test_a_training_goes_on_and_ends_bit_equal(how, desk, terminal, whole_training, wait_for, micrographia):
     training, whole = whole_training
     process = terminal.start("train", *training)

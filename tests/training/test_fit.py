@@ -1,6 +1,7 @@
 import os
 import pickle
 import resource
+import signal
 from functools import partial
 
 import pandas as pd
@@ -76,6 +77,28 @@ def test_a_killed_training_goes_on_and_ends_bit_equal(tmp_path, squares):
     pd.testing.assert_frame_equal(
         pd.read_csv(tmp_path / "whole" / "curves.csv"), pd.read_csv(tmp_path / "killed" / "curves.csv")
     )
+
+
+class Interrupted(BetaVAE):
+    """Hears Ctrl-C at its seventh batch."""
+
+    def training_step(self, batch, batch_idx):
+        if self.batches == 7:
+            signal.raise_signal(signal.SIGINT)
+        return super().training_step(batch, batch_idx)
+
+
+def test_an_interrupt_is_passed_on_and_leaves_a_checkpoint(tmp_path, squares):
+    mortal = model()
+    mortal.__class__ = Interrupted
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train(mortal, squares, tmp_path / "run")
+    finally:
+        signal.signal(signal.SIGINT, handler)  # Lightning leaves the signal ignored
+    assert not (tmp_path / "run" / "weights.safetensors").exists()
+    assert read_checkpoint(tmp_path / "run" / "last.ckpt")["state_dict"]
 
 
 def test_the_validation_interval_changes_no_weight(tmp_path, squares):
