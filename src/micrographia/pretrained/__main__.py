@@ -29,7 +29,7 @@ def ship(run: Path, name: str) -> Path:
     for file in KEPT:
         shutil.copy(run / file, folder / file)
     environment = json.loads((run / "environment.json").read_text())
-    command = [word for word in environment["command"] if not word.startswith("how.")]
+    command = [word for word in environment["command"].split(" ") if not word.startswith("how.")]
     result = json.loads((run / "result.json").read_text())
     kept = {"packages": environment["packages"], "command": " ".join(command)}
     (folder / "result.json").write_text(json.dumps({**result, **kept}, indent=2) + "\n")

@@ -24,8 +24,15 @@ def environment() -> dict[str, Any]:
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine(),
         "threads": torch.get_num_threads(),
         "packages": {name: installed_version(name) for name in RECORDED},
-        "command": ["micrographia", *sys.argv[1:]],
+        "command": command(),
     }
+
+
+def command() -> str:
+    """The command line, without what the package itself tells Hydra."""
+    program, *words = sys.argv
+    program = program if program.startswith("micrographia ") else Path(program).name
+    return " ".join([program, *(word for word in words if not word.startswith("hydra"))])
 
 
 def installed_version(package: str) -> str | None:
