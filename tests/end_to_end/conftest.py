@@ -5,6 +5,7 @@ import ctypes
 import os
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -22,7 +23,7 @@ TRAINING = (
 )
 TRANSFER = (
     *("source=trained", "model@source.model=beta_vae", *(f"source.{override}" for override in TRAINING)),
-    *("data=synthetic/cells", "data.count=120", "finetune.epochs=20", "finetune.batch_size=4", "naming.samples=100"),
+    *("data=synthetic/cells", "data.count=120", "finetune.epochs=8", "finetune.batch_size=8", "naming.samples=100"),
     *("probes.gbt.trees=2", "probes.mlp.steps=5", "probes.logistic.iterations=5"),
 )
 
@@ -48,6 +49,11 @@ def desk(tmp_path, monkeypatch):
     return folder
 
 
+def hear_interrupts():
+    """Hear Ctrl-C, which processes that a shell started in the background ignore."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class Terminal:
     """Processes of ``micrographia`` in one folder; those that a test leaves running are ended."""
 
@@ -58,6 +64,7 @@ class Terminal:
     def start(self, *arguments, **options):
         """Start a command."""
         given = {"cwd": self.folder, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        given["preexec_fn"] = hear_interrupts
         process = subprocess.Popen([sys.executable, "-m", "micrographia", *arguments], **(given | options))
         self.started.append(process)
         return process

@@ -91,7 +91,7 @@ class Interrupted(BetaVAE):
 def test_an_interrupt_is_passed_on_and_leaves_a_checkpoint(tmp_path, squares):
     mortal = model()
     mortal.__class__ = Interrupted
-    handler = signal.getsignal(signal.SIGINT)
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
             train(mortal, squares, tmp_path / "run")
