@@ -72,7 +72,7 @@ class Terminal:
     def run(self, *arguments, **options):
         """Run a command to its end: exit status, stdout and stderr."""
         process = self.start(*arguments, **options)
-        out, err = process.communicate(timeout=600)
+        out, err = process.communicate(timeout=1800)
         return process.returncode, out, err
 
 
@@ -85,7 +85,7 @@ def terminal(desk):
         process.communicate()
 
 
-def wait_for_file(process, folder, pattern, seconds=300):
+def wait_for_file(process, folder, pattern, seconds=1800):
     """Wait until a process has written a file, and return its path."""
     end = time.monotonic() + seconds
     while not (found := list(folder.glob(pattern))):

@@ -14,11 +14,10 @@ from micrographia.errors import UserError
 from micrographia.models.counting import CountingModule
 from micrographia.models.vae.vae import VAE
 from micrographia.runs.address import digest
-from micrographia.runs.allocator import keep_large_allocations
 from micrographia.runs.fingerprint import ContentHashes
 from micrographia.runs.run import How, Run, What
 from micrographia.training.checkpoints import load_weights
-from micrographia.training.fit import device_of
+from micrographia.training.fit import device_of, prepare_threads
 from micrographia.training.progress import WorkProgress
 
 DEFAULT_SIZE = 64  # side in pixels where neither data.size nor a source model says otherwise
@@ -36,6 +35,7 @@ def build_data(
     backbone
         Config of the frozen network; None takes the config's own.
     """
+    prepare_threads(how)  # before anything is computed: a resumed run must not differ by what was trained before it
     backbone = what.get("backbone") if backbone is None else backbone
     network = instantiate(backbone, "backbone") if backbone and backbone.get("_target_") else None
     node = dict(what["data"])
@@ -47,7 +47,6 @@ def build_data(
         given = {"cache": str(cache), "progress": WorkProgress(f"reading {node['name']}", how["progress"])}
     data = instantiate(node, "data", **given)
     data.setup("fit")
-    keep_large_allocations()
     if network is None:
         return data
     identity = digest({"data": node}, ContentHashes(cache / "fingerprints.json"))
