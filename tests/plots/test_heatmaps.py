@@ -15,9 +15,7 @@ def labels(ticks):
 
 
 def test_counts_are_written_and_rows_are_shaded_by_their_share():
-    table = pd.DataFrame(
-        [[8, 2, 0], [0, 0, 5]], index=["copepod", "salp"], columns=["copepod", "diatom", "salp"]
-    )
+    table = pd.DataFrame([[8, 2, 0], [0, 0, 5]], index=["copepod", "salp"], columns=["copepod", "diatom", "salp"])
     axes = confusion_figure(table).axes[0]
     assert [text.get_text() for text in axes.texts] == ["8", "2", "0", "0", "0", "5"]
     np.testing.assert_allclose(axes.images[0].get_array(), [[0.8, 0.2, 0], [0, 0, 1]])

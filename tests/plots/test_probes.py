@@ -11,9 +11,7 @@ def scores(rows):
 
 
 def test_phases_in_their_order_with_test_scores_only():
-    figure = probe_figure(
-        scores([("baseline", "gbt", 0.9), ("after", "gbt", 0.7), ("before", "gbt", 0.5)]), 0.25
-    )
+    figure = probe_figure(scores([("baseline", "gbt", 0.9), ("after", "gbt", 0.7), ("before", "gbt", 0.5)]), 0.25)
     axes = figure.axes[0]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["before", "after", "baseline"]
     assert [bar.get_height() for bar in sorted(axes.patches, key=lambda bar: bar.get_x())] == [0.5, 0.7, 0.9]
@@ -37,9 +35,7 @@ def test_repeats_are_mean_spread_and_points():
 
 
 def test_a_probe_missing_in_a_phase_leaves_a_gap():
-    axes = probe_figure(
-        scores([("before", "gbt", 0.5), ("before", "mlp", 0.6), ("after", "mlp", 0.7)]), 0.5
-    ).axes[0]
+    axes = probe_figure(scores([("before", "gbt", 0.5), ("before", "mlp", 0.6), ("after", "mlp", 0.7)]), 0.5).axes[0]
     assert len(axes.patches) == 3
 
 

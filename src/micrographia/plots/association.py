@@ -33,9 +33,7 @@ def association_figure(matrix: pd.DataFrame, measure: str = "normalised mutual i
     rows, columns = [str(name) for name in matrix.index], [str(name) for name in matrix.columns]
     longest = max(len(line) for name in (*rows, *columns) for line in broken(name).split("\n"))
     labels = 0.075 * longest
-    figure, (axes,) = panels(
-        1, 1, 0.46 * len(columns) + labels + 1.6, max(2.8, 0.46 * len(rows) + 0.75 * labels + 0.9)
-    )
+    figure, (axes,) = panels(1, 1, 0.46 * len(columns) + labels + 1.6, max(2.8, 0.46 * len(rows) + 0.75 * labels + 0.9))
     texts = [["–" if np.isnan(value) else f"{value:.2f}" for value in row] for row in values]
     draw_heatmap(figure, axes, values.clip(0, 1), texts, rows, columns, measure)
     axes.set_xlabel("factor")

@@ -32,9 +32,7 @@ def confusion_figure(table: pd.DataFrame) -> Figure:
     rows, columns = [str(name) for name in table.index], [str(name) for name in table.columns]
     longest = max(len(line) for name in (*rows, *columns) for line in broken(name).split("\n"))
     labels = 0.075 * longest
-    figure, (axes,) = panels(
-        1, 1, 0.46 * len(columns) + labels + 1.6, max(2.8, 0.46 * len(rows) + 0.75 * labels + 0.9)
-    )
+    figure, (axes,) = panels(1, 1, 0.46 * len(columns) + labels + 1.6, max(2.8, 0.46 * len(rows) + 0.75 * labels + 0.9))
     texts = [[f"{count:.4g}" for count in row] for row in counts]
     draw_heatmap(figure, axes, shares, texts, rows, columns, "share of the true class")
     axes.set_xlabel("predicted class")

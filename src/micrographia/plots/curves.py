@@ -99,9 +99,7 @@ def draw_quantity(axes: Axes, quantity: str, curves: pd.DataFrame) -> None:
     elif low > 0 and high > 10 * curves["value"].median():
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 500 else (1,)))
-        axes.yaxis.set_major_formatter(
-            COUNTS if high >= 1000 else FuncFormatter(lambda value, _: f"{value:.4g}")
-        )
+        axes.yaxis.set_major_formatter(COUNTS if high >= 1000 else FuncFormatter(lambda value, _: f"{value:.4g}"))
         axes.yaxis.set_minor_formatter(NullFormatter())
     else:
         axes.yaxis.set_major_locator(MaxNLocator(5))

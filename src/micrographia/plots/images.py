@@ -108,9 +108,7 @@ def contact_sheet(images: torch.Tensor, titles: Sequence[str], columns: int = 8)
     tallest = [max(line.count("\n") + 1 for line in lines[row * columns :][:columns]) for row in range(rows)]
     heads = [0.105 * count + 0.05 for count in tallest]
     empty = rows * columns - len(images)
-    tiles = np.concatenate([tiles, np.ones((empty, *tiles.shape[1:]))]).reshape(
-        rows, columns, *tiles.shape[1:]
-    )
+    tiles = np.concatenate([tiles, np.ones((empty, *tiles.shape[1:]))]).reshape(rows, columns, *tiles.shape[1:])
     figure, axes = tiled(tiles, tile=1.25, margin=(0.1, 0.1), heads=heads)
     for image, line in zip(axes.images, lines, strict=False):
         left, _, _, top = image.get_extent()

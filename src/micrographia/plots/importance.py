@@ -37,18 +37,14 @@ def importance_figure(table: pd.DataFrame, most: int = 20) -> Figure:
     phases = [phase for phase in PHASES if phase in set(table["phase"])]
     features = feature_order(table, phases[-1])
     drawn = features[:most]
-    groups = {
-        key: rows["importance"].to_numpy(float) for key, rows in table.groupby(["probe", "phase", "feature"])
-    }
+    groups = {key: rows["importance"].to_numpy(float) for key, rows in table.groupby(["probe", "phase", "feature"])}
     figure, axes = panels(1, len(probes), 2.7 * len(probes) + 1.4, 0.32 * len(drawn) + 1.1, share_rows=True)
     repeated = any(len(values) > 1 for values in groups.values())
     height = 0.8 / len(phases)
     for axis, probe in zip(axes, probes, strict=True):
         for position, phase in enumerate(phases):
             found = [
-                (row, groups[probe, phase, name])
-                for row, name in enumerate(drawn)
-                if (probe, phase, name) in groups
+                (row, groups[probe, phase, name]) for row, name in enumerate(drawn) if (probe, phase, name) in groups
             ]
             axis.barh(
                 [row + (position - (len(phases) - 1) / 2) * height for row, _ in found],
@@ -79,9 +75,7 @@ def feature_order(table: pd.DataFrame, phase: str) -> list[str]:
     """Features by falling importance in ``phase``, then those that occur in other phases only."""
     means = table.groupby(["probe", "phase", "feature"], sort=False)["importance"].mean()
     largest = means.abs().groupby(level=["probe", "phase"]).transform("max")
-    relative = (
-        (means / largest.where(largest > 0, 1.0)).groupby(level=["phase", "feature"], sort=False).mean()
-    )
+    relative = (means / largest.where(largest > 0, 1.0)).groupby(level=["phase", "feature"], sort=False).mean()
     ordered: list[str] = []
     for name in (phase, *PHASES):
         if name in relative.index.get_level_values("phase"):

@@ -40,24 +40,18 @@ def probe_figure(scores: pd.DataFrame, chance: float) -> Figure:
     if not np.isfinite(scores["balanced_accuracy"].astype(float)).all():
         raise ValueError("scores with infinite or missing values")
     probes, phases = list(dict.fromkeys(scores["probe"])), phase_order(scores["phase"].tolist())
-    groups = {
-        key: rows["balanced_accuracy"].to_numpy(float) for key, rows in scores.groupby(["probe", "phase"])
-    }
+    groups = {key: rows["balanced_accuracy"].to_numpy(float) for key, rows in scores.groupby(["probe", "phase"])}
     figure, (axes,) = panels(1, 1, max(3.6, 0.62 * len(probes) * len(phases) + 1.6), 3.4)
     width = 0.84 / len(phases)
     for position, phase in enumerate(phases):
-        found = [
-            (place, groups[probe, phase]) for place, probe in enumerate(probes) if (probe, phase) in groups
-        ]
+        found = [(place, groups[probe, phase]) for place, probe in enumerate(probes) if (probe, phase) in groups]
         places = [place + (position - (len(phases) - 1) / 2) * width for place, _ in found]
         means = [values.mean() for _, values in found]
         axes.bar(places, means, width * 0.92, color=phase_colour(phase), label=phase)
         for place, mean, (_, values) in zip(places, means, found, strict=True):
             top = mean
             if len(values) > 1:
-                axes.errorbar(
-                    place, mean, spread(values), color=INK, elinewidth=0.9, capsize=2.5, capthick=0.9
-                )
+                axes.errorbar(place, mean, spread(values), color=INK, elinewidth=0.9, capsize=2.5, capthick=0.9)
                 axes.plot(np.full(len(values), place), values, ".", color=INK, markersize=3, alpha=0.6)
                 top = max(mean + spread(values), values.max())
             axes.text(place, top + 0.012, f"{mean:.2f}", ha="center", va="bottom", fontsize=8)

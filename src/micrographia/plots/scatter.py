@@ -39,9 +39,7 @@ def codes_figure(phases: dict[str, Phase]) -> Figure:
     for panel, (phase, (codes, classes, latents)) in zip(axes, phases.items(), strict=True):
         draw_codes(panel, phase, codes, classes, latents, names)
     looks = palette(len(names))
-    handles = [
-        Line2D([], [], linestyle="", marker=marker, color=colour, markersize=5.5) for colour, marker in looks
-    ]
+    handles = [Line2D([], [], linestyle="", marker=marker, color=colour, markersize=5.5) for colour, marker in looks]
     figure.legend(
         handles, [broken(name) for name in names], loc="outside right center", fontsize=8.5, handletextpad=0.2
     )
@@ -59,12 +57,7 @@ def class_names(columns: list[pd.Series]) -> list[str]:
 def at_most(classes: pd.Series, most: int) -> np.ndarray:
     """Positions of all items of small classes, and of ``most`` random ones of each larger class, ascending."""
     order = np.random.default_rng(0).permutation(len(classes))
-    rank = (
-        classes.iloc[order]
-        .astype(str)
-        .reset_index(drop=True)
-        .pipe(lambda names: names.groupby(names).cumcount())
-    )
+    rank = classes.iloc[order].astype(str).reset_index(drop=True).pipe(lambda names: names.groupby(names).cumcount())
     return np.sort(order[rank.to_numpy() < most])
 
 

@@ -58,9 +58,7 @@ def in_house_style(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Fig
     return styled
 
 
-def panels(
-    rows: int, columns: int, width: float, height: float, share_rows: bool = False
-) -> tuple[Figure, list[Axes]]:
+def panels(rows: int, columns: int, width: float, height: float, share_rows: bool = False) -> tuple[Figure, list[Axes]]:
     """A figure of ``rows x columns`` panels and its axes, row by row.
 
     Parameters
@@ -86,10 +84,7 @@ def palette(count: int) -> list[tuple[str, str]]:
     >>> palette(8)[0], palette(8)[7]
     (('#0072B2', 'o'), ('#0072B2', '^'))
     """
-    return [
-        (COLOURS[index % len(COLOURS)], MARKERS[index // len(COLOURS) % len(MARKERS)])
-        for index in range(count)
-    ]
+    return [(COLOURS[index % len(COLOURS)], MARKERS[index // len(COLOURS) % len(MARKERS)]) for index in range(count)]
 
 
 def phase_order(phases: Sequence[str]) -> list[str]:

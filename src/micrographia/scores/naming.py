@@ -41,7 +41,7 @@ def name_latents(association: pd.DataFrame, strength: float = 0.25, tied: bool =
     values = association.fillna(0.0).to_numpy(dtype=float)
     strong = np.where(values >= strength, values, 0.0)
     if tied:
-        strong = np.where(np.eye(*strong.shape, dtype=bool), strong, 0.0)
+        strong = np.where(np.eye(*strong.shape) == 1, strong, 0.0)
     assigned = zip(*linear_sum_assignment(strong, maximize=True), strict=True)
     named = {row: column for row, column in assigned if strong[row, column] > 0}
     rows = []
