@@ -15,6 +15,7 @@ def own_folders(tmp_path, monkeypatch):
     """Keep runs, caches and W&B out of the checkout and of the user's home."""
     monkeypatch.setenv("MICROGRAPHIA_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_ERROR_REPORTING", "false")  # its commands otherwise wait for the network
     import torch
 
     torch.set_num_threads(1)

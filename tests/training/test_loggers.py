@@ -1,3 +1,4 @@
+import contextlib
 import importlib.util
 import io
 import shlex
@@ -105,21 +106,59 @@ def test_wandb_keeps_its_files_in_the_run_folder_and_off_stdout(run, tmp_path, m
     assert "Would sync 1 run" in dry.stdout + dry.stderr
 
 
-@needs_wandb
-def test_a_failed_run_is_closed_as_failed_and_its_id_is_resumed(run, wandb_records):
-    def fail():
-        with opened_loggers(WANDB, run, CONFIG) as loggers:
-            log_two_losses(loggers)
-            raise UserError("the loss is not a number")
+def fail(how, run):
+    """Log two losses, save the curves as at a checkpoint, and end in a mistake."""
+    with contextlib.suppress(UserError), opened_loggers(how, run, CONFIG) as loggers:
+        log_two_losses(loggers)
+        loggers[0].save()
+        raise UserError("the loss is not a number")
 
-    with pytest.raises(UserError):
-        fail()
-    first = kept_id(run)
+
+@needs_wandb
+def test_a_failed_run_is_closed_as_failed(run, wandb_records):
+    fail(WANDB, run)
+    (records,) = wandb_records(run.folder)
+    assert of_kind(records, "exit")[0]["exit_code"] == 1
+
+
+@needs_wandb
+def test_a_resumed_run_keeps_its_id_and_replaces_what_was_not_sent(run, wandb_records):
+    fail(WANDB, run)
+    former = kept_id(run)
+    with opened_loggers(WANDB, run, CONFIG) as loggers:
+        for logger in loggers:
+            logger.forget_after(batches=1, images=8)
+            logger.log_metrics({"train/loss": 0.25, "images": 16, "batches": 2}, step=2)
+        log_results(loggers, run, {}, images=16)
+    (records,) = wandb_records(run.folder)
+    (start,) = of_kind(records, "run")
+    assert start["run_id"] == former
+    assert start["resume"]
+    *losses, result = [row["item"] for row in of_kind(records, "history")]
+    assert [(row["images"], row["batches"], row["train/loss"]) for row in losses] == [(8, 1, 1.0), (16, 2, 0.25)]
+    assert result["images"] == 16
+
+
+@needs_wandb
+def test_what_was_sent_stays(run, wandb_records):
+    fail(WANDB, run)
+    (file,) = run.folder.glob("wandb/offline-run-*/*.wandb")
+    file.with_name(f"{file.name}.synced").touch()
     log_everything(WANDB, run)
-    runs = wandb_records(run.folder)
-    assert [of_kind(records, "exit")[0].get("exit_code", 0) for records in runs] == [1, 0]
-    assert [of_kind(records, "run")[0]["run_id"] for records in runs] == [first, first]
-    assert all(of_kind(records, "run")[0]["resume"] for records in runs)
+    assert len(wandb_records(run.folder)) == 2
+
+
+@needs_wandb
+def test_a_run_resumed_online_logs_only_what_wandb_lacks(run, wandb_records):
+    fail(WANDB, run)
+    logger = WandbLogger(run, CONFIG)
+    logger.known = 16  # as W&B would answer
+    logger.forget_after(batches=2, images=16)
+    for images in (8, 24):
+        logger.log_metrics({"train/loss": 0.25, "images": images, "batches": images // 8})
+    logger.close(failed=False)
+    (records,) = wandb_records(run.folder)
+    assert [row["item"]["images"] for row in of_kind(records, "history")] == [16, 24]
 
 
 @needs_wandb

@@ -4,6 +4,7 @@ import logging
 import os
 import secrets
 import shlex
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
@@ -52,7 +53,8 @@ class WandbLogger(RunLogger):
     """A W&B run: config, losses and scores by images, and the result's metrics (summary), tables and figures.
 
     Its files lie under ``wandb/`` in the run's folder. Its id is kept in ``wandb.json``, so that a resumed run
-    continues its own W&B run; what was logged after the last checkpoint then stands there twice, with equal values.
+    continues its own W&B run. W&B writes to disk every 15 seconds only, so that a killed process leaves gaps: a resumed
+    run first logs from ``curves.csv`` what W&B does not have yet, and an offline one so replaces what was never sent.
 
     Parameters
     ----------
@@ -84,6 +86,7 @@ class WandbLogger(RunLogger):
         except ImportError as error:
             raise UserError("logger=wandb: wandb is not installed. pip install 'micrographia[wandb]'.") from error
         self.folder = run.folder
+        self.interrupted = [folder for folder in run.folder.glob("wandb/offline-run-*") if not was_sent(folder)]
         try:
             wandb.setup(settings=wandb.Settings(quiet=True, show_info=False))  # its warnings remain, on stderr
             self.run = wandb.init(
@@ -108,10 +111,32 @@ class WandbLogger(RunLogger):
         for counter in COUNTERS:
             self.run.define_metric(counter)
         self.run.define_metric("*", step_metric="images")
+        self.known = dict(self.run.summary).get("images", 0)  # where the W&B run stands that an online run resumes
+        self.caught_up = False
+
+    def forget_after(self, batches: int, images: int) -> None:
+        """Catch up with the curves, which end at the checkpoint."""
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        """Log, once, the curves that an interrupted process left, and drop its offline files, which they replace."""
+        if self.caught_up:
+            return
+        self.caught_up = True
+        curves = self.folder / "curves.csv"
+        if curves.exists():
+            for _, rows in pd.read_csv(curves).groupby(["batches", "images"]):
+                values = dict(zip(rows["name"], rows["value"], strict=True))
+                self.log_metrics(
+                    {**values, "images": int(rows["images"].iloc[0]), "batches": int(rows["batches"].iloc[0])}
+                )
+        for folder in self.interrupted:
+            shutil.rmtree(folder)
 
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         """Log values and the counters among them, of which ``images`` is the charts' x axis."""
-        self.run.log(metrics)
+        if metrics["images"] >= self.known:
+            self.run.log(metrics)
 
     def log_result(
         self, metrics: Mapping[str, float], tables: Mapping[str, Path], figures: Mapping[str, Path], images: int
@@ -119,6 +144,7 @@ class WandbLogger(RunLogger):
         """Put metrics into the summary, and show tables and figures."""
         import wandb
 
+        self.catch_up()  # where no training was left to do
         shown: dict[str, Any] = {"images": images}
         for name, file in tables.items():
             table = pd.read_csv(file)
@@ -137,6 +163,11 @@ class WandbLogger(RunLogger):
         if self.run.offline:
             folder = shlex.quote(str(self.folder / "wandb"))
             log.info("W&B works offline. To send this run: wandb login && wandb sync %s/offline-run-*", folder)
+
+
+def was_sent(folder: Path) -> bool:
+    """Whether ``wandb sync`` has marked an offline run's folder as sent."""
+    return any(folder.glob("*.synced"))
 
 
 def kept_id(run: Run) -> str:
