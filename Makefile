@@ -26,7 +26,7 @@ lint: setup  ## formatter, linter, type checker
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-docs: setup  ## run the code blocks of the guide
+docs: setup  ## compose every command that README and docs name
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m "" tests/end_to_end/test_documents.py
 
 bench: setup  ## every benchmark, one after the other

@@ -29,7 +29,7 @@ def test_help_names_verbs_groups_and_keys(capsys):
     assert "train" in capsys.readouterr().out
     assert command(["transfer", "--help"]) == 0
     text = capsys.readouterr().out
-    assert "finetune=beta_vae|none" in text
+    assert "finetune=beta_vae|brief|none" in text
     assert "seed: 0" in text
 
 
@@ -59,6 +59,10 @@ def answer(capsys, *arguments):
         (["train", "experiment=drl/nothing"], "experiment=drl/nothing: no such choice"),
         (["train", "data.size=[1"], "Overrides are key=value"),
         (["train", "budget.steps=null"], "budget"),
+        (["train", "budget.steps=abc"], "budget.steps=abc: expected a whole number"),
+        (["train", "optimizer.lr=high"], "optimizer.lr=high: expected a number"),
+        (["train", "optimizer.lr=-1"], "optimizer: Invalid learning rate"),
+        (["train", "data.root=~/x"], "a leading ~"),
         (["train", "data=image_folder", "data.root=nowhere"], "data.root: nowhere does not exist"),
         (["transfer", "source=path"], "source.run: no value given"),
         (["transfer", "source=path", "source.run=nowhere"], "source.run: nowhere is no run's folder"),
@@ -86,7 +90,7 @@ def test_every_key_carries_a_trailing_comment(file):
     for number, line in enumerate(file.read_text().splitlines(), 1):
         code, _, comment = line.partition("#")
         stripped = code.strip()
-        bare = not stripped or stripped.endswith(":") or stripped.startswith(("- _self_", "- override", "- /"))
+        bare = not stripped or stripped.endswith(":") or stripped.startswith("- ")
         assert bare or comment.strip(), f"{file}:{number}: {line}"
 
 

@@ -97,7 +97,8 @@ def accepts(hint: Any, value: Any) -> bool:
     """Whether a config value fits a type hint; hints other than plain ones accept everything."""
     origin = typing.get_origin(hint)
     if origin in (typing.Union, types.UnionType):
-        return any(accepts(option, value) for option in typing.get_args(hint))
+        # A config holds plain values: of other classes in a union, as a Tensor, it can hold none.
+        return any(accepts(option, value) for option in typing.get_args(hint) if plain(option))
     if origin is typing.Literal:
         return value in typing.get_args(hint)
     if hint is float:
@@ -111,12 +112,17 @@ def accepts(hint: Any, value: Any) -> bool:
     return True
 
 
+def plain(hint: Any) -> bool:
+    """Whether a config value could be of this type."""
+    return typing.get_origin(hint) is not None or hint in (int, float, bool, str, type(None), Any)
+
+
 def describe(hint: Any) -> str:
     """A type hint in words."""
     origin = typing.get_origin(hint)
     if origin is typing.Literal:
         return "one of " + ", ".join(map(str, typing.get_args(hint)))
     if origin in (typing.Union, types.UnionType):
-        return " or ".join(describe(option) for option in typing.get_args(hint))
+        return " or ".join(describe(option) for option in typing.get_args(hint) if plain(option))
     words = {int: "a whole number", float: "a number", bool: "true or false", str: "text", type(None): "null"}
     return words.get(hint, str(hint))

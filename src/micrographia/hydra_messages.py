@@ -30,10 +30,15 @@ def explain(error: Exception, verb: str, overrides: Sequence[str]) -> str:
         return unknown_key(refused[1], verb, overrides)
     if twice := re.search(r"Multiple values for ([\w./@]+)", text):
         return f"{twice[1]}: given more than once. Give it once."
-    if "extraneous input" in text or "mismatched input" in text or "no viable alternative" in text:
+    if (
+        "extraneous input" in text
+        or "mismatched input" in text
+        or "no viable alternative" in text
+        or "NoViableAlt" in text
+    ):
         return (
             f"{lines[0]}\nOverrides are key=value; "
-            "quote values with spaces, commas or brackets: 'data.root=\"my images\"'."
+            "quote values with spaces, commas, brackets or a leading ~: 'data.root=\"~/my images\"'."
         )
     return " ".join(lines[:2])
 

@@ -254,7 +254,9 @@ class ImageFolder(IndexedImages):
             [name, state.st_size, state.st_mtime_ns, bool(fitted)]
             for name, state, fitted in zip(rows["file"], states, train, strict=True)
         ]
-        entry = PixelCache(self.cache, {"recipe": self.recipe.content(), "files": files})
+        entry = PixelCache(
+            self.cache, {"root": str(self.root.resolve()), "recipe": self.recipe.content(), "files": files}
+        )
         found = entry.load()
         if found is None:
             conversion = self.recipe.prepare(paths, train)

@@ -39,7 +39,7 @@ def split_config(config: DictConfig) -> tuple[dict[str, Any], dict[str, Any]]:
         raise UserError(f"config: {str(error).splitlines()[0]}") from error
     how = resolved.pop("how", {})
     how["paths"] = {name: str(Path(path).expanduser()) for name, path in how.get("paths", {}).items()}
-    return resolved, how
+    return expand_home(resolved), how
 
 
 def digest(what: Mapping[str, Any], hashes: ContentHashes | None = None) -> str:
@@ -60,6 +60,18 @@ def digest(what: Mapping[str, Any], hashes: ContentHashes | None = None) -> str:
     content = stand_in(what, hashes or ContentHashes(), ())
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def expand_home(node: Any) -> Any:
+    """A config whose paths may begin with ``~``, with the home folder in its place."""
+    if isinstance(node, Mapping):
+        return {
+            key: str(Path(value).expanduser())
+            if key in (*PATH_KEYS, RUN_KEY) and isinstance(value, str) and value.startswith("~")
+            else expand_home(value)
+            for key, value in node.items()
+        }
+    return node
 
 
 def stand_in(value: Any, hashes: ContentHashes, path: tuple[str, ...]) -> Any:

@@ -33,7 +33,7 @@ Metrics = dict[str, float]
 class Run:
     """One run's folder, ``runs/<task>/<name>-<digest>``.
 
-    It holds ``config.yaml`` (the resolved *what*), ``environment.json``, ``last.ckpt`` while it is being made,
+    It holds ``config.yaml`` (the resolved *what*), ``environment.json``, ``last.ckpt`` to resume from,
     ``weights.safetensors``, ``curves.csv``, ``tables/*.csv``, ``figures/*.png`` and, once it is finished,
     ``result.json``.
     """
@@ -149,6 +149,7 @@ def obtain(what: What, how: How, recipe: Callable[[What, How, Run], Metrics], re
         if run.finished and not rerun:  # another process has made it meanwhile
             return returned(run)
         begin(run, what)
+        resumed = run.checkpoint.exists()
         started = time.perf_counter()
         metrics = recipe(what, how, run)
         result = {
@@ -157,6 +158,7 @@ def obtain(what: What, how: How, recipe: Callable[[What, How, Run], Metrics], re
             "digest": address,
             "status": "done",
             "version": __version__,
+            "resumed": resumed,  # then the seconds are of the last process alone
             "seconds": round(time.perf_counter() - started, 3),
             "metrics": {name: float(value) for name, value in metrics.items()},
         }

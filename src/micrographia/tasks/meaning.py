@@ -79,14 +79,15 @@ def interventions(
 @torch.no_grad()
 def describe_latents(model: VAE, data: IndexedImages, run: Run, suffix: str = "") -> Metrics:
     """Draw traversals and reconstructions of validation images, and return the KL of all latents and of each."""
-    indices = data.indices("val")[:512]
+    indices = data.indices("val")
+    indices = spread(indices, 512)  # class folders follow each other: the first images would be of one class
     batch = torch.cat(list(data.chunks(indices))).to(model.device)
     mean, logvar = model.encode(batch)
     divergence = kl_to_standard(mean, logvar).mean(0).cpu()
     if model.network.of_images:
-        run.save_figure(
-            f"reconstructions{suffix}", reconstructions_figure(batch[:12].cpu(), model.decode(mean[:12]).cpu())
-        )
+        shown = spread(torch.arange(len(batch)), 12)
+        pictures = batch[shown].cpu(), model.decode(mean[shown]).cpu()
+        run.save_figure(f"reconstructions{suffix}", reconstructions_figure(*pictures))
         run.save_figure(
             f"traversals{suffix}",
             traversal_figure(
@@ -95,6 +96,11 @@ def describe_latents(model: VAE, data: IndexedImages, run: Run, suffix: str = ""
         )
     active = int((divergence > 0.05).sum())
     return {f"latents{suffix}/kl": float(divergence.sum()), f"latents{suffix}/active": active}
+
+
+def spread(indices: torch.Tensor, count: int) -> torch.Tensor:
+    """At most ``count`` of the indices, evenly spaced."""
+    return indices[torch.linspace(0, len(indices) - 1, min(count, len(indices))).long()]
 
 
 def traverse(model: VAE, code: torch.Tensor) -> torch.Tensor:

@@ -72,6 +72,8 @@ class Phase:
 def target_data(what: What, how: How, source: Run) -> IndexedImages:
     """Target images of the size, and through the backbone, that the source was trained with."""
     config = source.config
+    if config.get("task") != "train":
+        raise UserError(f"source.run: {source.folder} is a {config.get('task')} run. Name the folder of a train run.")
     backbone = config.get("backbone") or {}
     size = None if backbone.get("_target_") else source.record("model")["shape"][-1]
     data = build_data(what, how, size, backbone)
@@ -106,6 +108,11 @@ def explain(model: VAE, target: IndexedImages, run: Run, phase: str) -> Phase:
 def finetune(before: VAE, target: IndexedImages, what: What, how: How, run: Run, loggers: list[Any]) -> VAE:
     """Train a copy of the source model as a beta-VAE on the target's training part, without its labels."""
     options = what["finetune"]
+    if options.get("beta") is None and getattr(before, "capacity", None) is not None:
+        raise UserError(
+            "finetune.beta: the source held its KL at a capacity, so that its beta is no weight of the KL here. "
+            "Give one, as finetune.beta=1."
+        )
     beta = getattr(before, "beta", 1.0) if options["beta"] is None else options["beta"]
     model = BetaVAE(
         name=before.name,
@@ -121,6 +128,7 @@ def finetune(before: VAE, target: IndexedImages, what: What, how: How, run: Run,
     budget = {"epochs": options["epochs"], "steps": None, "batch_size": options["batch_size"]}
     fit(model, target, budget, how, run.folder, f"fine-tuning on {target.name}", what["seed"], loggers)
     run.save_figure("curves", curves_figure(pd.read_csv(run.folder / "curves.csv")))
+    model.labelled_latents = before.labelled_latents  # names are earned by one rule before and after
     return model.eval().to(device_of(how))
 
 
@@ -178,6 +186,8 @@ def gather(results: dict[tuple[str, str], ProbeResult], table: str) -> pd.DataFr
         found = getattr(result, table)
         if table == "confusion":
             found = found.rename_axis("class").reset_index()
+        if table == "scores":
+            found = found.assign(converged=result.converged)
         if len(found):
             rows.append(found.assign(phase=phase, probe=probe))
     joined = pd.concat(rows, ignore_index=True)

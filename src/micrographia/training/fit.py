@@ -53,6 +53,10 @@ def fit(
         labelled=model.labelled,
         workers=how["workers"],
     )
+    try:
+        model.configure_optimizers()
+    except ValueError as error:  # a rate that the optimiser refuses
+        raise UserError(f"optimizer: {error}.") from error
     quieten_lightning()
     prepare_threads(how)
     checkpoint = folder / "last.ckpt"
@@ -98,8 +102,10 @@ def count_steps(budget: Mapping[str, Any], data: IndexedImages) -> tuple[int, in
     epochs: int | None = budget.get("epochs")
     if (steps is None) == (epochs is None):
         raise UserError("budget: give either budget.steps or budget.epochs, and set the other to null.")
-    if min(budget["batch_size"], epochs if steps is None else steps) < 1:
-        raise UserError("budget: steps, epochs and batch_size are whole numbers from 1 on.")
+    for key in ("steps", "epochs", "batch_size", "validate_every"):
+        value = budget.get(key)
+        if value is not None and not (isinstance(value, int) and value >= 1):
+            raise UserError(f"budget.{key}={value}: expected a whole number from 1 on.")
     if epochs is not None:
         interval = data.steps_per_epoch(budget["batch_size"])
         return epochs * interval, interval
