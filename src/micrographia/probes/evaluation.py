@@ -15,6 +15,7 @@ from micrographia.errors import UserError
 from micrographia.probes.classifiers import Probe
 
 PARTS = ("train", "val", "test")
+SCORES = ("accuracy", "balanced_accuracy", "macro_f1")
 
 
 @dataclass(frozen=True)

@@ -68,9 +68,7 @@ def model_from(what: What, how: How, shape: tuple[int, ...], classes: tuple[str,
         given["source_model"] = load_model(source_run(node.pop("source"), how), how)
     if is_classifier(node):
         given["classes"] = classes
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(what["seed"])  # initial weights are the one thing that torch draws globally
-        return instantiate(node, "model", **given)
+    return instantiate(node, "model", **given)
 
 
 def is_classifier(node: Mapping[str, Any]) -> bool:

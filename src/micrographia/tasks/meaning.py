@@ -78,7 +78,7 @@ def interventions(
 
 @torch.no_grad()
 def describe_latents(model: VAE, data: IndexedImages, run: Run, suffix: str = "") -> Metrics:
-    """Draw traversals and reconstructions of validation images, and return the KL of all latents and of each."""
+    """Draw traversals and reconstructions of validation images; return the total KL and the count of active latents."""
     indices = data.indices("val")
     indices = spread(indices, 512)  # class folders follow each other: the first images would be of one class
     batch = torch.cat(list(data.chunks(indices))).to(model.device)

@@ -10,7 +10,7 @@ from micrographia.models.vae.vae import VAE
 from micrographia.plots.association import association_figure
 from micrographia.plots.confusion import confusion_figure
 from micrographia.plots.curves import curves_figure
-from micrographia.probes.evaluation import count_confusions, scores_of_counts
+from micrographia.probes.evaluation import SCORES, count_confusions, scores_of_counts
 from micrographia.runs.run import How, Metrics, Run, What, obtain
 from micrographia.tasks.assembly import build_data, build_model
 from micrographia.tasks.meaning import describe_latents, name_latents
@@ -57,7 +57,7 @@ def train_model(what: What, how: How, run: Run) -> Metrics:
 
 
 def describe_vae(model: VAE, data: IndexedImages, what: What, run: Run) -> Metrics:
-    """Name the latents where the factors are known, draw traversals, and return loss and scores."""
+    """Name the latents where the factors are known, draw traversals, and return KL and scores."""
     scores: Metrics = {}
     if data.factors:
         meaning = name_latents(model, data, **what["naming"])
@@ -84,8 +84,6 @@ def describe_classifier(model: Classifier, data: IndexedImages, run: Run) -> Met
     run.save_table("confusion", confusion.rename_axis("class").reset_index())
     run.save_figure("confusion", confusion_figure(confusion))
     scores = run.save_table("scores", pd.DataFrame(rows))
-    return {
-        f"classifier/{row['part']}/{name}": row[name]
-        for row in scores.to_dict("records")
-        for name in ("accuracy", "balanced_accuracy", "macro_f1")
-    } | {"chance/balanced_accuracy": 1 / len(data.classes)}
+    return {f"classifier/{row['part']}/{name}": row[name] for row in scores.to_dict("records") for name in SCORES} | {
+        "chance/balanced_accuracy": 1 / len(data.classes)
+    }

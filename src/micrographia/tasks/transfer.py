@@ -21,6 +21,7 @@ from micrographia.plots.importance import importance_figure
 from micrographia.plots.probes import probe_figure
 from micrographia.plots.scatter import codes_figure
 from micrographia.probes import ProbeResult, fit_probe
+from micrographia.probes.evaluation import SCORES
 from micrographia.runs.run import How, Metrics, Run, What, obtain
 from micrographia.scores.naming import lost_names
 from micrographia.tasks.assembly import build_data, encode, load_model, source_run
@@ -31,8 +32,6 @@ from micrographia.training.progress import progress_bar
 from micrographia.training.show import transfer_table
 
 log = logging.getLogger(__name__)
-
-SCORES = ("accuracy", "balanced_accuracy", "macro_f1")
 
 
 def transfer(what: What, how: How, rerun: bool = False) -> Run:
@@ -55,9 +54,10 @@ def carry_over(what: What, how: How, run: Run) -> Metrics:
 
         metrics = classify(phases, target, what, how, run)
         metrics |= {name: value for phase in phases.values() for name, value in phase.metrics.items()}
-        run.save_record("data", target.record())
+        record = target.record()
+        run.save_record("data", record)
         log_results(loggers, run, metrics, trained_images(what, target))
-    transfer_table(what["name"], target.record(), metrics)
+    transfer_table(what["name"], record, metrics)
     return metrics
 
 
