@@ -34,8 +34,17 @@ def test_labels_and_whole_floats_change_nothing():
     )
 
 
-def test_a_method_name_counts_where_it_is_no_label():
-    assert digest({"task": "train", "model": {"name": "a"}}) != digest({"task": "train", "model": {"name": "b"}})
+def named_model(target, name):
+    return {"task": "train", "model": {"_target_": target, "name": name}}
+
+
+def test_the_label_of_a_model_or_data_set_changes_nothing():
+    ours = "micrographia.models.vae.beta_vae.BetaVAE"
+    assert digest(named_model(ours, "a")) == digest(named_model(ours, "b"))
+
+
+def test_a_name_that_is_an_argument_of_a_class_from_elsewhere_counts():
+    assert digest(named_model("timm.create_model", "a")) != digest(named_model("timm.create_model", "b"))
 
 
 def make_folder(folder, content=b"pixels"):

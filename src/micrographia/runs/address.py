@@ -17,7 +17,8 @@ from micrographia.runs.fingerprint import ContentHashes
 PATH_KEYS = ("root", "table", "sprites", "textures", "weights")
 # The key that names a finished run: its weights stand in the digest.
 RUN_KEY = "run"
-# Labels, which change nothing: left out wherever a run's configuration has them.
+# Labels, which change nothing: left out of runs' configurations and of the nodes of this package's classes. A class
+# from elsewhere may mean something by its ``name``.
 LABELS = ("name",)
 
 
@@ -77,7 +78,7 @@ def expand_home(node: Any) -> Any:
 def stand_in(value: Any, hashes: ContentHashes, path: tuple[str, ...]) -> Any:
     """What stands for a config value in the digest."""
     if isinstance(value, Mapping):
-        labels = LABELS if "task" in value or RUN_KEY in value else ()
+        labels = LABELS if is_labelled(value) else ()
         value = {**value, **table_below_root(value)}
         return {key: stand_in(item, hashes, (*path, key)) for key, item in value.items() if key not in labels}
     if isinstance(value, (list, tuple)):
@@ -93,6 +94,11 @@ def stand_in(value: Any, hashes: ContentHashes, path: tuple[str, ...]) -> Any:
                 raise UserError(missing_path(key, value))
             return hashes.of_path(Path(value))
     return value
+
+
+def is_labelled(node: Mapping[str, Any]) -> bool:
+    """Whether a node's ``name`` is but a label."""
+    return "task" in node or RUN_KEY in node or str(node.get("_target_")).startswith("micrographia.")
 
 
 def table_below_root(node: Mapping[str, Any]) -> dict[str, str]:

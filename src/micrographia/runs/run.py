@@ -115,7 +115,8 @@ class Run:
     def lock(self) -> FileLock:
         """Lock that the process making this run holds; the system frees it when that process dies."""
         self.folder.parent.mkdir(parents=True, exist_ok=True)
-        return FileLock(self.folder.with_name(f".{self.folder.name}.lock"))
+        address = self.folder.name.rpartition("-")[2]  # the label before it may differ between two commands
+        return FileLock(self.folder.with_name(f".{address}.lock"))
 
 
 @contextmanager
@@ -142,10 +143,12 @@ def obtain(what: What, how: How, recipe: Callable[[What, How, Run], Metrics], re
     hashes = ContentHashes(Path(how["paths"]["cache"]) / "fingerprints.json")
     address = digest(what, hashes)
     hashes.remember()
-    run = Run(Path(how["paths"]["runs"]) / what["task"] / f"{what['name']}-{address}")
+    folder = Path(how["paths"]["runs"]) / what["task"]
+    run = located(folder, what["name"], address)
     if run.finished and not rerun:
         return returned(run)
     with held(run):
+        run = located(folder, what["name"], address)
         if run.finished and not rerun:  # another process has made it meanwhile
             return returned(run)
         begin(run, what)
@@ -164,6 +167,12 @@ def obtain(what: What, how: How, recipe: Callable[[What, How, Run], Metrics], re
         }
         run.save_record("result", result)
     return run
+
+
+def located(folder: Path, name: str, address: str) -> Run:
+    """The run of an address: where it lies, whatever its label, else where it is to lie."""
+    there = sorted(folder.glob(f"*-{address}"))
+    return Run(there[0] if there else folder / f"{name}-{address}")
 
 
 def returned(run: Run) -> Run:
