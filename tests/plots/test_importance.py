@@ -6,7 +6,8 @@ from micrographia.plots.importance import importance_figure
 
 
 def table(rows):
-    return pd.DataFrame(rows, columns=["phase", "probe", "feature", "importance"])
+    found = pd.DataFrame(rows, columns=["phase", "probe", "feature", "importance"])
+    return found.assign(kind=["gain" if probe == "gbt" else "permutation" for probe in found["probe"]])
 
 
 EXAMPLE = table(

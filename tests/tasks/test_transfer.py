@@ -33,7 +33,17 @@ def test_the_main_job_end_to_end(micrographia, tiny):
     codes = run.table("codes_after")
     assert len(codes) == 120
     assert codes.shape[1] == 1 + 10 + 2
-    for figure in ("traversals_before", "traversals_after", "importance", "codes", "probes", "confusion_gbt"):
+    assert run.metrics["latents_before/reconstruction"] > 0
+    assert run.metrics["latents_after/reconstruction"] > 0
+    for figure in (
+        "samples",
+        "traversals_before",
+        "traversals_after",
+        "importance",
+        "codes",
+        "probes",
+        "confusion_gbt",
+    ):
         assert (run.folder / "figures" / f"{figure}.png").stat().st_size > 1000
 
 

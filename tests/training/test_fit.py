@@ -178,3 +178,10 @@ def test_a_full_disk_keeps_the_former_files(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert (weights.read_bytes(), checkpoint.read_bytes()) == former
     assert sorted(path.name for path in tmp_path.iterdir()) == ["last.ckpt", "weights.safetensors"]
+
+
+def test_batches_travel_to_loader_processes_that_start_afresh(tmp_path, squares):
+    train(model(), squares, tmp_path / "run")
+    loader = squares.fit(0, 8, 10, interval=10).train_dataloader()
+    travelled = pickle.loads(pickle.dumps(loader.dataset))
+    assert torch.equal(travelled[3]["image"], loader.dataset[3]["image"])

@@ -1,6 +1,7 @@
 """Images addressed by their index: what every data set, rendered or read, has in common."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Literal
 
 import pandas as pd
@@ -129,20 +130,28 @@ class IndexedImages(LightningDataModule):
             Loader processes; 0 draws in the training process.
         """
 
-        def draw(step: int) -> Batch:
-            if changed_factors is not None:
-                first, second, mask = self.draw_pairs(batch_size, changed_factors, step_generator(seed, step))
-                return {"image": self.images(first), "partner": self.images(second), "changed": mask}
-            chosen = self.draw_indices(batch_size, seed, step)
-            batch = {"image": self.images(chosen)}
-            if labelled:
-                batch["target"] = self.targets(chosen)
-            return batch
-
+        draw = partial(self.training_batch, seed, batch_size, changed_factors, labelled)
         self._train = (draw, interval, steps, workers)
         self._labelled = labelled
         self._batch_size = batch_size
         return self
+
+    def training_batch(
+        self, seed: int, batch_size: int, changed_factors: int | None, labelled: bool, step: int
+    ) -> Batch:
+        """Batch of one step; its arguments are those of `fit`."""
+        if changed_factors is not None:
+            first, second, mask = self.draw_pairs(batch_size, changed_factors, step_generator(seed, step))
+            return {"image": self.images(first), "partner": self.images(second), "changed": mask}
+        chosen = self.draw_indices(batch_size, seed, step)
+        batch = {"image": self.images(chosen)}
+        if labelled:
+            batch["target"] = self.targets(chosen)
+        return batch
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What travels to loader processes, which are started afresh on macOS: all but the trainer and the loader."""
+        return {name: value for name, value in self.__dict__.items() if name not in ("trainer", "_train")}
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Training batches ``{"image": ...}``, with ``partner`` and ``changed``, or ``target``, as `fit` asked for."""

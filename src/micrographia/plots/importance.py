@@ -7,11 +7,18 @@ from matplotlib.figure import Figure
 from micrographia.plots.style import GRID, INK, broken, in_house_style, panels, phase_colour, spread
 
 PHASES = ("before", "after")
+MEASURES = {
+    "gain": "share of the trees' gain",
+    "impurity": "share of the fall of impurity",
+    "permutation": "fall of balanced accuracy\nwhen permuted",
+}
 
 
 @in_house_style
 def importance_figure(table: pd.DataFrame, most: int = 20) -> Figure:
     """Draw the importance of each latent to each probe, before and after fine-tuning, as grouped bars.
+
+    Each probe has an axis of its own, labelled by how its importance is measured.
 
     All probes share one order of the latents: by importance relative to each probe's largest, averaged over probes,
     after fine-tuning (before, if there is no after). Repeats are drawn as mean and standard deviation.
@@ -19,7 +26,8 @@ def importance_figure(table: pd.DataFrame, most: int = 20) -> Figure:
     Parameters
     ----------
     table
-        Columns ``phase`` (before, after; others are left out), ``probe``, ``feature``, ``importance``.
+        Columns ``phase`` (before, after; others are left out), ``probe``, ``feature``, ``importance``, ``kind`` (gain,
+        impurity or permutation).
     most
         Latents drawn at most; the figure says how many were left out.
 
@@ -56,7 +64,8 @@ def importance_figure(table: pd.DataFrame, most: int = 20) -> Figure:
                 error_kw={"ecolor": INK, "elinewidth": 0.9},
             )
         axis.set_title(str(probe))
-        axis.set_xlabel("importance (mean ± s.d.)" if repeated else "importance")
+        measure = MEASURES[table.loc[table["probe"] == probe, "kind"].iloc[0]]
+        axis.set_xlabel(f"{measure}\n(mean ± s.d.)" if repeated else measure)
         axis.grid(axis="x", color=GRID, linewidth=0.8)
         axis.locator_params(axis="x", nbins=4)
         axis.spines["left"].set_visible(False)

@@ -20,6 +20,7 @@ from micrographia.tasks.assembly import encode
 # The sample on which latents are named is the same for every run: names then differ by model, not by sample.
 SAMPLE_SEED = 0
 TRAVERSAL = torch.linspace(-2.5, 2.5, 9)
+ACTIVE = 0.05  # nats of divergence from the prior, above which a latent holds something
 
 
 @dataclass
@@ -78,12 +79,20 @@ def interventions(
 
 @torch.no_grad()
 def describe_latents(model: VAE, data: IndexedImages, run: Run, suffix: str = "") -> Metrics:
-    """Draw traversals and reconstructions of validation images; return the total KL and the count of active latents."""
+    """Draw traversals and reconstructions of validation images; return what is lost in them and what the code holds.
+
+    Returns
+    -------
+    dict
+        On at most 512 validation images, decoded from their posterior means: ``latents/reconstruction`` (the model's
+        reconstruction loss per image), ``latents/kl`` (nats per image), ``latents/active`` (latents above 0.05 nats).
+    """
     indices = data.indices("val")
     indices = spread(indices, 512)  # class folders follow each other: the first images would be of one class
     batch = torch.cat(list(data.chunks(indices))).to(model.device)
     mean, logvar = model.encode(batch)
     divergence = kl_to_standard(mean, logvar).mean(0).cpu()
+    lost = model.reconstruction_loss(model.network.normalise(batch), model.network.decoder(mean))
     if model.network.of_images:
         shown = spread(torch.arange(len(batch)), 12)
         pictures = batch[shown].cpu(), model.decode(mean[shown]).cpu()
@@ -94,8 +103,11 @@ def describe_latents(model: VAE, data: IndexedImages, run: Run, suffix: str = ""
                 traverse(model, mean[:1]).cpu(), model.latent_names, divergence.tolist(), TRAVERSAL.tolist()
             ),
         )
-    active = int((divergence > 0.05).sum())
-    return {f"latents{suffix}/kl": float(divergence.sum()), f"latents{suffix}/active": active}
+    return {
+        f"latents{suffix}/reconstruction": float(lost),
+        f"latents{suffix}/kl": float(divergence.sum()),
+        f"latents{suffix}/active": int((divergence > ACTIVE).sum()),
+    }
 
 
 def spread(indices: torch.Tensor, count: int) -> torch.Tensor:

@@ -45,6 +45,7 @@ def train_model(what: What, how: How, run: Run) -> Metrics:
             {
                 "shape": list(data.shape),
                 "classes": list(data.classes),
+                "factors": list(data.factors),
                 "latents": model.latent_names,
                 "images": model.images,
                 "data": data.record(),

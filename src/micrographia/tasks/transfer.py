@@ -2,7 +2,7 @@
 
 import copy
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -17,15 +17,16 @@ from micrographia.models.vae.networks import Network
 from micrographia.models.vae.vae import VAE
 from micrographia.plots.confusion import confusion_figure
 from micrographia.plots.curves import curves_figure
+from micrographia.plots.images import contact_sheet
 from micrographia.plots.importance import importance_figure
 from micrographia.plots.probes import probe_figure
 from micrographia.plots.scatter import codes_figure
-from micrographia.probes import ProbeResult, fit_probe
+from micrographia.probes import GBT, Probe, ProbeResult, fit_probe
 from micrographia.probes.evaluation import SCORES
 from micrographia.runs.run import How, Metrics, Run, What, obtain
 from micrographia.scores.naming import lost_names
 from micrographia.tasks.assembly import build_data, encode, load_model, source_run
-from micrographia.tasks.meaning import describe_latents, name_latents
+from micrographia.tasks.meaning import describe_latents, name_latents, spread
 from micrographia.training.fit import device_of, fit
 from micrographia.training.loggers import log_results, opened_loggers
 from micrographia.training.progress import progress_bar
@@ -43,12 +44,14 @@ def carry_over(what: What, how: How, run: Run) -> Metrics:
     """Encode the target before and after fine-tuning, classify from both and from the raw input, and explain."""
     source = source_run(what["source"], how)
     target = target_data(what, how, source)
+    known = known_factors(source, what, how)
+    draw_samples(target, run)
     with opened_loggers(how, run, what) as loggers:
         before = load_source(source, how)
         phases = {"before": explain(before, target, run, "before")}
         if what["finetune"]["epochs"]:
             after = finetune(before, target, what, how, run, loggers)
-            rename_latents(after, source, what, how, run)
+            rename_latents(after, source, known, what, run)
             phases["after"] = explain(after, target, run, "after")
         phases["baseline"] = Phase(raw_inputs(target), {})
 
@@ -88,6 +91,17 @@ def target_data(what: What, how: How, source: Run) -> IndexedImages:
             "Leave data.size=null to follow the source."
         )
     return data
+
+
+def draw_samples(target: IndexedImages, run: Run, each: int = 6) -> None:
+    """Draw training images of every class as the model sees them, a row per class; features cannot be looked at."""
+    if len(target.shape) != 3:
+        return
+    indices = target.indices("train")
+    classes = target.table(indices)["class"].to_numpy()
+    chosen = {name: spread(indices[torch.as_tensor(classes == name)], each) for name in target.classes}
+    titles = [name for name, rows in chosen.items() for _ in rows]
+    run.save_figure("samples", contact_sheet(target.images(torch.cat(list(chosen.values()))), titles, columns=each))
 
 
 def load_source(source: Run, how: How) -> VAE:
@@ -137,14 +151,20 @@ def same_network(model: VAE, shape: tuple[int, ...], latents: int) -> Network:
     return copy.deepcopy(model.network).cpu()
 
 
-def rename_latents(model: VAE, source: Run, what: What, how: How, run: Run) -> None:
+def known_factors(source: Run, what: What, how: How) -> IndexedImages | None:
+    """The source's data set where its factors are known, to name fine-tuned latents on; built before any work is done."""
+    if not what["finetune"]["epochs"] or not source.record("model")["factors"]:
+        return None
+    return build_data(source.config, how)
+
+
+def rename_latents(model: VAE, source: Run, known: IndexedImages | None, what: What, run: Run) -> None:
     """Derive the latents' names again on source images, and report those that fine-tuning lost."""
     former = source.record("model")["latents"]
-    data = build_data(source.config, how)
-    if not data.factors:
+    if known is None:
         model.latent_names = former
         return
-    meaning = name_latents(model, data, **what["naming"])
+    meaning = name_latents(model, known, **what["naming"])
     model.latent_names = meaning.names
     run.save_table("latents_after", meaning.table)
     run.save_table("association_after", meaning.association, index=True)
@@ -161,7 +181,7 @@ def classify(phases: dict[str, Phase], target: IndexedImages, what: What, how: H
         for phase, seen in phases.items():
             for name, node in what["probes"].items():
                 bar.update(task, note=f"{name} on {phase}")
-                probe = instantiate(node, f"probes.{name}", seed=what["seed"])
+                probe = with_threads(instantiate(node, f"probes.{name}", seed=what["seed"]))
                 # A baseline's thousands of columns have no names to tell importances by.
                 results[phase, name] = fit_probe(
                     probe, seen.features, known["class"], known["part"], target.classes, importance=phase != "baseline"
@@ -177,6 +197,11 @@ def classify(phases: dict[str, Phase], target: IndexedImages, what: What, how: H
         for score in SCORES
     }
     return metrics | {"chance/balanced_accuracy": 1 / len(target.classes)}
+
+
+def with_threads(probe: Probe) -> Probe:
+    """A probe that fits on all of torch's threads, where that cannot change its predictions."""
+    return replace(probe, threads=torch.get_num_threads()) if isinstance(probe, GBT) else probe
 
 
 def gather(results: dict[tuple[str, str], ProbeResult], table: str) -> pd.DataFrame:

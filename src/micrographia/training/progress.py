@@ -3,22 +3,24 @@
 from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
 from micrographia.console import console
 from micrographia.training.curves import counting
 
 
 def progress_bar(visible: bool = True) -> Progress:
-    """Bar on stderr with what is done, speed and time left; each task has the field ``note``."""
+    """Bar on stderr with what is done, speed and time left; each task has the field ``note``.
+
+    Where the terminal is narrow the title is cut first.
+    """
     return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=30),
+        TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
+        BarColumn(bar_width=12),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[note]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}", table_column=Column(no_wrap=True)),
+        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
         console=console,
         disable=not visible,
         refresh_per_second=4,
