@@ -129,7 +129,6 @@ class IndexedImages(LightningDataModule):
         workers
             Loader processes; 0 draws in the training process.
         """
-
         draw = partial(self.training_batch, seed, batch_size, changed_factors, labelled)
         self._train = (draw, interval, steps, workers)
         self._labelled = labelled

@@ -97,7 +97,7 @@ class FeatureData(IndexedImages):
         self.classes = inner.classes
         self.factors = inner.factors
         key = hashlib.sha256(f"{identity} {backbone.identity}".encode()).hexdigest()[:16]
-        self.folder = Path(cache).expanduser() / "features" / f"{inner.name}-{backbone.name}-{key}"
+        self.folder = Path(cache).expanduser() / "features" / key  # about.json in it says what of
 
     def images(self, indices: Tensor) -> Tensor:
         """Features of the given items, ``(n, features)``, float32; computes those that nobody has computed yet."""

@@ -152,7 +152,7 @@ def same_network(model: VAE, shape: tuple[int, ...], latents: int) -> Network:
 
 
 def known_factors(source: Run, what: What, how: How) -> IndexedImages | None:
-    """The source's data set where its factors are known, to name fine-tuned latents on; built before any work is done."""
+    """The source's data set where its factors are known, for naming fine-tuned latents; built before the work."""
     if not what["finetune"]["epochs"] or not source.record("model")["factors"]:
         return None
     return build_data(source.config, how)
