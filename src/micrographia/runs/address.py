@@ -39,7 +39,7 @@ def split_config(config: DictConfig) -> tuple[dict[str, Any], dict[str, Any]]:
     except OmegaConfBaseException as error:
         raise UserError(f"config: {str(error).splitlines()[0]}") from error
     how = resolved.pop("how", {})
-    how["paths"] = {name: str(Path(path).expanduser()) for name, path in how.get("paths", {}).items()}
+    how["paths"] = {name: with_home(path) for name, path in (how.get("paths") or {}).items()}
     return expand_home(resolved), how
 
 
@@ -67,12 +67,14 @@ def expand_home(node: Any) -> Any:
     """A config whose paths may begin with ``~``, with the home folder in its place."""
     if isinstance(node, Mapping):
         return {
-            key: str(Path(value).expanduser())
-            if key in (*PATH_KEYS, RUN_KEY) and isinstance(value, str) and value.startswith("~")
-            else expand_home(value)
-            for key, value in node.items()
+            key: with_home(value) if key in (*PATH_KEYS, RUN_KEY) else expand_home(value) for key, value in node.items()
         }
     return node
+
+
+def with_home(path: Any) -> Any:
+    """A path that may begin with ``~``, with the home folder in its place; any other value as it is."""
+    return str(Path(path).expanduser()) if isinstance(path, str) and path.startswith("~") else path
 
 
 def stand_in(value: Any, hashes: ContentHashes, path: tuple[str, ...]) -> Any:
