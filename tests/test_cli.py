@@ -3,6 +3,7 @@ import sys
 import time
 
 import pytest
+import yaml
 
 from micrographia.cli import command, main
 from micrographia.config import config_directory
@@ -64,6 +65,32 @@ def answer(capsys, *arguments):
         (["train", "optimizer.lr=-1"], "optimizer: Invalid learning rate"),
         (["train", "data.root=~/x"], "a leading ~"),
         (["train", "data=image_folder", "data.root=nowhere"], "data.root: nowhere does not exist"),
+        (["train", "seed=abc"], "seed=abc: expected a whole number from 0 to"),
+        (["train", "seed=-1"], "seed=-1: expected a whole number from 0 to"),
+        (["train", "seed=null"], "seed=null: expected a whole number from 0 to"),
+        (["train", "how.threads=many"], "how.threads=many: expected a whole number from 1 on or null."),
+        (["train", "how.log_every=0"], "how.log_every=0: expected a whole number from 1 on."),
+        (["train", "how.workers=-1"], "how.workers=-1: expected a whole number from 0 on."),
+        (["train", "how.progress=perhaps"], "how.progress=perhaps: expected true or false."),
+        (["train", "how.accelerator=abacus"], "how.accelerator=abacus: expected one of cpu, gpu"),
+        (["train", "how.precision=32"], "how.precision=32: expected one of 32-true"),
+        (["train", "how.paths.runs=null"], "how.paths.runs=null: expected text."),
+        (["train", "how=null"], "how=null: a group takes one of its choices: default."),
+        (["train", "model=3"], "model=3: a group takes one of its choices: ada_gvae"),
+        (["train", "+how.speed=3"], "how.speed: no such key"),
+        (["train", "naming.samples=1"], "naming.samples=1: expected a whole number from 2 on."),
+        (["train", "naming.strength=high"], "naming.strength=high: expected a number from 0 to 1."),
+        (["train", "naming.strength=nan"], "naming.strength=nan: expected a number from 0 to 1."),
+        (["train", "naming=3"], "naming=3: expected the keys samples, strength."),
+        (["transfer", "finetune.beta=x"], "finetune.beta=x: expected a number from 0 on or null."),
+        (["transfer", "finetune.epochs=1.5"], "finetune.epochs=1.5: expected a whole number from 0 on."),
+        (["transfer", "finetune.batch_size=0"], "finetune.batch_size=0: expected a whole number from 1 on."),
+        (["transfer", "finetune.optimizer.lr=x"], "finetune.optimizer.lr=x: expected a number."),
+        (["transfer", "probes.gbt.trees=x"], "probes.gbt.trees=x: expected a whole number."),
+        (["transfer", "source=trained", "source.seed=x"], "source.seed=x: expected a whole number from 0"),
+        (["transfer", "source=trained", "source.naming.strength=2"], "source.naming.strength=2: expected a number"),
+        (["transfer", "source=trained", "source.budget.steps=x"], "source.budget.steps=x: expected a whole number"),
+        (["transfer", "source=trained", "source.model.beta=x"], "source.model.beta=x: expected a number"),
         (["transfer", "source=path"], "source.run: no value given"),
         (["transfer", "source=path", "source.run=nowhere"], "source.run: nowhere is no run's folder"),
     ],
@@ -71,6 +98,26 @@ def answer(capsys, *arguments):
 def test_mistakes_are_answered_in_two_lines(arguments, expected, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert expected in answer(capsys, *arguments)
+
+
+@pytest.mark.parametrize(
+    "wrong", [["seed=abc"], ["finetune.beta=x"], ["source=trained", "source.naming.samples=0"], ["how.threads=0"]]
+)
+def test_wrong_values_are_answered_before_any_work(wrong, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("micrographia.tasks.transfer.transfer", lambda *_, **__: pytest.fail("work was started"))
+    answer(capsys, "transfer", *wrong)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_fine_tuning_becomes_one_with_epochs(capsys):
+    """As in a preset that sets the epochs, swept over ``finetune=beta_vae,none``."""
+    shown = []
+    for choice in ("beta_vae", "none"):
+        assert command(["transfer", f"finetune={choice}", "finetune.epochs=3", "--cfg", "job"]) == 0
+        shown.append(yaml.safe_load(capsys.readouterr().out)["finetune"])
+    assert shown[0] == shown[1]
+    assert shown[1]["epochs"] == 3
 
 
 def test_cfg_job_shows_the_configuration_from_any_directory(tmp_path):

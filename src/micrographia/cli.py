@@ -95,10 +95,8 @@ def run_verb(verb: str, arguments: list[str]) -> int:
     """Compose the verb's configuration with Hydra and make each run of it."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, and we do the answering
     import hydra
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
 
-    from micrographia.hydra_messages import explain
+    from micrographia.hydra_messages import explain, is_mistake
 
     options, overrides = split_arguments(arguments)
     failures: list[str] = []
@@ -109,7 +107,9 @@ def run_verb(verb: str, arguments: list[str]) -> int:
     sys.argv = [f"micrographia {verb}", *options, *HYDRA_SETTINGS, *overrides]
     try:
         decorated()
-    except (HydraException, OmegaConfBaseException) as error:
+    except Exception as error:
+        if not is_mistake(error):
+            raise
         raise UserError(explain(error, verb, overrides)) from error
     finally:
         sys.argv = former
@@ -159,11 +159,13 @@ def job(verb: str, failures: list[str]) -> Callable[[Any], Any]:
     def run_job(config: Any) -> str | None:
         from micrographia.console import show_notices
         from micrographia.runs.address import split_config
+        from micrographia.schema import check_run
 
         show_notices()
         module, function = VERBS[verb][0].split(":")
         try:
             what, how = split_config(config)
+            check_run({**what, "how": how})
             run = getattr(import_module(module), function)(what, how, rerun=how["rerun"])
         except (UserError, OSError) as error:
             failures.append(answer(error))

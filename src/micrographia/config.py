@@ -1,15 +1,38 @@
-"""The config tree: where it lies, and how a node of it becomes an object."""
+"""The config tree: where it lies, how its values are checked, and how a node of it becomes an object."""
 
 import functools
 import inspect
+import math
 import types
 import typing
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from micrographia.errors import UserError
+
+
+@dataclass(frozen=True)
+class Between:
+    """Limits of a number, both included, as in ``Annotated[int, Between(1)]``; neither infinity nor NaN is between any.
+
+    Examples
+    --------
+    >>> Between(0, 1).holds(0.5), Between(1).holds(0), Between(0).holds(math.nan)
+    (True, False, False)
+    """
+
+    least: float
+    most: float = math.inf
+
+    def holds(self, value: float) -> bool:
+        """Whether a number is between the limits."""
+        return self.least <= value <= self.most and value != math.inf
+
+    def __str__(self) -> str:
+        return f"from {self.least} on" if self.most == math.inf else f"from {self.least} to {self.most}"
 
 
 @cache
@@ -64,7 +87,7 @@ def check_arguments(node: Mapping[str, Any], key: str, given: frozenset[str] = f
     from hydra.errors import InstantiationException
     from hydra.utils import get_object
 
-    if "_target_" not in node:
+    if node.get("_target_") is None:
         return
     try:
         target = get_object(node["_target_"])
@@ -79,16 +102,43 @@ def check_arguments(node: Mapping[str, Any], key: str, given: frozenset[str] = f
         if name not in parameters and not open_ended:
             names = ", ".join(sorted(set(parameters) - given - {"self"}))
             raise UserError(f"{key}.{name}: no such key. {key} ({target.__name__}) takes: {names}.")
-        if name in hints and not accepts(hints[name], value):
-            raise UserError(f"{key}.{name}={value}: expected {describe(hints[name])}.")
+        if name in hints:
+            check_value(value, hints[name], f"{key}.{name}")
         if isinstance(value, Mapping):
             check_arguments(value, f"{key}.{name}")
+
+
+def check_value(value: Any, hint: Any, key: str) -> None:
+    """Compare a config value with a type hint; a node of several keys with the ``TypedDict`` that declares them.
+
+    Raises
+    ------
+    UserError
+        If the value does not fit, or a key is not declared or lacks its value.
+    """
+    if not accepts(hint, value):
+        raise UserError(f"{key}={shown(value)}: expected {describe(hint)}.")
+    if typing.is_typeddict(hint):
+        hints = typing.get_type_hints(hint, include_extras=True)
+        for name in [*value, *hints]:
+            if name not in hints:
+                raise UserError(f"{key}.{name}: no such key. {key} takes: {', '.join(sorted(hints))}.")
+            if name not in value:
+                raise UserError(f"{key}.{name}: no value given. Add {key}.{name}=VALUE to the command.")
+            check_value(value[name], hints[name], f"{key}.{name}")
+
+
+def shown(value: Any) -> str:
+    """A config value as it is written on the command line."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "null" if value is None else str(value)
 
 
 def signature_hints(target: Any) -> dict[str, Any]:
     """Type hints of a class's constructor or of a function; empty where they cannot be resolved."""
     try:
-        return typing.get_type_hints(target.__init__ if inspect.isclass(target) else target)
+        return typing.get_type_hints(target.__init__ if inspect.isclass(target) else target, include_extras=True)
     except (NameError, TypeError):
         return {}
 
@@ -101,6 +151,11 @@ def accepts(hint: Any, value: Any) -> bool:
         return any(accepts(option, value) for option in typing.get_args(hint) if plain(option))
     if origin is typing.Literal:
         return value in typing.get_args(hint)
+    if origin is typing.Annotated:
+        kind, limits = typing.get_args(hint)
+        return accepts(kind, value) and limits.holds(value)
+    if typing.is_typeddict(hint) or origin is dict:
+        return isinstance(value, Mapping)
     if hint is float:
         return isinstance(value, (int, float)) and not isinstance(value, bool)
     if hint is int:
@@ -124,5 +179,12 @@ def describe(hint: Any) -> str:
         return "one of " + ", ".join(map(str, typing.get_args(hint)))
     if origin in (typing.Union, types.UnionType):
         return " or ".join(describe(option) for option in typing.get_args(hint) if plain(option))
+    if origin is typing.Annotated:
+        kind, limits = typing.get_args(hint)
+        return f"{describe(kind)} {limits}"
+    if typing.is_typeddict(hint):
+        return f"the keys {', '.join(hint.__annotations__)}"
+    if origin is dict:
+        return "keys with values, as {key: value}"
     words = {int: "a whole number", float: "a number", bool: "true or false", str: "text", type(None): "null"}
     return words.get(hint, str(hint))

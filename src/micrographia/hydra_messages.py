@@ -4,10 +4,20 @@ import difflib
 import re
 from collections.abc import Iterable, Sequence
 
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from micrographia.config import config_directory
 from micrographia.help import group_choices
+
+# How Hydra's plain ValueError begins where a group is given a number or null.
+NO_CHOICE = "Config group override must be"
+
+
+def is_mistake(error: Exception) -> bool:
+    """Whether an error comes from the command line's overrides rather than from a bug."""
+    return isinstance(error, (HydraException, OmegaConfBaseException)) or NO_CHOICE in str(error)
 
 
 def explain(error: Exception, verb: str, overrides: Sequence[str]) -> str:
@@ -28,6 +38,8 @@ def explain(error: Exception, verb: str, overrides: Sequence[str]) -> str:
         return unknown_choice(missing[1])
     if refused := re.search(r"Could not (?:override|delete from config\.?|append to config\.?) '?([\w./@]+)'?", text):
         return unknown_key(refused[1], verb, overrides)
+    if NO_CHOICE in text:
+        return no_choice(overrides)
     if twice := re.search(r"Multiple values for ([\w./@]+)", text):
         return f"{twice[1]}: given more than once. Give it once."
     if (
@@ -52,6 +64,13 @@ def unknown_choice(name: str) -> str:
     return f"{group}={wanted}: no such choice{suggestion(wanted, choices)}.\n{group} is one of: {', '.join(choices)}."
 
 
+def no_choice(overrides: Sequence[str]) -> str:
+    """Answer a number or null where one of a group's choices belongs."""
+    groups = group_choices(config_directory())
+    override = next(item for item in overrides if value_of(item) not in groups.get(group_of(item), [value_of(item)]))
+    return f"{override}: a group takes one of its choices: {', '.join(groups[group_of(override)])}."
+
+
 def unknown_key(key: str, verb: str, overrides: Sequence[str]) -> str:
     """Answer a key or group that does not exist, naming those that do."""
     config = composed(verb, [override for override in overrides if bare_key(override) != key])
@@ -72,11 +91,19 @@ def bare_key(override: str) -> str:
     return override.partition("=")[0].lstrip("+~")
 
 
+def group_of(override: str) -> str:
+    """Group that an override chooses from, without its sign, package and value."""
+    return bare_key(override).partition("@")[0]
+
+
+def value_of(override: str) -> str:
+    """Value of an override as it was written."""
+    return override.partition("=")[2]
+
+
 def composed(verb: str, overrides: Sequence[str]) -> DictConfig | None:
     """Compose a verb's config with those overrides that fit; None if even the rest does not."""
     from hydra import compose, initialize_config_dir
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
 
     simple = [override for override in overrides if "," not in override]
     for attempt in (simple, []):

@@ -1,0 +1,102 @@
+"""What the configuration of a run may hold, beside the arguments of its targets; checked before any work starts."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypedDict
+
+from micrographia.config import Between, check_arguments, check_value
+
+Count = Annotated[int, Between(0)]
+Positive = Annotated[int, Between(1)]
+Seed = Annotated[int, Between(0, 2**31 - 1)]  # what every library takes that draws by it
+Precision = Literal["32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true", "64-true"]
+
+
+class Paths(TypedDict):
+    """Where runs, data and caches lie."""
+
+    runs: str
+    data: str
+    cache: str
+
+
+class Execution(TypedDict):
+    """How a run is executed."""
+
+    accelerator: Literal["cpu", "gpu", "cuda", "mps", "auto"]
+    precision: Precision
+    threads: Positive | None
+    workers: Count
+    progress: bool
+    log_every: Positive
+    rerun: bool
+    paths: Paths
+    logger: dict[str, Any]
+
+
+class Budget(TypedDict):
+    """How long a model is trained."""
+
+    steps: Positive | None
+    epochs: Positive | None
+    batch_size: Positive
+    validate_every: Positive
+
+
+class Naming(TypedDict):
+    """How latents earn the names of factors."""
+
+    samples: Annotated[int, Between(2)]
+    strength: Annotated[float, Between(0, 1)]
+
+
+class FineTuning(TypedDict):
+    """How a source model is trained on the target."""
+
+    epochs: Count
+    batch_size: Positive
+    beta: Annotated[float, Between(0)] | None
+    optimizer: dict[str, Any]
+
+
+# The keys of a run that have no target, by name.
+KEYS: dict[str, Any] = {
+    "seed": Seed,
+    "budget": Budget,
+    "naming": Naming,
+    "finetune": FineTuning,
+    "how": Execution,
+}
+# Arguments of targets that a task gives and no config holds.
+GIVEN = frozenset(
+    {"shape", "classes", "seed", "optimizer", "source_model", "cache", "progress", "run", "config", "threads"}
+)
+
+
+def check_run(node: Mapping[str, Any], key: str = "") -> None:
+    """Check every value of a run's configuration and, at any depth, of the runs that it takes as inputs.
+
+    Parameters
+    ----------
+    node
+        The resolved configuration, or a node of it.
+    key
+        Where the node stands; empty for the whole.
+
+    Raises
+    ------
+    UserError
+        At the first value that does not fit, or key that does not exist.
+    """
+    for name, value in node.items():
+        path = f"{key}.{name}" if key else name
+        if "task" in node and name in KEYS:
+            check_value(value, KEYS[name], path)
+        if isinstance(value, Mapping):
+            own = {argument: child for argument, child in value.items() if not is_input(child)}
+            check_arguments(own, path, GIVEN)
+            check_run(value, path)
+
+
+def is_input(node: Any) -> bool:
+    """Whether a config node stands for another run: one to be made, or one to be read back."""
+    return isinstance(node, Mapping) and ("task" in node or "run" in node)

@@ -1,0 +1,50 @@
+import pytest
+from hydra import compose, initialize_config_dir
+
+from micrographia.config import config_directory
+from micrographia.errors import UserError
+from micrographia.help import group_choices
+from micrographia.runs.address import split_config
+from micrographia.schema import check_run
+
+NEEDS_A_PATH = {"source=path": "source.run=FOLDER", "data=image_folder": "data.root=FOLDER"}
+
+
+def configuration(verb, *overrides):
+    with initialize_config_dir(str(config_directory()), version_base="1.3"):
+        what, how = split_config(compose(verb, list(overrides)))
+    return {**what, "how": how}
+
+
+def choices(verb):
+    groups = {"train": ["data", "backbone", "model", "optimizer", "logger"], "transfer": ["source", "data", "finetune"]}
+    offered = group_choices(config_directory())
+    return [(verb, f"{group}={choice}") for group in groups[verb] for choice in offered[group]]
+
+
+@pytest.mark.parametrize(("verb", "choice"), choices("train") + choices("transfer"))
+def test_every_shipped_choice_passes(verb, choice):
+    check_run(configuration(verb, choice, *([NEEDS_A_PATH[choice]] if choice in NEEDS_A_PATH else [])))
+
+
+@pytest.mark.parametrize(
+    "override", ["naming.strength=1", "seed=2147483647", "budget.steps=null", "how.threads=1", "how.accelerator=gpu"]
+)
+def test_values_at_the_limits_pass(override):
+    check_run(configuration("train", override))
+
+
+def test_an_input_is_checked_at_any_depth():
+    source = ("model=transfer_classifier", "source@model.source=trained")
+    check_run(configuration("train", *source))
+    with pytest.raises(UserError, match=r"^model\.source\.seed=x: expected a whole number"):
+        check_run(configuration("train", *source, "model.source.seed=x"))
+    with pytest.raises(UserError, match=r"^model\.source\.model\.latents=x: expected a whole number"):
+        check_run(configuration("train", *source, "model.source.model.latents=x"))
+
+
+def test_a_key_without_its_value_is_named():
+    whole = configuration("train")
+    del whole["budget"]["epochs"]
+    with pytest.raises(UserError, match=r"budget\.epochs: no value given"):
+        check_run(whole)
