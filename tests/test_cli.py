@@ -32,6 +32,8 @@ def test_help_names_verbs_groups_and_keys(capsys):
     text = capsys.readouterr().out
     assert "finetune=beta_vae|brief|none" in text
     assert "seed: 0" in text
+    assert "drl/plankton" in text
+    assert "drl/source" not in text
 
 
 def answer(capsys, *arguments):
@@ -58,6 +60,15 @@ def answer(capsys, *arguments):
         (["train", "model.beta=high"], "model.beta=high: expected a number"),
         (["train", "+model.gamma=3"], "model.gamma: no such key"),
         (["train", "experiment=drl/nothing"], "experiment=drl/nothing: no such choice"),
+        (["train", "experiment=drl/nothing"], "experiment is one of: drl/source, drl/source_features."),
+        (
+            ["train", "experiment=drl/plankton"],
+            "experiment=drl/plankton is a preset of transfer; presets of train: drl/s",
+        ),
+        (
+            ["transfer", "-m", "experiment=drl/demo,drl/source"],
+            "experiment=drl/source is a preset of train; presets of",
+        ),
         (["train", "data.size=[1"], "Overrides are key=value"),
         (["train", "budget.steps=null"], "budget"),
         (["train", "budget.steps=abc"], "budget.steps=abc: expected a whole number"),

@@ -97,8 +97,10 @@ def run_verb(verb: str, arguments: list[str]) -> int:
     import hydra
 
     from micrographia.hydra_messages import explain, is_mistake
+    from micrographia.presets import check_presets
 
     options, overrides = split_arguments(arguments)
+    check_presets(verb, overrides)
     failures: list[str] = []
     decorated = hydra.main(version_base="1.3", config_path=str(config_directory()), config_name=verb)(
         job(verb, failures)

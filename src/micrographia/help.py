@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
+from micrographia import presets
 from micrographia.config import config_directory
 
 
 def verb_help(verb: str, about: str) -> str:
     """Text of ``micrographia VERB --help``: usage, groups with their choices, and the root config."""
     root = config_directory()
-    groups = "\n".join(f"  {name}={'|'.join(choices)}" for name, choices in group_choices(root).items())
+    groups = "\n".join(f"  {name}={'|'.join(choices)}" for name, choices in choices_of(verb).items())
     return (
         f"micrographia {verb}: {about}\n\n"
         f"  micrographia {verb} [key=value ...] [group=choice ...] [-m] [--cfg job]\n\n"
@@ -18,6 +19,11 @@ def verb_help(verb: str, about: str) -> str:
     )
 
 
+def choices_of(verb: str) -> dict[str, list[str]]:
+    """Choices of each config group, by the group's name; of the presets, those of a verb."""
+    return group_choices(config_directory()) | {presets.GROUP: presets.presets(verb)}
+
+
 def group_choices(root: Path) -> dict[str, list[str]]:
     """Choices of each config group, by the group's name."""
     found: dict[str, list[str]] = {}
@@ -25,7 +31,8 @@ def group_choices(root: Path) -> dict[str, list[str]]:
         files = sorted(folder.rglob("*.yaml"))
         nested = {part.name for part in folder.iterdir() if part.is_dir() and is_group(part)}
         names = [file.relative_to(folder).with_suffix("").as_posix() for file in files]
-        found[folder.name] = [name for name in names if name.split("/")[0] not in nested]
+        if names:
+            found[folder.name] = [name for name in names if name.split("/")[0] not in nested]
         for part in sorted(nested):
             found[f"{folder.name}/{part}"] = [file.stem for file in sorted((folder / part).glob("*.yaml"))]
     return found

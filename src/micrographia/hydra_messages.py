@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from micrographia.config import config_directory
-from micrographia.help import group_choices
+from micrographia.help import choices_of
 
 # How Hydra's plain ValueError begins where a group is given a number or null.
 NO_CHOICE = "Config group override must be"
@@ -35,11 +35,11 @@ def explain(error: Exception, verb: str, overrides: Sequence[str]) -> str:
     lines = [line.strip() for line in f"{error}\n{error.__cause__ or ''}".splitlines() if line.strip()]
     text = " ".join(lines)
     if missing := re.search(r"Could not find '([^']+)'", text):
-        return unknown_choice(missing[1])
+        return unknown_choice(missing[1], verb)
     if refused := re.search(r"Could not (?:override|delete from config\.?|append to config\.?) '?([\w./@]+)'?", text):
         return unknown_key(refused[1], verb, overrides)
     if NO_CHOICE in text:
-        return no_choice(overrides)
+        return no_choice(overrides, verb)
     if twice := re.search(r"Multiple values for ([\w./@]+)", text):
         return f"{twice[1]}: given more than once. Give it once."
     if (
@@ -55,18 +55,18 @@ def explain(error: Exception, verb: str, overrides: Sequence[str]) -> str:
     return " ".join(lines[:2])
 
 
-def unknown_choice(name: str) -> str:
+def unknown_choice(name: str, verb: str) -> str:
     """Answer a group's choice that does not exist."""
-    groups = group_choices(config_directory())
+    groups = choices_of(verb)
     group = max((group for group in groups if name.startswith(f"{group}/")), key=len, default="")
     choices = groups.get(group, [])
     wanted = name.removeprefix(f"{group}/")
     return f"{group}={wanted}: no such choice{suggestion(wanted, choices)}.\n{group} is one of: {', '.join(choices)}."
 
 
-def no_choice(overrides: Sequence[str]) -> str:
+def no_choice(overrides: Sequence[str], verb: str) -> str:
     """Answer a number or null where one of a group's choices belongs."""
-    groups = group_choices(config_directory())
+    groups = choices_of(verb)
     override = next(item for item in overrides if value_of(item) not in groups.get(group_of(item), [value_of(item)]))
     return f"{override}: a group takes one of its choices: {', '.join(groups[group_of(override)])}."
 
