@@ -13,6 +13,7 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $@
 
 demo: setup  ## the main job on embedded synthetic data: learn sprites, transfer to cells, classify
+	$(BIN)/micrographia train experiment=drl/demo_source
 	$(BIN)/micrographia transfer experiment=drl/demo
 
 test: setup  ## the suite, without the slow tests

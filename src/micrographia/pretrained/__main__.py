@@ -31,6 +31,8 @@ def ship(run: Path, name: str) -> Path:
     environment = json.loads((run / "environment.json").read_text())
     command = [word for word in environment["command"].split(" ") if not word.startswith("how.")]
     result = json.loads((run / "result.json").read_text())
+    for word in ("seconds", "resumed"):  # of the machine and the day, not of the weights
+        result.pop(word, None)
     kept = {"packages": environment["packages"], "command": " ".join(command)}
     (folder / "result.json").write_text(json.dumps({**result, **kept}, indent=2) + "\n")
     return folder

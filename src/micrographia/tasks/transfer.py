@@ -93,15 +93,16 @@ def target_data(what: What, how: How, source: Run) -> IndexedImages:
     return data
 
 
-def draw_samples(target: IndexedImages, run: Run, each: int = 6) -> None:
-    """Draw training images of every class as the model sees them, a row per class; features cannot be looked at."""
-    if len(target.shape) != 3:
+def draw_samples(target: IndexedImages, run: Run) -> None:
+    """Draw training images of every class as the model sees them: a row each, or one image each of many classes."""
+    if len(target.shape) != 3:  # features cannot be looked at
         return
+    each, columns = (6, 6) if len(target.classes) <= 24 else (1, 8)
     indices = target.indices("train")
     classes = target.table(indices)["class"].to_numpy()
     chosen = {name: spread(indices[torch.as_tensor(classes == name)], each) for name in target.classes}
     titles = [name for name, rows in chosen.items() for _ in rows]
-    run.save_figure("samples", contact_sheet(target.images(torch.cat(list(chosen.values()))), titles, columns=each))
+    run.save_figure("samples", contact_sheet(target.images(torch.cat(list(chosen.values()))), titles, columns))
 
 
 def load_source(source: Run, how: How) -> VAE:
