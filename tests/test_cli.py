@@ -60,10 +60,10 @@ def answer(capsys, *arguments):
         (["train", "model.beta=high"], "model.beta=high: expected a number"),
         (["train", "+model.gamma=3"], "model.gamma: no such key"),
         (["train", "experiment=drl/nothing"], "experiment=drl/nothing: no such choice"),
-        (["train", "experiment=drl/nothing"], "experiment is one of: drl/source, drl/source_features."),
+        (["train", "experiment=drl/nothing"], "experiment is one of: drl/demo_source, drl/source, drl/source_features."),
         (
             ["train", "experiment=drl/plankton"],
-            "experiment=drl/plankton is a preset of transfer; presets of train: drl/s",
+            "experiment=drl/plankton is a preset of transfer; presets of train: drl/demo_source",
         ),
         (
             ["transfer", "-m", "experiment=drl/demo,drl/source"],

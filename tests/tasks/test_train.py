@@ -78,8 +78,9 @@ def test_a_source_on_features_keeps_their_range(micrographia, tiny):
     assert 0 <= float(network.lowest) < float(network.highest) < 20
 
 
-def test_the_source_preset_trains(micrographia, tiny):
-    run = micrographia("train", "experiment=drl/source", *tiny.training, *tiny.sprites)
+@pytest.mark.parametrize("preset", ["source", "demo_source"])
+def test_the_source_presets_train(preset, micrographia, tiny):
+    run = micrographia("train", f"experiment=drl/{preset}", *tiny.training, *tiny.sprites)
     assert run.config["model"]["aggregator"] == "labels"
 
 
