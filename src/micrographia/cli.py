@@ -5,11 +5,14 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from micrographia import __version__
 from micrographia.config import config_directory
 from micrographia.errors import UserError
+
+if TYPE_CHECKING:
+    from micrographia.tasks.sweep import Job
 
 # verb -> (module and function that makes the run, what --help says of it)
 VERBS = {
@@ -101,9 +104,9 @@ def run_verb(verb: str, arguments: list[str]) -> int:
 
     options, overrides = split_arguments(arguments)
     check_presets(verb, overrides)
-    failures: list[str] = []
+    jobs: list[Job] = []
     decorated = hydra.main(version_base="1.3", config_path=str(config_directory()), config_name=verb)(
-        job(verb, failures)
+        runner(verb, jobs)
     )
     former = sys.argv
     sys.argv = [f"micrographia {verb}", *options, *HYDRA_SETTINGS, *overrides]
@@ -115,8 +118,13 @@ def run_verb(verb: str, arguments: list[str]) -> int:
         raise UserError(explain(error, verb, overrides)) from error
     finally:
         sys.argv = former
+    failures = sum(job.run is None for job in jobs)
     if failures and {"-m", "--multirun"} & set(options):
-        print(f"micrographia: {len(failures)} of the sweep's jobs failed; the others are done.", file=sys.stderr)
+        print(f"micrographia: {failures} of the sweep's jobs failed; the others are done.", file=sys.stderr)
+    if len(jobs) > 1:
+        from micrographia.tasks.sweep import summarise
+
+        summarise(verb, jobs)
     return 2 if failures else 0
 
 
@@ -155,24 +163,32 @@ def split_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     return options, overrides
 
 
-def job(verb: str, failures: list[str]) -> Callable[[Any], Any]:
-    """Make the function that Hydra calls for each job; a mistake in one job does not stop a sweep."""
+def runner(verb: str, jobs: "list[Job]") -> Callable[[Any], Any]:
+    """Make the function that Hydra calls for each job, which adds itself to the list.
+
+    A mistake in one job does not stop a sweep.
+    """
 
     def run_job(config: Any) -> str | None:
+        from hydra.core.hydra_config import HydraConfig
+
         from micrographia.console import show_notices
         from micrographia.runs.address import split_config
         from micrographia.schema import check_run
+        from micrographia.tasks.sweep import Job
 
         show_notices()
+        overrides = tuple(HydraConfig.get().overrides.task)
         module, function = VERBS[verb][0].split(":")
         try:
             what, how = split_config(config)
             check_run({**what, "how": how})
             run = getattr(import_module(module), function)(what, how, rerun=how["rerun"])
         except (UserError, OSError) as error:
-            failures.append(answer(error))
-            print(f"micrographia: {failures[-1]}", file=sys.stderr, flush=True)
+            print(f"micrographia: {answer(error)}", file=sys.stderr, flush=True)
+            jobs.append(Job(overrides))
             return None
+        jobs.append(Job(overrides, run, what))
         print(run.folder, flush=True)
         return str(run.folder)
 

@@ -1,13 +1,21 @@
 """Closing tables that a newcomer understands."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
+from rich.box import SIMPLE
+from rich.markup import escape
 from rich.table import Table
 
 from micrographia.console import console
 
 PROBES = {"gbt": "boosted trees", "mlp": "perceptron", "logistic": "logistic regression"}
+PHASES = {"before": "codes of the source model", "after": "codes after fine-tuning", "baseline": "raw input"}
+SHORT_PHASES = {"before": "source", "after": "fine-tuned", "baseline": "raw input"}
+# What a sweep's table says of its runs beside what tells them apart.
+MEASURED = ("metric", "mean", "sd", "folders")
 
 
 def closing_table(title: str, metrics: Mapping[str, float]) -> None:
@@ -35,9 +43,8 @@ def transfer_table(title: str, data: Mapping[str, Any], metrics: Mapping[str, fl
         caption=f"Chance is {100 * chance:.1f} %. Codes are a few latents per image; the raw input is all of it.",
         caption_justify="left",
     )
-    phases = {"before": "codes of the source model", "after": "codes after fine-tuning", "baseline": "raw input"}
     found = {name.split("/")[2] for name in metrics if name.startswith("probe/")}
-    shown = {phase: words for phase, words in phases.items() if phase in found}
+    shown = {phase: words for phase, words in PHASES.items() if phase in found}
     table.add_column("probe")
     for words in shown.values():
         table.add_column(words, justify="right")
@@ -49,3 +56,85 @@ def transfer_table(title: str, data: Mapping[str, Any], metrics: Mapping[str, fl
     console.print(
         f"images: {counts}" + (f"; channels: {data['channels']}" if "channels" in data else ""), highlight=False
     )
+
+
+def sweep_table(title: str, spread: pd.DataFrame, failed: int = 0) -> None:
+    """Print mean and standard deviation over seeds: a block per group of runs, a line per probe, a column per metric.
+
+    Parameters
+    ----------
+    spread
+        A row per group and metric: what tells the groups apart, ``runs``, ``seeds varied``, ``metric``, ``mean``,
+        ``sd``, ``folders``.
+    failed
+        Jobs that have no run.
+    """
+    known = [str(name) for name in spread if name not in MEASURED]
+    places = spread["metric"].map(place)
+    shown = map(with_spread, spread["metric"], spread["mean"], spread["sd"])
+    cells = spread.assign(probe=places.str[0], column=places.str[1], shown=list(shown))
+    if cells["probe"].any():
+        title += "; balanced accuracy on the test images, %"
+    table = Table(title=title, title_justify="left", caption=explanation(failed), caption_justify="left")
+    table.box, table.leading = SIMPLE, 1
+    table.add_column("runs", overflow="fold")
+    table.add_column("probe" if cells["probe"].any() else "", no_wrap=True)
+    for column in cells["column"].unique():
+        table.add_column(column, justify="right", no_wrap=True)
+    for values, rows in cells.groupby(known, sort=False):
+        block = rows.pivot(index="probe", columns="column", values="shown").fillna("")
+        block = block.reindex(index=rows["probe"].unique(), columns=cells["column"].unique(), fill_value="")
+        lines = ["\n".join(block.index), *("\n".join(block[column]) for column in block)]
+        table.add_row(escape(describe_group(dict(zip(known, values, strict=True)))), *lines)
+    console.print(table)
+
+
+def describe_group(known: Mapping[str, Any]) -> str:
+    """What tells a group of runs from the others, how many runs it has and whose seeds varied, on lines of their own.
+
+    Examples
+    --------
+    >>> describe_group({"model.beta": "4", "runs": 3, "seeds varied": "target (3)"}).splitlines()
+    ['model.beta=4', 'n = 3', 'seeds: target (3)']
+    """
+    choices = [f"{key}={value}" for key, value in known.items() if key not in ("runs", "seeds varied")]
+    return "\n".join([*choices, f"n = {known['runs']}", f"seeds: {known['seeds varied']}"])
+
+
+def place(metric: str) -> tuple[str, str]:
+    """Probe and column under which a sweep's table shows a metric; without a probe, the first is empty.
+
+    Examples
+    --------
+    >>> place("probe/gbt/before/balanced_accuracy"), place("score/mig")
+    (('gbt', 'source'), ('', 'mig'))
+    """
+    kind, *names = metric.split("/")
+    if kind == "probe":
+        return names[0], SHORT_PHASES.get(names[1], names[1])
+    unit = ", %" if is_percentage(metric) else ""
+    return "", " ".join(names).replace("_", " ") + unit
+
+
+def with_spread(metric: str, mean: float, sd: float) -> str:
+    """A metric's mean and, of several runs, its standard deviation: accuracies in percent.
+
+    Examples
+    --------
+    >>> with_spread("classifier/test/balanced_accuracy", 0.5, 0.012), with_spread("score/mig", 0.25, math.nan)
+    ('50.0 ± 1.2', '0.250')
+    """
+    scale, digits = (100, 1) if is_percentage(metric) else (1, 3)
+    numbers = [mean] if math.isnan(sd) else [mean, sd]
+    return " ± ".join(f"{scale * number:.{digits}f}" for number in numbers)
+
+
+def is_percentage(metric: str) -> bool:
+    """Whether a metric is shown in percent."""
+    return metric.endswith("accuracy")
+
+
+def explanation(failed: int) -> str:
+    """What a sweep's table means, and what it leaves out."""
+    missing = {0: "", 1: " 1 job failed and is left out."}.get(failed, f" {failed} jobs failed and are left out.")
+    return "Mean ± standard deviation over n runs that differ only in the seeds named (how many of each)." + missing

@@ -1,0 +1,165 @@
+"""The table of a sweep: runs that differ in seeds only stand in one row, as mean and standard deviation."""
+
+import hashlib
+import math
+import re
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from typing import Any
+
+import pandas as pd
+
+from micrographia.console import console
+from micrographia.runs.fingerprint import write_atomically
+from micrographia.runs.run import Run
+from micrographia.schema import is_input
+from micrographia.training.show import sweep_table
+
+# What a sweep is made for, among the metrics of its runs.
+HEADLINES = ("probe/*/balanced_accuracy", "classifier/test/balanced_accuracy", "score/*")
+# Keys and groups that say how a run is executed.
+EXECUTION = ("how", "logger")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job of a sweep: its overrides and, if it was done, the run it made or found and what that run is."""
+
+    overrides: tuple[str, ...]
+    run: Run | None = None
+    what: Mapping[str, Any] | None = None
+
+    @property
+    def choices(self) -> dict[str, str]:
+        """Values of the overrides that say what the run is, by key."""
+        pairs = [override.lstrip("+").partition("=") for override in self.overrides]
+        return {key: value for key, _, value in pairs if key.split(".")[0] not in EXECUTION}
+
+
+def summarise(verb: str, jobs: Sequence[Job]) -> None:
+    """Print a sweep's table on stderr, and write it beside the runs as ``sweeps/<verb>-<swept keys>-<digest>.csv``."""
+    done = {job.run.folder: job for job in jobs if job.run}  # two jobs may be one run
+    swept = swept_keys(jobs)
+    table = spread(list(done.values()), [key for key in swept if not is_seed(key)])
+    if table.empty:
+        return
+    file = next(iter(done)).parents[1] / "sweeps" / f"{label(verb, swept, jobs)}.csv"
+    write_atomically(file, lambda part: table.to_csv(part, index=False))
+    sweep_table(f"{verb}: {len(done)} runs", table, failed=sum(job.run is None for job in jobs))
+    console.print(f"the table as CSV: {file}", markup=False, highlight=False, soft_wrap=True)
+
+
+def swept_keys(jobs: Sequence[Job]) -> list[str]:
+    """Keys whose override is not the same in all jobs."""
+    keys = dict.fromkeys(key for job in jobs for key in job.choices)
+    return [key for key in keys if len({job.choices.get(key) for job in jobs}) > 1]
+
+
+def label(verb: str, swept: Sequence[str], jobs: Sequence[Job]) -> str:
+    """Name of a sweep: the same for the same command, whichever of its jobs fail."""
+    content = "\n".join(sorted(" ".join(job.overrides) for job in jobs))
+    words = [re.sub(r"[^\w.]+", ".", word) for word in (verb, *swept)]
+    return "-".join([*words, hashlib.sha256(content.encode()).hexdigest()[:8]])
+
+
+def spread(jobs: Sequence[Job], swept: Sequence[str]) -> pd.DataFrame:
+    """Mean and sample standard deviation of the headline metrics over the jobs that differ in seeds only.
+
+    Parameters
+    ----------
+    jobs
+        Finished jobs, each of another run.
+    swept
+        Overridden keys, seeds apart, that tell the groups from each other.
+
+    Returns
+    -------
+    DataFrame
+        A row per group and metric, in the metric's own units: the swept keys, ``runs`` (how many), ``seeds varied``,
+        ``metric``, ``mean``, ``sd`` (n - 1; NaN for one run), ``folders``.
+    """
+    rows = []
+    for group in groups(jobs):
+        choices = {key: group[0].choices.get(key, "") for key in swept}
+        known = {"runs": len(group), "seeds varied": seeds_varied([job.what or {} for job in group])}
+        folders = " ".join(f"{run.folder.parent.name}/{run.folder.name}" for run in runs_of(group))
+        for metric, values in headlines(runs_of(group)).items():
+            sd = statistics.stdev(values) if len(values) > 1 else math.nan
+            measured = {"metric": metric, "mean": statistics.fmean(values), "sd": sd}
+            rows.append({**choices, **known, **measured, "folders": folders})
+    return pd.DataFrame(rows)
+
+
+def groups(jobs: Sequence[Job]) -> list[list[Job]]:
+    """Jobs whose configurations differ in seeds only, together."""
+    found: dict[str, list[Job]] = {}
+    for job in jobs:
+        settings = {key: value for key, value in flat(job.what or {}) if not is_seed(key)}
+        found.setdefault(repr(sorted(settings.items())), []).append(job)
+    return list(found.values())
+
+
+def runs_of(group: Sequence[Job]) -> list[Run]:
+    """The runs of a group's jobs."""
+    return [job.run for job in group if job.run]
+
+
+def headlines(runs: Sequence[Run]) -> dict[str, list[float]]:
+    """Values of each headline metric that all of the runs have."""
+    metrics = [run.metrics for run in runs]
+    names = [name for name in metrics[0] if any(fnmatch(name, pattern) for pattern in HEADLINES)]
+    return {name: [found[name] for found in metrics] for name in names if all(name in found for found in metrics)}
+
+
+def seeds_varied(configs: Sequence[Mapping[str, Any]]) -> str:
+    """Which seeds are not the same in all configurations, and how many values each side has.
+
+    A side is an input run's (``source``), or the run's own: ``target`` if it has inputs, else ``training``.
+
+    Examples
+    --------
+    >>> seeds_varied([{"seed": n, "source": {"task": "train", "seed": n}} for n in range(3)])
+    'source (3), target (3)'
+    >>> seeds_varied([{"seed": n, "source": {"run": "pretrained/ada_gvae"}} for n in range(3)])
+    'target (3)'
+    """
+    sides: dict[str, set[tuple[Any, ...]]] = {}
+    for config in configs:
+        for side, values in seeds(config).items():
+            sides.setdefault(side, set()).add(tuple(values))
+    return ", ".join(f"{side} ({len(values)})" for side, values in sorted(sides.items()) if len(values) > 1) or "none"
+
+
+def seeds(config: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Values of a configuration's seeds, by the side that they belong to."""
+    found: dict[str, list[Any]] = {}
+    names = inputs(config)
+    for key, value in flat(config):
+        if is_seed(key):
+            side = next((name for name in key.split(".") if name in names), "target" if names else "training")
+            found.setdefault(side, []).append(value)
+    return found
+
+
+def inputs(config: Mapping[str, Any]) -> set[str]:
+    """Names of the keys, at any depth, that hold a run which is taken as an input."""
+    nodes = {name: node for name, node in config.items() if isinstance(node, Mapping)}
+    deeper = [inputs(node) for node in nodes.values()]
+    return {name for name, node in nodes.items() if is_input(node)}.union(*deeper)
+
+
+def is_seed(key: str) -> bool:
+    """Whether a key holds a seed: ``seed``, ``source.seed``, ``data.split_seed``."""
+    name = key.rpartition(".")[2]
+    return name == "seed" or name.endswith("_seed")
+
+
+def flat(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value of a configuration with its full key."""
+    for name, value in node.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value

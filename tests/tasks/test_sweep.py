@@ -1,0 +1,104 @@
+import json
+import statistics
+
+import pytest
+
+from micrographia.runs.run import Run
+from micrographia.tasks.sweep import Job, seeds_varied, spread, summarise
+
+
+@pytest.fixture
+def job(tmp_path):
+    """A finished job: its overrides, what its run is, its metrics."""
+
+    def make(overrides, what, **metrics):
+        folder = tmp_path / "runs" / "train" / "-".join(overrides)
+        folder.mkdir(parents=True, exist_ok=True)
+        named = {name.replace("__", "/"): value for name, value in metrics.items()}
+        (folder / "result.json").write_text(json.dumps({"metrics": named}))
+        return Job(tuple(overrides), Run(folder), what)
+
+    return make
+
+
+def training(seed, **model):
+    return {"task": "train", "seed": seed, "model": model, "data": {"split_seed": 42}}
+
+
+def test_runs_that_differ_in_seeds_alone_are_joined(job):
+    values = {1: [0.1, 0.4, 0.3], 2: [0.5, 0.5, 0.8]}
+    jobs = [
+        job([f"model.beta={beta}", f"seed={seed}"], training(seed, beta=beta), score__mig=value, latents__kl=3.0)
+        for beta in values
+        for seed, value in enumerate(values[beta])
+    ]
+    table = spread(jobs, ["model.beta"])
+    assert table["model.beta"].tolist() == ["1", "2"]
+    assert table["metric"].tolist() == ["score/mig"] * 2
+    assert table["runs"].tolist() == [3, 3]
+    assert table["seeds varied"].tolist() == ["training (3)"] * 2
+    assert table["mean"].tolist() == pytest.approx([statistics.fmean(values[beta]) for beta in values])
+    assert table["sd"].tolist() == pytest.approx([statistics.stdev(values[beta]) for beta in values])
+    assert table["folders"][0].split()[0] == "train/model.beta=1-seed=0"
+
+
+def test_one_run_has_no_spread(job, capsys):
+    jobs = [job([f"model.beta={beta}"], training(0, beta=beta), score__mig=beta / 8) for beta in (1, 2)]
+    table = spread(jobs, ["model.beta"])
+    assert table["sd"].isna().all()
+    assert table["seeds varied"].tolist() == ["none", "none"]
+    summarise("train", jobs)
+    shown = capsys.readouterr()
+    assert "0.125" in shown.err
+    assert "± 0" not in shown.err
+    assert shown.out == ""
+
+
+def test_only_metrics_that_every_run_has_are_joined(job):
+    old = job(["seed=0"], training(0), score__mig=0.1)
+    new = job(["seed=1"], training(1), score__mig=0.3, score__omes=0.5)
+    assert spread([old, new], [])["metric"].tolist() == ["score/mig"]
+
+
+def test_jobs_of_one_run_count_once(job, capsys):
+    jobs = [
+        *(job(["seed=0"], training(0), score__mig=0.25) for _ in range(2)),
+        job(["seed=1"], training(1), score__mig=0.25),
+    ]
+    summarise("train", jobs)
+    assert "train: 2 runs" in capsys.readouterr().err
+
+
+def test_the_file_is_the_same_for_the_same_sweep_whatever_fails(job, tmp_path):
+    whole = [job([f"seed={seed}", "how.threads=1"], training(seed), score__mig=0.5) for seed in range(3)]
+    summarise("train", whole)
+    summarise("train", [*whole[:2], Job(whole[2].overrides)])
+    (file,) = (tmp_path / "runs" / "sweeps").iterdir()
+    assert file.name.startswith("train-seed-")
+
+
+def test_without_a_finished_run_or_a_headline_there_is_no_table(job, tmp_path, capsys):
+    summarise("train", [Job(("seed=0",)), Job(("seed=1",))])
+    summarise("train", [job([f"seed={seed}"], training(seed), latents__kl=1.0) for seed in range(2)])
+    assert capsys.readouterr().err == ""
+    assert not (tmp_path / "runs" / "sweeps").exists()
+
+
+def carried(source, target, **data):
+    return {"task": "transfer", "seed": target, "source": source, "data": data}
+
+
+@pytest.mark.parametrize(
+    ("configs", "sides"),
+    [
+        ([training(0), training(0)], "none"),
+        ([carried(training(n), n) for n in range(4)], "source (4), target (4)"),
+        ([carried(training(n), 0) for n in range(4)], "source (4)"),
+        ([carried(training(n // 2), n % 2) for n in range(4)], "source (2), target (2)"),
+        ([carried({"run": "pretrained/ada_gvae"}, n) for n in range(4)], "target (4)"),
+        ([carried({"run": "pretrained/ada_gvae"}, 0, split_seed=n) for n in range(4)], "target (4)"),
+        ([{"task": "train", "seed": 0, "model": {"source": training(n)}} for n in range(2)], "source (2)"),
+    ],
+)
+def test_it_is_stated_whose_seeds_varied(configs, sides):
+    assert seeds_varied(configs) == sides
