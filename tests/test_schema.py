@@ -28,10 +28,37 @@ def test_every_shipped_choice_passes(verb, choice):
 
 
 @pytest.mark.parametrize(
-    "override", ["naming.strength=1", "seed=2147483647", "budget.steps=null", "how.threads=1", "how.accelerator=gpu"]
+    "overrides",
+    [
+        ["naming.strength=1", "naming.samples=2"],
+        ["seed=2147483647"],
+        ["budget.steps=null", "budget.epochs=1"],
+        ["how.threads=1", "how.accelerator=gpu", "how.log_every=1"],
+    ],
 )
-def test_values_at_the_limits_pass(override):
-    check_run(configuration("train", override))
+def test_values_at_the_limits_pass(overrides):
+    check_run(configuration("train", *overrides))
+
+
+@pytest.mark.parametrize(
+    ("verb", "wrong", "message"),
+    [
+        ("train", ["budget.epochs=1"], r"^budget: give either budget\.steps or budget\.epochs"),
+        ("train", ["budget.steps=null"], r"^budget: give either"),
+        ("train", ["budget.steps=0"], r"^budget\.steps=0: expected a whole number from 1 on or null\.$"),
+        ("train", ["budget.steps=5.5"], r"^budget\.steps=5\.5: expected a whole number"),
+        ("train", ["budget.batch_size=0"], r"^budget\.batch_size=0: expected a whole number"),
+        ("train", ["budget.validate_every=0"], r"^budget\.validate_every=0: expected a whole number"),
+        (
+            "transfer",
+            ["source=trained", "source.budget.epochs=1"],
+            r"^source\.budget: give either source\.budget\.steps",
+        ),
+    ],
+)
+def test_a_contradictory_budget_is_answered(verb, wrong, message):
+    with pytest.raises(UserError, match=message):
+        check_run(configuration(verb, *wrong))
 
 
 def test_an_input_is_checked_at_any_depth():

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypedDict
 
 from micrographia.config import Between, check_arguments, check_value
+from micrographia.errors import UserError
 
 Count = Annotated[int, Between(0)]
 Positive = Annotated[int, Between(1)]
 Seed = Annotated[int, Between(0, 2**31 - 1)]  # what every library takes that draws by it
-Precision = Literal["32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true", "64-true"]
 
 
 class Paths(TypedDict):
@@ -23,7 +23,7 @@ class Execution(TypedDict):
     """How a run is executed."""
 
     accelerator: Literal["cpu", "gpu", "cuda", "mps", "auto"]
-    precision: Precision
+    precision: Literal["32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true", "64-true"]
     threads: Positive | None
     workers: Count
     progress: bool
@@ -34,7 +34,7 @@ class Execution(TypedDict):
 
 
 class Budget(TypedDict):
-    """How long a model is trained."""
+    """How long a model is trained: in steps or in epochs."""
 
     steps: Positive | None
     epochs: Positive | None
@@ -91,10 +91,18 @@ def check_run(node: Mapping[str, Any], key: str = "") -> None:
         path = f"{key}.{name}" if key else name
         if "task" in node and name in KEYS:
             check_value(value, KEYS[name], path)
+            if KEYS[name] is Budget:
+                check_one_unit(value, path)
         if isinstance(value, Mapping):
             own = {argument: child for argument, child in value.items() if not is_input(child)}
             check_arguments(own, path, GIVEN)
             check_run(value, path)
+
+
+def check_one_unit(budget: Mapping[str, Any], key: str) -> None:
+    """Refuse a budget that names both steps and epochs, or neither."""
+    if (budget["steps"] is None) == (budget["epochs"] is None):
+        raise UserError(f"{key}: give either {key}.steps or {key}.epochs, and set the other to null.")
 
 
 def is_input(node: Any) -> bool:

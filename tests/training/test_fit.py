@@ -111,18 +111,6 @@ def test_epochs_count_passes_over_the_training_part(squares):
     assert count_steps({"epochs": 3, "steps": None, "batch_size": 10}, squares) == (12, 4)
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        *({"epochs": 1}, {"steps": None}, {"steps": 0}, {"steps": "abc"}, {"steps": 5.5}),
-        *({"batch_size": 0}, {"validate_every": 0}),
-    ],
-)
-def test_a_contradictory_budget_is_answered(squares, wrong):
-    with pytest.raises(UserError, match="budget"):
-        count_steps({**BUDGET, **wrong}, squares)
-
-
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path, squares):
     with pytest.raises(UserError, match=r"loss is nan.*optimizer\.lr"):
         train(model(learning_rate=1e30), squares, tmp_path / "run")

@@ -91,26 +91,11 @@ def fit(
 
 
 def count_steps(budget: Mapping[str, Any], data: IndexedImages) -> tuple[int, int]:
-    """Batches in all, and batches between validations.
-
-    Raises
-    ------
-    UserError
-        If the budget names both steps and epochs, neither, or nothing positive.
-    """
-    steps: int | None = budget.get("steps")
-    epochs: int | None = budget.get("epochs")
-    if (steps is None) == (epochs is None):
-        raise UserError("budget: give either budget.steps or budget.epochs, and set the other to null.")
-    for key in ("steps", "epochs", "batch_size", "validate_every"):
-        value = budget.get(key)
-        if value is not None and not (isinstance(value, int) and value >= 1):
-            raise UserError(f"budget.{key}={value}: expected a whole number from 1 on.")
-    if epochs is not None:
+    """Batches in all, and batches between validations, of a budget that `micrographia.schema` has checked."""
+    if budget["epochs"] is not None:
         interval = data.steps_per_epoch(budget["batch_size"])
-        return epochs * interval, interval
-    assert steps is not None
-    return steps, min(steps, budget["validate_every"])
+        return budget["epochs"] * interval, interval
+    return budget["steps"], min(budget["steps"], budget["validate_every"])
 
 
 def fits_checkpoint(model: CountingModule, checkpoint: Path) -> None:
