@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 import time
@@ -60,7 +61,10 @@ def answer(capsys, *arguments):
         (["train", "model.beta=high"], "model.beta=high: expected a number"),
         (["train", "+model.gamma=3"], "model.gamma: no such key"),
         (["train", "experiment=drl/nothing"], "experiment=drl/nothing: no such choice"),
-        (["train", "experiment=drl/nothing"], "experiment is one of: drl/demo_source, drl/source, drl/source_features."),
+        (
+            ["train", "experiment=drl/nothing"],
+            "experiment is one of: drl/demo_source, drl/source, drl/source_features.",
+        ),
         (
             ["train", "experiment=drl/plankton"],
             "experiment=drl/plankton is a preset of transfer; presets of train: drl/demo_source",
@@ -156,3 +160,13 @@ def test_nested_groups_are_listed_apart():
     choices = group_choices(config_directory())
     assert "conv" in choices["model/network"]
     assert not any(name.startswith("network") for name in choices["model"])
+
+
+def test_help_may_be_read_in_part(tmp_path):
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as closed:
+        line = [sys.executable, "-m", "micrographia", "train", "--help"]
+        buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+        finished = subprocess.run(line, stdout=closed, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=buffered)
+    assert finished.stderr == ""

@@ -28,8 +28,7 @@ def own_tree(tmp_path, monkeypatch):
 
 def test_every_shipped_preset_is_of_one_verb():
     assert sorted(name for _, name in SHIPPED) == sorted({name for _, name in SHIPPED})
-    assert {"drl/source", "drl/source_features"} == {name for verb, name in SHIPPED if verb == "train"}
-    assert ("transfer", "drl/demo") in SHIPPED
+    assert {("train", "drl/source"), ("train", "drl/source_features"), ("transfer", "drl/demo")} <= set(SHIPPED)
 
 
 @pytest.mark.parametrize(("verb", "name"), SHIPPED)

@@ -43,7 +43,12 @@ HYDRA_SETTINGS = (
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit: 0 done, 2 a mistake in the input, 130 interrupted."""
     try:
-        sys.exit(command(list(sys.argv[1:] if arguments is None else arguments)))
+        status = command(list(sys.argv[1:] if arguments is None else arguments))
+        sys.stdout.flush()
+        sys.exit(status)
+    except BrokenPipeError:  # the reader of stdout has gone, as in --help | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except (UserError, OSError) as error:
         print(f"micrographia: {answer(error)}", file=sys.stderr)
         sys.exit(2)
@@ -118,10 +123,15 @@ def run_verb(verb: str, arguments: list[str]) -> int:
         raise UserError(explain(error, verb, overrides)) from error
     finally:
         sys.argv = former
+    return conclude(verb, jobs, sweeping=bool({"-m", "--multirun"} & set(options)))
+
+
+def conclude(verb: str, jobs: "list[Job]", sweeping: bool) -> int:
+    """Say of a sweep how many of its jobs failed and what they have in common; return the exit status."""
     failures = sum(job.run is None for job in jobs)
-    if failures and {"-m", "--multirun"} & set(options):
+    if sweeping and failures:
         print(f"micrographia: {failures} of the sweep's jobs failed; the others are done.", file=sys.stderr)
-    if len(jobs) > 1:
+    if sweeping and len(jobs) > 1:
         from micrographia.tasks.sweep import summarise
 
         summarise(verb, jobs)
