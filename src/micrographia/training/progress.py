@@ -1,6 +1,6 @@
 """The progress bar of a training: batches done, images a second, time left, loss."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -36,22 +36,30 @@ class WorkProgress:
         What is being done.
     visible
         Whether there is a bar at all.
+    per
+        Time in which images are counted: ``s`` or ``min``.
     """
 
-    def __init__(self, title: str, visible: bool = True):
+    def __init__(self, title: str, visible: bool = True, per: Literal["s", "min"] = "s"):
         self.title = title
         self.visible = visible
+        self.per = per
         self.bar: Progress | None = None
 
-    def __call__(self, done: int, total: int) -> None:
+    def __call__(self, done: float, total: int) -> None:
         """Move on; the last item closes the bar."""
         if self.bar is None:
             self.bar = progress_bar(self.visible)
             self.task = self.bar.add_task(self.title, total=total, note="")
             self.bar.start()
-        speed = self.bar.tasks[self.task].speed or 0.0
-        self.bar.update(self.task, completed=done, total=total, note=f"{speed:,.0f} images/s")
+        speed = (self.bar.tasks[self.task].speed or 0.0) * {"s": 1, "min": 60}[self.per]
+        self.bar.update(self.task, completed=done, total=total, note=f"{speed:,.0f} images/{self.per}")
         if done >= total:
+            self.close()
+
+    def close(self) -> None:
+        """Take the bar off, wherever it stands."""
+        if self.bar is not None:
             self.bar.stop()
             self.bar = None
 

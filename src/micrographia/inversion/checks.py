@@ -1,0 +1,126 @@
+"""Low-resolution images that cannot be searched, or only with a reservation."""
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from micrographia.errors import UserError
+from micrographia.inversion.problem import Problem
+from micrographia.inversion.solutions import Solutions
+
+NAN = "NaN pixels"
+RANGE = "values far outside 0..1"
+CONSTANT = "constant"
+CONSTANT_CHANNEL = "constant channel"
+SATURATED = "saturated"
+UNUSABLE = (NAN, RANGE, CONSTANT)
+
+MARGIN = 0.5
+"""Noise and the bicubic kernel's overshoot may leave 0..1 by this much; beyond it the units are wrong."""
+LEAST_RANGE = 1e-4
+"""Below this difference between the brightest and the darkest pixel nothing is seen; 16-bit steps are 1.5e-5."""
+SATURATION = 0.999
+"""From here on a pixel is at the detector's end."""
+SATURATED_SHARE = 0.25
+"""From this share of such pixels on an image is flagged: what was above is lost."""
+
+
+def require_fits(problem: Problem, low: Tensor) -> None:
+    """Raise unless images have the shape that the generator's images have after the degradation.
+
+    Raises
+    ------
+    UserError
+        For another number of channels or another size.
+    """
+    if low.dim() != 4:
+        raise UserError(f"low-resolution images: expected (n, channels, s, s), these are {tuple(low.shape)}.")
+    channels, *sides = low.shape[1:]
+    expected, size = problem.low_shape, problem.shape[1]
+    if channels != expected[0]:
+        raise UserError(
+            f"low-resolution images have {channels} channels, the generator {expected[0]}: choose the channels that it "
+            "was trained on, or another generator."
+        )
+    if max(sides) > size:
+        raise UserError(
+            f"low-resolution images of {' x '.join(map(str, sides))} px are larger than the generator's {size} px: "
+            "cut them, or choose a generator of larger images."
+        )
+    if tuple(sides) != tuple(expected[1:]):
+        raise UserError(
+            f"low-resolution images are {' x '.join(map(str, sides))} px; the degradation makes "
+            f"{' x '.join(map(str, expected[1:]))} of the generator's {size}: set degradation.factor, or choose "
+            "another generator."
+        )
+
+
+def flags_of(low: Tensor) -> list[str]:
+    """Why each image cannot be searched or not be trusted; empty where nothing is known against it.
+
+    An image counts as saturated if one of its channels is.
+
+    Examples
+    --------
+    >>> low = torch.rand(3, 1, 8, 8)
+    >>> low[1, 0, 0, 0], low[2] = torch.nan, 0.25
+    >>> flags_of(low)
+    ['', 'NaN pixels', 'constant']
+    """
+    pixels = low.flatten(2)
+    finite = pixels.isfinite().all(2).all(1)
+    least, most = pixels.amin(2), pixels.amax(2)
+    beyond = ((least < -MARGIN) | (most > 1 + MARGIN)).any(1)
+    constant = most - least < LEAST_RANGE
+    saturated = ((pixels >= SATURATION).double().mean(2) >= SATURATED_SHARE).any(1)
+    named = {
+        NAN: ~finite,
+        RANGE: beyond,
+        CONSTANT: constant.all(1),
+        SATURATED: saturated,
+        CONSTANT_CHANNEL: constant.any(1),
+    }
+    return [next((name for name, mask in named.items() if mask[row]), "") for row in range(len(low))]
+
+
+def with_flags(
+    found: Solutions | None,
+    keys: Tensor,
+    flags: list[str],
+    solutions: int,
+    shape: tuple[int, ...],
+    layers: int | None,
+    width: int,
+) -> Solutions:
+    """Add rows for the images that were not searched, and the reservations about those that were.
+
+    Parameters
+    ----------
+    found
+        Solutions of the usable images in the order of ``keys``; None where there are none.
+    keys, flags
+        Of all images.
+    shape, layers, width
+        Of an image, and of a code: NaN where there is nothing.
+    """
+    usable = torch.as_tensor([flag not in UNUSABLE for flag in flags])
+    images = torch.full((len(keys), solutions, *shape), torch.nan)
+    codes = None if layers is None else torch.full((len(keys), solutions, layers, width), torch.nan)
+    tables = []
+    if found is not None:
+        images[usable] = found.images.float().cpu()
+        if codes is not None and found.codes is not None:
+            codes[usable] = found.codes.float().cpu()
+        tables.append(found.table)
+    missing = keys[~usable].repeat_interleave(solutions).tolist()
+    numbers = list(range(solutions)) * int((~usable).sum())
+    tables.append(pd.DataFrame({"key": missing, "solution": numbers, "steps": 0, "flag": ""}))
+    table = pd.concat([part for part in tables if len(part)], ignore_index=True)
+    table["flag"] = (
+        table["key"]
+        .map(dict(zip(keys.tolist(), flags, strict=True)))
+        .combine(table["flag"], lambda one, other: "; ".join(word for word in (one, other) if word))
+    )
+    order = np.argsort(table["key"].map({key: place for place, key in enumerate(keys.tolist())}), kind="stable")
+    return Solutions(keys, images, codes, table.iloc[order].reset_index(drop=True))

@@ -1,0 +1,125 @@
+"""What every method of super-resolution offers, and those that search nothing."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from micrographia.config import Between
+from micrographia.errors import UserError
+from micrographia.inversion.descent import Watch
+from micrographia.inversion.problem import Problem, frozen
+from micrographia.inversion.solutions import Solutions, solved
+
+
+class Method:
+    """What turns low-resolution images into high-resolution ones.
+
+    Attributes
+    ----------
+    name : str
+        Label in tables and metrics.
+    solutions : int
+        Per image.
+    """
+
+    name: str
+    solutions: int = 1
+
+    def solve(self, problem: Problem, low: Tensor, keys: Sequence[int], watch: Watch | None = None) -> Solutions:
+        """Super-resolve a batch of usable images.
+
+        Parameters
+        ----------
+        low
+            ``(n, channels, s, s)`` in 0..1, finite.
+        keys
+            Which image each is: with the method's seed, all that its random numbers depend on.
+        watch
+            Called at times with the work done, in images.
+        """
+        raise NotImplementedError
+
+    def check(self, problem: Problem) -> None:
+        """Raise `UserError` if the problem lacks what the method needs."""
+
+    def code_layers(self, problem: Problem) -> int | None:
+        """Styles of one code; None where the method has no codes."""
+        return None
+
+    def chunk_size(self, problem: Problem) -> int:
+        """Most images that are handled at once."""
+        raise NotImplementedError
+
+
+class DirectMethod(Method):
+    """A method that answers in one pass.
+
+    Parameters
+    ----------
+    name
+        Label in tables and metrics.
+    chunk
+        Images per pass.
+    """
+
+    def __init__(self, name: str, chunk: Annotated[int, Between(1)] = 64):
+        self.name = name
+        self.chunk = chunk
+
+    def images(self, problem: Problem, low: Tensor) -> Tensor:
+        """High-resolution images of low-resolution ones."""
+        raise NotImplementedError
+
+    @torch.no_grad()
+    def solve(self, problem: Problem, low: Tensor, keys: Sequence[int], watch: Watch | None = None) -> Solutions:
+        """See `Method.solve`."""
+        low = low.to(problem.like)
+        return solved(problem, low, keys, 1, self.images(problem, low))
+
+    def chunk_size(self, problem: Problem) -> int:
+        """As given."""
+        return self.chunk
+
+
+class Bicubic(DirectMethod):
+    """Bicubic interpolation with Keys' kernel of a = -.5, renormalised at the border."""
+
+    def images(self, problem: Problem, low: Tensor) -> Tensor:
+        """Interpolated images."""
+        # With antialiasing torch's kernel is that of a = -.5, without it that of a = -.75, which bends a ramp.
+        return functional.interpolate(low, problem.shape[1:], mode="bicubic", antialias=True)
+
+
+class Supervised(DirectMethod):
+    """A network that was trained on pairs: the upper reference.
+
+    Parameters
+    ----------
+    network
+        From low-resolution images to images of the generator's shape.
+    name, chunk
+        See `DirectMethod`.
+
+    Raises
+    ------
+    UserError
+        If the network makes images of another shape.
+    """
+
+    def __init__(self, name: str, network: nn.Module, chunk: Annotated[int, Between(1)] = 64):
+        super().__init__(name, chunk)
+        self.network = network
+
+    def images(self, problem: Problem, low: Tensor) -> Tensor:
+        """The network's answer."""
+        with frozen(self.network):
+            images = self.network.to(low.device)(low.to(next(self.network.parameters()).dtype)).to(low)
+        if tuple(images.shape[1:]) != problem.shape:
+            raise UserError(
+                f"inversion {self.name}: the network makes images of shape {tuple(images.shape[1:])}, the generator "
+                f"{problem.shape}: train it on the generator's data and degradation."
+            )
+        return images

@@ -1,0 +1,109 @@
+"""Super-resolution as a LightningModule: ``Trainer.predict`` spreads the images over devices."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningDataModule, LightningModule
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from micrographia.data.batches import Batch, StepDataset
+from micrographia.inversion.checks import UNUSABLE, flags_of, require_fits, with_flags
+from micrographia.inversion.method import Method
+from micrographia.inversion.problem import Problem
+from micrographia.inversion.solutions import Solutions
+
+LowImages = Callable[[Tensor], Tensor]
+"""From keys ``(n,)``, int64, to low-resolution images ``(n, channels, s, s)`` in 0..1."""
+Progress = Callable[[float, int], None]
+
+
+class InversionModule(LightningModule):
+    """A method and its problem; ``predict_step`` super-resolves a batch and keeps what it found.
+
+    Parameters
+    ----------
+    method
+        What to do.
+    problem
+        Generator, degradation, flow; moves with this module to the device.
+    folder
+        Where each batch's solutions are written, in a file named by its first key; None: nowhere.
+    progress
+        Called with the images done and those to do.
+    """
+
+    def __init__(self, method: Method, problem: Problem, folder: Path | None = None, progress: Progress | None = None):
+        super().__init__()
+        self.method = method
+        self.problem = problem
+        self.folder = folder
+        self.progress = progress
+        self.done = 0
+
+    def solve(self, low: Tensor, keys: Tensor, watch: Callable[[float], None] | None = None) -> Solutions:
+        """Super-resolve a batch; an image that cannot be searched gets a flagged row, and the others are unharmed.
+
+        Raises
+        ------
+        UserError
+            If the images do not fit the generator, or the problem lacks what the method needs.
+        """
+        require_fits(self.problem, low)
+        self.method.check(self.problem)
+        flags = flags_of(low)
+        usable = torch.as_tensor([flag not in UNUSABLE for flag in flags])
+        found = None
+        if usable.any():
+            with torch.enable_grad():
+                found = self.method.solve(self.problem, low[usable.to(low.device)], keys[usable].tolist(), watch)
+        layers, width = self.method.code_layers(self.problem), self.problem.generator.w_dim
+        return with_flags(found, keys, flags, self.method.solutions, self.problem.shape, layers, width)
+
+    def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> Solutions:
+        """Super-resolve ``image`` of the keys ``key``."""
+        keys = batch["key"].cpu()
+        solutions = self.solve(batch["image"], keys, self.report)
+        if self.folder is not None:
+            solutions.save(self.folder / f"{int(keys[0])}.safetensors")
+        self.done += len(keys)
+        self.report(0.0)
+        return solutions
+
+    def report(self, working: float) -> None:
+        """Tell the progress: the images that are done, and the share of the present batch's work."""
+        if self.progress is not None:
+            loaders: Any = self.trainer.datamodule  # type: ignore[attr-defined]
+            self.progress((self.done + working) * self.trainer.world_size, loaders.count)
+
+
+class LowResolutionImages(LightningDataModule):
+    """Chunks of low-resolution images, dealt out to the devices.
+
+    Parameters
+    ----------
+    low_images
+        From keys to images.
+    keys
+        Of all images, int64.
+    chunk
+        Images per batch.
+    """
+
+    def __init__(self, low_images: LowImages, keys: Tensor, chunk: int):
+        super().__init__()
+        self.low_images = low_images
+        self.count = len(keys)
+        self.chunks = list(keys.split(chunk))
+
+    def predict_dataloader(self) -> DataLoader[Batch]:
+        """Chunks of one device."""
+        rank, devices = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        own = self.chunks[rank::devices]
+
+        def draw(position: int) -> Batch:
+            return {"image": self.low_images(own[position]), "key": own[position]}
+
+        return DataLoader(StepDataset(draw), batch_size=None, sampler=range(len(own)))

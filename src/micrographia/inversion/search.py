@@ -1,0 +1,193 @@
+"""Regularised latent search and its relatives: a space, a start, a list of terms and a schedule."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+import torch
+from torch import Tensor
+
+from micrographia.config import Between
+from micrographia.errors import UserError
+from micrographia.inversion.descent import Evaluate, Values, Variable, Watch, descend
+from micrographia.inversion.memory import bytes_per_image
+from micrographia.inversion.method import Method
+from micrographia.inversion.objective import Candidate, Term, weighted
+from micrographia.inversion.problem import Problem, frozen
+from micrographia.inversion.schedule import Schedule, Settling
+from micrographia.inversion.solutions import Solutions, solved
+from micrographia.inversion.spaces import Sphere, WPlus, map_on_sphere, noise_of
+from micrographia.inversion.starts import Start, keyed_noise
+from micrographia.inversion.tuning import Tuning
+
+Positive = Annotated[int, Between(1)]
+
+
+class LatentSearch(Method):
+    """Search of a generator's latents for images that explain low-resolution ones, many at once.
+
+    Every solution of every image has its own code, its own moments of Adam, its own place in the schedule and its own
+    best so far; what it becomes does not depend on what else is in the batch.
+
+    Parameters
+    ----------
+    name
+        Label in tables and metrics.
+    terms
+        Of the loss, by name; one of them is called ``data``.
+    schedule
+        Steps, and the learning rate's course.
+    start
+        First styles.
+    space
+        Where the codes lie.
+    lr
+        Adam's learning rate of the codes, and of noise maps where they are moved.
+    seed
+        Of starts and noise maps, with the image's key and the solution's number.
+    solutions
+        Per image, from different starts.
+    trainable_noise
+        First noise maps that are searched too, on their sphere, from normal noise (PULSE: 5).
+    settling
+        When an image has settled; None: each takes all steps.
+    tuning
+        Of noise maps and weights after the search (RLS+); None: none.
+    chunk
+        Most images searched at once.
+    memory_gb
+        Most memory that a chunk may take, decimal gigabytes; more solutions or larger images make smaller chunks.
+
+    References
+    ----------
+    Gheisari & Genovesio, Reconstructing interpretable features in computational super-resolution microscopy via
+    regularized latent search, Biological Imaging 2024 (arXiv 2405.19112).
+    """
+
+    def __init__(
+        self,
+        name: str,
+        terms: Mapping[str, Term],
+        schedule: Schedule,
+        start: Start,
+        space: WPlus,
+        lr: Annotated[float, Between(0)],
+        seed: int,
+        solutions: Positive = 1,
+        trainable_noise: Annotated[int, Between(0)] = 0,
+        settling: Settling | None = None,
+        tuning: Tuning | None = None,
+        chunk: Positive = 32,
+        memory_gb: Annotated[float, Between(0)] = 4.0,
+    ):
+        if "data" not in terms or not any(term.weight for term in terms.values()):
+            raise UserError(f"inversion {name}: its terms need one called data, and one of a weight above 0.")
+        if tuning is not None and (isinstance(space, Sphere) or trainable_noise):
+            raise UserError(f"inversion {name}: tuning follows a search in W or W+ with fixed noise maps.")
+        self.name = name
+        self.terms = dict(terms)
+        self.schedule = schedule
+        self.start = start
+        self.space = space
+        self.lr = lr
+        self.seed = seed
+        self.solutions = solutions
+        self.trainable_noise = trainable_noise
+        self.settling = settling
+        self.tuning = tuning
+        self.chunk = chunk
+        self.memory_gb = memory_gb
+
+    def solve(self, problem: Problem, low: Tensor, keys: Sequence[int], watch: Watch | None = None) -> Solutions:
+        """Search for a batch of images.
+
+        Parameters
+        ----------
+        low
+            ``(n, channels, s, s)`` in 0..1, finite.
+        keys
+            Which image each is: with the seed, all that its random numbers depend on.
+        watch
+            Called at times with the work done, in images.
+        """
+        self.check(problem)
+        targets = low.to(problem.like).repeat_interleave(self.solutions, 0)
+        with frozen(problem):
+            variables = self.variables(problem, targets, keys)
+            shown = None if watch is None else lambda done: watch(done / self.solutions)
+            found = descend(self.evaluation(problem, targets), variables, self.schedule, self.settling, shown)
+            steps, diverged = found.steps, found.diverged
+            if self.tuning is not None:
+                found, images = self.tuning.refine(problem, self.terms["data"], found, targets, self.memory_gb)
+                steps = steps + found.steps
+            else:
+                images = self.images(problem, found.values)
+            styles = self.space.styles(problem, found.values["code"])
+            losses = {f"loss/{name}": part for name, part in found.terms.items()}
+            columns = {"loss": found.loss, **losses, "steps": steps}
+            return solved(problem, low.to(problem.like), keys, self.solutions, images, styles, columns, diverged)
+
+    def check(self, problem: Problem) -> None:
+        """Raise if the problem lacks what the method needs."""
+        for term in self.terms.values():
+            for needed in term.needs if term.weight else ():
+                problem.require(needed, self.name)
+        if self.start.kind == "encoder":
+            problem.require("encoder", self.name)
+        maps = max(self.trainable_noise, self.tuning.noise_maps if self.tuning else 0)
+        if maps > len(problem.noise()):
+            raise UserError(
+                f"inversion {self.name}: {maps} noise maps to move, the generator has {len(problem.noise())}: "
+                "lower trainable_noise or tuning.noise_maps."
+            )
+
+    def variables(self, problem: Problem, targets: Tensor, keys: Sequence[int]) -> dict[str, Variable]:
+        """What is searched: a code for every solution, and noise maps."""
+        whose = [key for key in keys for _ in range(self.solutions)]
+        which = list(range(self.solutions)) * len(keys)
+        styles = self.start.styles(problem, targets, whose, which, self.seed, self.space.layers(problem))
+        code = self.space.code(problem, styles).contiguous()
+        variables = {"code": Variable(code, self.lr, self.space.constrain)}
+        for level, own in enumerate(problem.noise()[: self.trainable_noise]):
+            drawn = keyed_noise(tuple(own.shape[1:]), whose, which, self.seed, level).to(own)
+            variables[f"noise{level}"] = Variable(map_on_sphere(drawn), self.lr, lambda maps, _: map_on_sphere(maps))
+        return variables
+
+    def evaluation(self, problem: Problem, targets: Tensor) -> Evaluate:
+        """The loss's terms as a function of what is searched."""
+
+        def evaluate(values: Values, rows: Tensor) -> dict[str, Tensor]:
+            code = values["code"]
+            styles = self.space.styles(problem, code)
+            images = problem.synthesis(styles, noise_of(values))
+            return weighted(self.terms, Candidate(problem, code, styles, images, targets[rows]))
+
+        return evaluate
+
+    def images(self, problem: Problem, values: Values) -> Tensor:
+        """Images of what was found, a chunk of the usual size at a time."""
+        styles, noise = self.space.styles(problem, values["code"]), noise_of(values)
+        with torch.no_grad():
+            parts = [
+                problem.synthesis(styles[rows], None if noise is None else [level[rows] for level in noise])
+                for rows in torch.arange(len(styles)).split(self.chunk)
+            ]
+        return torch.cat(parts)
+
+    def code_layers(self, problem: Problem) -> int:
+        """Styles of one code."""
+        return self.space.layers(problem)
+
+    def chunk_size(self, problem: Problem) -> int:
+        """Images whose search fits the memory, at least one and at most ``chunk``."""
+        if self.chunk == 1:
+            return 1
+
+        def loss(count: int) -> Tensor:
+            targets = problem.low_of_nothing().expand(count * self.solutions, -1, -1, -1)
+            variables = self.variables(problem, targets, list(range(count)))
+            values = {name: variable.start.requires_grad_() for name, variable in variables.items()}
+            rows = torch.arange(len(targets), device=targets.device)
+            return torch.stack(list(self.evaluation(problem, targets)(values, rows).values())).sum()
+
+        with frozen(problem):
+            return int(max(1, min(self.chunk, self.memory_gb * 1e9 // bytes_per_image(loss))))
