@@ -26,9 +26,11 @@ def load(name, *overrides):
     return data
 
 
-@pytest.mark.parametrize("name", [*SETS, "image_folder"])
+@pytest.mark.parametrize("name", [*SETS, "assay/translocation", "image_folder"])
 def test_config_builds_without_images(name):
-    assert load(name, *(["data.root=nowhere"] if name == "image_folder" else [])).shape == (3, 64, 64)
+    channels = 2 if name == "assay/translocation" else 3
+    data = load(name, *(["data.root=nowhere"] if name == "image_folder" else []))
+    assert data.shape == (channels, 64, 64)
 
 
 @needs_images
@@ -40,6 +42,7 @@ def test_config_builds_without_images(name):
         ("human_cells/chula_rbc12", 12, (1536, 384, 480), ["smear"]),
         ("yeast/rcell2", 3, (833, 208, 261), ["strain", "position", "cell_id"]),
         ("bbbc021/cells", 2, (414, 141, 445), ["field"]),
+        ("assay/translocation", 3, (450, 150, 600), ["well"]),
     ],
 )
 def test_real_set(name, classes, counts, group):
@@ -53,6 +56,8 @@ def test_real_set(name, classes, counts, group):
     if group:
         groups = [set(table[group].itertuples(index=False, name=None)) for table in tables.values()]
         assert sum(map(len, groups)) == len(set.union(*groups))
+    if name == "assay/translocation":
+        assert set(tables["test"]["row"]) == {"B", "F"}
     if name == "bbbc021/cells":
         assert set(tables["test"]["plate"]) == {"Week4_27821"}
         assert set(tables["train"]["plate"]) == set(tables["val"]["plate"]) == {"Week4_27801"}
