@@ -33,6 +33,7 @@ def test_every_shipped_choice_passes(verb, choice):
         ["naming.strength=1", "naming.samples=2"],
         ["seed=2147483647"],
         ["budget.steps=null", "budget.epochs=1"],
+        ["budget.steps=null", "budget.kimg=0.5"],
         ["how.threads=1", "how.accelerator=gpu", "how.log_every=1"],
     ],
 )

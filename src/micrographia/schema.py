@@ -34,10 +34,11 @@ class Execution(TypedDict):
 
 
 class Budget(TypedDict):
-    """How long a model is trained: in steps or in epochs."""
+    """How long a model is trained: in steps, in epochs or in thousands of images."""
 
     steps: Positive | None
     epochs: Positive | None
+    kimg: Annotated[float, Between(0.001)] | None
     batch_size: Positive
     validate_every: Positive
 
@@ -100,9 +101,9 @@ def check_run(node: Mapping[str, Any], key: str = "") -> None:
 
 
 def check_one_unit(budget: Mapping[str, Any], key: str) -> None:
-    """Refuse a budget that names both steps and epochs, or neither."""
-    if (budget["steps"] is None) == (budget["epochs"] is None):
-        raise UserError(f"{key}: give either {key}.steps or {key}.epochs, and set the other to null.")
+    """Refuse a budget that names steps, epochs and kimg more than once, or none of them."""
+    if sum(budget[unit] is not None for unit in ("steps", "epochs", "kimg")) != 1:
+        raise UserError(f"{key}: give either {key}.steps, {key}.epochs or {key}.kimg, and set the others to null.")
 
 
 def is_input(node: Any) -> bool:

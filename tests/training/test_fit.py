@@ -111,6 +111,12 @@ def test_epochs_count_passes_over_the_training_part(squares):
     assert count_steps({"epochs": 3, "steps": None, "batch_size": 10}, squares) == (12, 4)
 
 
+@pytest.mark.parametrize(("kimg", "expected"), [(0.1, (10, 4)), (0.101, (11, 4)), (0.02, (2, 2))])
+def test_kimg_count_thousands_of_images(squares, kimg, expected):
+    budget = {"epochs": None, "steps": None, "kimg": kimg, "batch_size": 10, "validate_every": 4}
+    assert count_steps(budget, squares) == expected
+
+
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path, squares):
     with pytest.raises(UserError, match=r"loss is nan.*optimizer\.lr"):
         train(model(learning_rate=1e30), squares, tmp_path / "run")

@@ -63,7 +63,8 @@ def model_from(what: What, how: How, shape: tuple[int, ...], classes: tuple[str,
     """Build a config's model from the shape of its items and the names of its classes."""
     node = dict(what["model"])
     given: dict[str, Any] = {"shape": shape, "seed": what["seed"]}
-    given["optimizer"] = instantiate(what["optimizer"], "optimizer")
+    if not is_adversarial(node):
+        given["optimizer"] = instantiate(what["optimizer"], "optimizer")
     if "source" in node:
         given["source_model"] = load_model(source_run(node.pop("source"), how), how)
     if is_classifier(node):
@@ -74,6 +75,11 @@ def model_from(what: What, how: How, shape: tuple[int, ...], classes: tuple[str,
 def is_classifier(node: Mapping[str, Any]) -> bool:
     """Whether a model config is of a classifier."""
     return str(node["_target_"]).startswith("micrographia.models.classifier.")
+
+
+def is_adversarial(node: Mapping[str, Any]) -> bool:
+    """Whether a model config is of a generator and its discriminator, which names an optimiser for each."""
+    return str(node["_target_"]).startswith("micrographia.models.gan.")
 
 
 def source_run(node: Mapping[str, Any], how: How) -> Run:

@@ -5,6 +5,7 @@ import torch
 
 from micrographia.data.datamodule import PARTS, IndexedImages
 from micrographia.models.classifier import Classifier
+from micrographia.models.gan.stylegan2 import StyleGAN2
 from micrographia.models.vae.networks import FeatureNetwork
 from micrographia.models.vae.vae import VAE
 from micrographia.plots.association import association_figure
@@ -13,9 +14,11 @@ from micrographia.plots.curves import curves_figure
 from micrographia.probes.evaluation import SCORES, count_confusions, scores_of_counts
 from micrographia.runs.run import How, Metrics, Run, What, obtain
 from micrographia.tasks.assembly import build_data, build_model
+from micrographia.tasks.generation import describe_generator
 from micrographia.tasks.meaning import describe_latents, name_latents
 from micrographia.training.fit import device_of, fit
 from micrographia.training.loggers import log_results, opened_loggers
+from micrographia.training.samples import Samples
 from micrographia.training.show import closing_table
 
 
@@ -31,12 +34,15 @@ def train_model(what: What, how: How, run: Run) -> Metrics:
     if isinstance(model, VAE) and isinstance(model.network, FeatureNetwork):
         everything = torch.arange(len(data)) if data.factors else data.indices("train")
         model.network.set_range(data.chunks(everything))
+    watching = [Samples(model, data, run)] if isinstance(model, StyleGAN2) else []
     with opened_loggers(how, run, what) as loggers:
-        fit(model, data, what["budget"], how, run.folder, what["name"], what["seed"], loggers)
+        fit(model, data, what["budget"], how, run.folder, what["name"], what["seed"], loggers, watching)
         model = model.eval().to(device_of(how))
 
         if isinstance(model, VAE):
             metrics = describe_vae(model, data, what, run)
+        elif isinstance(model, StyleGAN2):
+            metrics = describe_generator(model, data, run)
         else:
             assert isinstance(model, Classifier)
             metrics = describe_classifier(model, data, run)

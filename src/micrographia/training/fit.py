@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pytorch_lightning import Trainer
+from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.loggers import Logger
 
 from micrographia.data.datamodule import IndexedImages
@@ -29,6 +29,7 @@ def fit(
     title: str,
     seed: int,
     loggers: Sequence[Logger] = (),
+    callbacks: Sequence[Callback] = (),
 ) -> None:
     """Train a module for its budget, resuming from ``folder/last.ckpt``, and write ``folder/weights.safetensors``.
 
@@ -37,11 +38,13 @@ def fit(
     model
         What to train; says by itself which batches it needs.
     budget
-        ``steps`` or ``epochs``, ``batch_size``, ``validate_every``.
+        ``steps``, ``epochs`` or ``kimg``; ``batch_size``, ``validate_every``.
     how
         The executing half of the config.
     title
         Shown beside the progress bar.
+    callbacks
+        Beside those that every training has.
     """
     steps, interval = count_steps(budget, data)
     data.fit(
@@ -69,6 +72,7 @@ def fit(
         callbacks=[
             TrainingProgress(title, steps, how["progress"]),
             Curves(how["log_every"]),
+            *callbacks,
             Checkpoints(checkpoint),
         ],
         plugins=[AtomicCheckpointIO()],
@@ -95,7 +99,10 @@ def count_steps(budget: Mapping[str, Any], data: IndexedImages) -> tuple[int, in
     if budget["epochs"] is not None:
         interval = data.steps_per_epoch(budget["batch_size"])
         return budget["epochs"] * interval, interval
-    return budget["steps"], min(budget["steps"], budget["validate_every"])
+    steps = budget["steps"]
+    if steps is None:
+        steps = math.ceil(budget["kimg"] * 1000 / budget["batch_size"])
+    return steps, min(steps, budget["validate_every"])
 
 
 def fits_checkpoint(model: CountingModule, checkpoint: Path) -> None:

@@ -1,0 +1,1 @@
+"""StyleGAN2: generator, discriminator, what is trained on them, and how."""

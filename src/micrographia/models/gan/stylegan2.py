@@ -1,0 +1,280 @@
+"""StyleGAN2 as a LightningModule: four phases a batch, two of them lazy, and a running average of the generator."""
+
+import copy
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from micrographia.config import Between
+from micrographia.data.batches import Batch, step_generator
+from micrographia.errors import UserError
+from micrographia.models.counting import CountingModule
+from micrographia.models.gan import objectives
+from micrographia.models.gan.augmentation import AdaptiveAugmentation
+from micrographia.models.gan.discriminator import Discriminator
+from micrographia.models.gan.generator import Generator
+from micrographia.models.gan.ticks import Ticks
+from micrographia.models.vae.vae import seeded_initialisation
+
+MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
+Positive = Annotated[int, Between(1)]
+Weight = Annotated[float, Between(0)]
+Share = Annotated[float, Between(0, 1)]
+Kimg = Annotated[float, Between(0.001)]
+
+PATH_INTERVAL, R1_INTERVAL = 4, 16  # batches between two steps of the lazy penalties
+PATH_SHARE = 2  # path lengths are measured on every so many-th part of a batch
+PATH_DECAY = 0.01  # of the running mean of path lengths
+AVERAGE_RAMPUP = 0.05  # the average's half-life is at most this share of the images seen
+
+
+class StyleGAN2(CountingModule):
+    """Generator and discriminator trained against each other by the non-saturating logistic loss.
+
+    Phases of a batch: Gmain, Greg (path lengths, every 4th batch), Dmain, Dreg (R1, every 16th). The lazy penalties are
+    weighted by their interval, and the rate and betas of Adam are set so that its time scale is that of the main steps.
+
+    Parameters
+    ----------
+    name
+        Label in run folders and tables.
+    shape
+        ``(channels, side, side)`` of the images, the side 32, 64, 128, 256 or 512.
+    generator_optimizer, discriminator_optimizer
+        Called with the parameters.
+    seed
+        Of initial weights, codes, noise and augmentation.
+    z_dim, w_dim, mapping_layers, mapping_rate, channel_base, channel_max
+        See `Generator`.
+    r1, path_length
+        Weights of the penalties, for images in -1..1; 0 leaves the phase out.
+    mixing
+        Probability that an image has the style of a second code from a random layer on.
+    average_kimg
+        Half-life of the running average of the generator's weights, in thousands of images.
+    augment, augment_p, augment_target, augment_kimg
+        See `AdaptiveAugmentation`.
+    w_samples
+        Codes mapped for the mean of W.
+    tick_kimg
+        Thousands of images between two lines on the console.
+    sample_kimg
+        Thousands of images between two sample grids and Frechet distances; null: at the end only.
+    features
+        Makes the frozen network whose features the distances compare; null: no distances.
+    feature_images
+        Images compared, as many generated as real ones at most.
+
+    Attributes
+    ----------
+    generator : Generator
+        The running average: what samples are drawn from, and what a finished run keeps.
+    learner : Generator
+        The one that is trained.
+    discriminator : Discriminator
+
+    Raises
+    ------
+    UserError
+        If the images are not square or of another size, the precision is one of float16, or a loss is not finite.
+
+    References
+    ----------
+    Karras et al., Analyzing and improving the image quality of StyleGAN, CVPR 2020 (arXiv 1912.04958); Karras et al.,
+    Training generative adversarial networks with limited data, NeurIPS 2020 (arXiv 2006.06676).
+    """
+
+    training_only = ("learner.", "discriminator.", "augmentation.", "path_mean", "last_r1")
+
+    path_mean: Tensor
+    last_r1: Tensor
+
+    def __init__(
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        generator_optimizer: MakeOptimizer,
+        discriminator_optimizer: MakeOptimizer,
+        seed: int,
+        z_dim: Positive = 512,
+        w_dim: Positive = 512,
+        mapping_layers: Positive = 8,
+        mapping_rate: Weight = 0.01,
+        channel_base: Positive = 16384,
+        channel_max: Positive = 512,
+        r1: Weight = 10.0,
+        path_length: Weight = 2.0,
+        mixing: Share = 0.9,
+        average_kimg: Weight = 10.0,
+        augment: Literal["adaptive", "fixed", "none"] = "adaptive",
+        augment_p: Share = 0.0,
+        augment_target: Annotated[float, Between(-1, 1)] = 0.6,
+        augment_kimg: Kimg = 500.0,
+        w_samples: Positive = 100_000,
+        tick_kimg: Kimg = 4.0,
+        sample_kimg: Kimg | None = None,
+        features: Callable[[], Any] | None = None,
+        feature_images: Annotated[int, Between(2)] = 2000,
+    ):
+        super().__init__(name, shape, seed)
+        if len(self.shape) != 3 or self.shape[1] != self.shape[2]:
+            raise UserError(f"model {name}: StyleGAN2 makes square images, the data give items of shape {self.shape}.")
+        channels, size, _ = self.shape
+        widths = {"channel_base": channel_base, "channel_max": channel_max}
+        with seeded_initialisation(seed):
+            self.learner = Generator(size, channels, z_dim, w_dim, mapping_layers, mapping_rate, **widths)
+            self.discriminator = Discriminator(size, channels, **widths)
+        self.generator = copy.deepcopy(self.learner).requires_grad_(False)
+        self.augmentation = AdaptiveAugmentation(augment, augment_p, augment_target, augment_kimg)
+        self.make_optimizers = generator_optimizer, discriminator_optimizer
+        self.r1, self.path_length = r1, path_length
+        self.mixing = mixing
+        self.average_kimg = average_kimg
+        self.w_samples = w_samples
+        self.ticks = Ticks(tick_kimg)
+        self.sample_kimg = sample_kimg
+        self.features = features
+        self.feature_images = feature_images
+        self.register_buffer("path_mean", torch.tensor(0.0))
+        self.register_buffer("last_r1", torch.tensor(0.0))
+        self.automatic_optimization = False
+
+    def training_step(self, batch: Batch, batch_idx: int) -> None:  # type: ignore[override]
+        """The phases of one batch."""
+        real = batch["image"]
+        random = self.step_generator()
+        generator_optimizer, discriminator_optimizer = self.optimizers()  # type: ignore[attr-defined]
+
+        self.discriminator.requires_grad_(False)
+        parts = self.main_generator_phase(generator_optimizer, len(real), random)
+        if self.path_length and self.batches % PATH_INTERVAL == 0:
+            self.path_length_phase(generator_optimizer, len(real), random)
+        self.discriminator.requires_grad_(True)
+
+        parts |= self.main_discriminator_phase(discriminator_optimizer, real, random)
+        if self.r1 and self.batches % R1_INTERVAL == 0:
+            self.r1_phase(discriminator_optimizer, real, random)
+
+        self.update_average(len(real))
+        parts["loss"] = parts["generator"] + parts["discriminator"]
+        parts |= {"r1": self.last_r1, "path_length": self.path_mean, "augment": self.augmentation.probability}
+        timing = self.ticks.note(self.images + len(real), self.augmentation.probability)
+        self.count(batch, {name: part.clone() for name, part in parts.items()} | timing)
+
+    def main_generator_phase(self, optimizer: Any, count: int, random: torch.Generator) -> dict[str, Tensor]:
+        """Gmain: generated images are to look real."""
+        images = self.learner.synthesis(self.draw_codes(count, random), self.learner.draw_noise(count, random))
+        loss = objectives.generator_loss(self.judge(images, random))
+        self.take_step(optimizer, loss)
+        return {"generator": loss.detach()}
+
+    def path_length_phase(self, optimizer: Any, count: int, random: torch.Generator) -> None:
+        """Greg: a step in W changes the image by as much everywhere."""
+        count = max(1, count // PATH_SHARE)
+        w_plus = self.draw_codes(count, random)
+        images = self.learner.synthesis(w_plus, self.learner.draw_noise(count, random))
+        directions = torch.randn(images.shape, generator=random, device=images.device)
+        lengths = objectives.path_lengths(images, w_plus, directions)
+        self.path_mean.lerp_(lengths.detach().mean().to(self.path_mean), PATH_DECAY)
+        penalty = (lengths - self.path_mean).square().mean()
+        self.take_step(optimizer, penalty * self.path_length * PATH_INTERVAL)
+
+    def main_discriminator_phase(self, optimizer: Any, real: Tensor, random: torch.Generator) -> dict[str, Tensor]:
+        """Dmain: tell real images from generated ones."""
+        with torch.no_grad():
+            codes = self.draw_codes(len(real), random)
+            images = self.learner.synthesis(codes, self.learner.draw_noise(len(real), random))
+        of_generated, of_real = self.judge(images, random), self.judge(real, random)
+        loss = objectives.discriminator_loss(of_real, of_generated)
+        self.take_step(optimizer, loss)
+        self.augmentation.adapt(of_real.detach(), self.batches)
+        return {
+            "discriminator": loss.detach(),
+            "real": of_real.detach().mean(),
+            "generated": of_generated.detach().mean(),
+        }
+
+    def r1_phase(self, optimizer: Any, real: Tensor, random: torch.Generator) -> None:
+        """Dreg: the discriminator is flat around real images."""
+        images = real.detach().clone().requires_grad_()
+        penalty = objectives.r1(self.judge(images, random), images)
+        self.last_r1.copy_(penalty.detach())
+        self.take_step(optimizer, penalty * (self.r1 / 2 * R1_INTERVAL))
+
+    def judge(self, images: Tensor, random: torch.Generator) -> Tensor:
+        """The discriminator's logits ``(n,)`` of augmented images."""
+        return self.discriminator(self.augmentation(images, random))
+
+    def draw_codes(self, count: int, random: torch.Generator) -> Tensor:
+        """Codes in W+ ``(count, layers, w_dim)``; where styles mix, a second one takes over from a random layer on."""
+        layers, device = self.learner.layers, random.device
+        z = torch.randn(2 * count, self.learner.z_dim, generator=random, device=device)
+        first = torch.randint(1, layers, (count, 1), generator=random, device=device)
+        mixed = torch.rand(count, 1, generator=random, device=device) < self.mixing
+        second = mixed & (torch.arange(layers, device=device) >= first)
+        own, other = self.learner.mapping(z)[:, None].chunk(2)
+        return torch.where(second[:, :, None], other, own)
+
+    def take_step(self, optimizer: Any, loss: Tensor) -> None:
+        """Descend one loss by one optimiser."""
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        optimizer.step()
+
+    @torch.no_grad()
+    def update_average(self, count: int) -> None:
+        """Draw the average towards the learner, by the images of this batch."""
+        half_life = min(self.average_kimg * 1000, self.images * AVERAGE_RAMPUP)
+        decay = 0.5 ** (count / half_life) if half_life else 0.0
+        average, learner = list(self.generator.parameters()), list(self.learner.parameters())
+        get_ema_multi_avg_fn(decay)(average, learner, 0)
+
+    def on_fit_start(self) -> None:
+        """Look at the precision."""
+        self.refuse_precision(str(self.trainer.precision))
+
+    def refuse_precision(self, precision: str) -> None:
+        """Refuse a precision whose range the penalties leave."""
+        if precision.startswith("16"):
+            raise UserError(
+                f"how.precision={precision}: StyleGAN2's penalties leave the range of float16. "
+                "Use how.precision=bf16-mixed on a GPU, or 32-true."
+            )
+
+    def on_validation_start(self) -> None:
+        """Measure the mean of W, which a finished run keeps."""
+        self.generator.measure_mean(self.w_samples, step_generator(self.seed, 0, self.device))
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Log ``val/real``, the mean logit of held-out images: far below ``train/real`` where it overfits."""
+        logits = self.discriminator(batch["image"])
+        self.log("val/real", logits.mean(), on_step=False, on_epoch=True, logger=False, batch_size=len(logits))
+
+    def configure_optimizers(self) -> Any:
+        """One optimiser of each network, corrected for the steps of its lazy penalty."""
+        for_generator, for_discriminator = self.make_optimizers
+        return [
+            lazily(for_generator(self.learner.parameters()), PATH_INTERVAL if self.path_length else None),
+            lazily(for_discriminator(self.discriminator.parameters()), R1_INTERVAL if self.r1 else None),
+        ]
+
+
+def lazily(optimizer: Optimizer, interval: int | None) -> Optimizer:
+    """Slow an Adam down for one further step every so many batches: c = k / (k + 1), lr * c, betas ** c.
+
+    Examples
+    --------
+    >>> adam = lazily(torch.optim.Adam([torch.zeros(1)], lr=0.01, betas=(0.0, 0.99)), 4)
+    >>> adam.param_groups[0]["lr"], round(adam.param_groups[0]["betas"][1], 6)
+    (0.008, 0.991992)
+    """
+    if interval is not None:
+        correction = interval / (interval + 1)
+        for group in optimizer.param_groups:
+            group["lr"] *= correction
+            group["betas"] = tuple(beta**correction for beta in group["betas"])
+    return optimizer
