@@ -147,8 +147,11 @@ def accepts(hint: Any, value: Any) -> bool:
     """Whether a config value fits a type hint; hints other than plain ones accept everything."""
     origin = typing.get_origin(hint)
     if origin in (typing.Union, types.UnionType):
-        # A config holds plain values: of other classes in a union, as a Tensor, it can hold none.
-        return any(accepts(option, value) for option in typing.get_args(hint) if plain(option))
+        options = typing.get_args(hint)
+        if isinstance(value, Mapping) and "_target_" in value:  # a node stands for the object that is made of it
+            return not all(plain(option) for option in options)
+        # Else a config holds plain values: of other classes in a union, as a Tensor, it can hold none.
+        return any(accepts(option, value) for option in options if plain(option))
     if origin is typing.Literal:
         return value in typing.get_args(hint)
     if origin is typing.Annotated:
