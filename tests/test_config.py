@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Literal, TypedDict
 
@@ -100,3 +101,11 @@ def test_declared_keys_are_compared_by_name_and_value(node, message):
     with pytest.raises(UserError, match=message):
         check_value(node, Outer, "outer")
     check_value({"width": 1, "inner": {"depth": 1}}, Outer, "outer")
+
+
+@pytest.mark.parametrize("hint", [Callable[[], int] | None, object | None])
+def test_a_node_stands_for_the_function_or_object_that_is_made_of_it(hint):
+    check_value({"_target_": "builtins.int", "_partial_": True}, hint, "key")
+    check_value(None, hint, "key")
+    with pytest.raises(UserError, match=r"key=3: expected"):
+        check_value(3, hint, "key")

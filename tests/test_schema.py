@@ -7,7 +7,11 @@ from micrographia.help import group_choices
 from micrographia.runs.address import split_config
 from micrographia.schema import check_run
 
-NEEDS_A_PATH = {"source=path": "source.run=FOLDER", "data=image_folder": "data.root=FOLDER"}
+NEEDS_A_PATH = {
+    "source=path": "source.run=FOLDER",
+    "data=image_folder": "data.root=FOLDER",
+    "data=latents": "data.generator.run=FOLDER",
+}
 
 
 def configuration(verb, *overrides):

@@ -5,7 +5,7 @@ import inspect
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -172,7 +172,8 @@ def accepts(hint: Any, value: Any) -> bool:
 
 def plain(hint: Any) -> bool:
     """Whether a config value could be of this type."""
-    return typing.get_origin(hint) is not None or hint in (int, float, bool, str, type(None), Any)
+    origin = typing.get_origin(hint)
+    return origin not in (None, Callable) or hint in (int, float, bool, str, type(None), Any)
 
 
 def describe(hint: Any) -> str:

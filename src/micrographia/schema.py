@@ -69,7 +69,19 @@ KEYS: dict[str, Any] = {
 }
 # Arguments of targets that a task gives and no config holds.
 GIVEN = frozenset(
-    {"shape", "classes", "seed", "optimizer", "source_model", "cache", "progress", "run", "config", "threads"}
+    {
+        "shape",
+        "classes",
+        "seed",
+        "optimizer",
+        "source_model",
+        "generator_model",
+        "cache",
+        "progress",
+        "run",
+        "config",
+        "threads",
+    }
 )
 
 

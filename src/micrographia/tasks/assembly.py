@@ -39,6 +39,9 @@ def build_data(
     backbone = what.get("backbone") if backbone is None else backbone
     network = instantiate(backbone, "backbone") if backbone and backbone.get("_target_") else None
     node = dict(what["data"])
+    if "generator" in node:
+        model = load_model(source_run(node.pop("generator"), how), how)
+        return instantiate(node, "data", generator_model=model)
     if node.get("size") is None:
         node["size"] = size or (network.size if network else DEFAULT_SIZE)
     cache = Path(how["paths"]["cache"])

@@ -5,6 +5,7 @@ import torch
 
 from micrographia.data.datamodule import PARTS, IndexedImages
 from micrographia.models.classifier import Classifier
+from micrographia.models.flow import LatentFlow
 from micrographia.models.gan.stylegan2 import StyleGAN2
 from micrographia.models.vae.networks import FeatureNetwork
 from micrographia.models.vae.vae import VAE
@@ -14,7 +15,7 @@ from micrographia.plots.curves import curves_figure
 from micrographia.probes.evaluation import SCORES, count_confusions, scores_of_counts
 from micrographia.runs.run import How, Metrics, Run, What, obtain
 from micrographia.tasks.assembly import build_data, build_model
-from micrographia.tasks.generation import describe_generator
+from micrographia.tasks.generation import describe_flow, describe_generator
 from micrographia.tasks.meaning import describe_latents, name_latents
 from micrographia.training.fit import device_of, fit
 from micrographia.training.loggers import log_results, opened_loggers
@@ -43,6 +44,8 @@ def train_model(what: What, how: How, run: Run) -> Metrics:
             metrics = describe_vae(model, data, what, run)
         elif isinstance(model, StyleGAN2):
             metrics = describe_generator(model, data, run)
+        elif isinstance(model, LatentFlow):
+            metrics = describe_flow(model, data, run)
         else:
             assert isinstance(model, Classifier)
             metrics = describe_classifier(model, data, run)
