@@ -62,8 +62,8 @@ class ToyFlow(nn.Module):
         self.register_buffer("mean", mean)
         self.register_buffer("std", std)
 
-    def to_base(self, w):
-        return (w - self.mean) / self.std
+    def gaussianise(self, w):
+        return (w - self.mean) / self.std, self.log_prob(w)
 
     def log_prob(self, w):
         return torch.distributions.Normal(self.mean, self.std).log_prob(w).sum(1)

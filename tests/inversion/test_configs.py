@@ -40,9 +40,7 @@ def test_every_method_is_named_as_its_file_checked_and_solves(name, problem, tru
     if name in SEARCHES:
         overrides.append("inversion.schedule.steps=4")
     if name == "rls_plus":
-        overrides += ["inversion.tuning.steps=2", "inversion.tuning.noise_maps=4"]
-    if name == "pulse":
-        overrides.append("inversion.trainable_noise=4")
+        overrides.append("inversion.tuning.steps=2")
     method = build(name, *overrides)
     assert method.name == name
     found = method.solve(problem.float(), truth[1].float(), list(range(8)))

@@ -29,7 +29,7 @@ def test_a_course_out_of_order_is_answered():
 
 
 def test_settling_depends_on_neither_scale_nor_constant():
-    first, before, now = np.array([10.0, 10.0]), np.array([1.0, 1.0]), np.array([0.9, 0.999])
+    first, mean, best = np.array([10.0, 10.0]), np.array([1.0, 1.0]), np.array([0.9, 0.999])
     for scale, constant in [(1, 0), (1000, -5e4), (1e-3, 7)]:
-        moved = [scale * values + constant for values in (first, before, now)]
+        moved = [scale * values + constant for values in (first, mean, best)]
         assert Settling(tolerance=0.002).settled(*moved).tolist() == [False, True]

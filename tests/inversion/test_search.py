@@ -210,9 +210,10 @@ def test_methods_that_make_no_sense_are_answered(build_search, changes, message)
         build_search(**changes)
 
 
-def test_too_many_noise_maps_are_answered(build_search, problem, truth):
-    with pytest.raises(UserError, match="9 noise maps to move, the generator has 4"):
-        build_search(tuning=Tuning()).solve(problem, truth[1], KEYS)
+def test_more_noise_maps_than_the_generator_has_are_all_of_them(build_search, problem, truth):
+    variables = build_search(trainable_noise=9).variables(problem, truth[1], KEYS)
+    assert [name for name in variables if name != "code"] == [f"noise{level}" for level in range(LAYERS)]
+    build_search(tuning=Tuning(steps=1), schedule=Schedule(1)).solve(problem, truth[1], KEYS)
 
 
 def test_chunks_keep_to_the_memory(build_search, problem):

@@ -181,7 +181,7 @@ class Best:
         self.terms = terms
         self.loss = loss
         self.first = first
-        self.before = first
+        self.total = torch.zeros_like(first)  # of the losses since the last look
 
     @classmethod
     def begin(cls, values: Values, terms: Mapping[str, Tensor], loss: Tensor) -> "Best":
@@ -196,16 +196,18 @@ class Best:
     def update(self, values: Values, terms: Mapping[str, Tensor], loss: Tensor) -> None:
         """Take over what is lower; a NaN is not."""
         lower = loss < self.loss
+        self.total = self.total + loss
         self.loss = torch.where(lower, loss, self.loss)
         self.terms = {name: torch.where(lower, term, self.terms[name]) for name, term in terms.items()}
         for name, value in values.items():
             self.values[name] = torch.where(lower.view(-1, *[1] * (value.dim() - 1)), value, self.values[name])
 
     def settled(self, settling: Settling) -> np.ndarray:
-        """Which images have settled since the last look."""
-        first, before, now = (loss.double().cpu().numpy() for loss in (self.first, self.before, self.loss))
-        self.before = self.loss
-        return settling.settled(first, before, now)
+        """Which images have settled, by the losses since the last look."""
+        losses = (self.first, self.total / settling.window, self.loss)
+        self.total = torch.zeros_like(self.total)
+        first, mean, best = (loss.double().cpu().numpy() for loss in losses)
+        return settling.settled(first, mean, best)
 
     def leave(self, gone: Tensor, steps: int, loss: Tensor) -> Found:
         """The best of the images that leave, after so many steps and with such a last loss."""
@@ -221,7 +223,7 @@ class Best:
         """Go on with some images only."""
         self.values = {name: value[kept] for name, value in self.values.items()}
         self.terms = {name: term[kept] for name, term in self.terms.items()}
-        self.loss, self.first, self.before = self.loss[kept], self.first[kept], self.before[kept]
+        self.loss, self.first, self.total = self.loss[kept], self.first[kept], self.total[kept]
 
 
 def in_order(parts: list[Found], rows: Tensor) -> Found:

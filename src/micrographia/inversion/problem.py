@@ -34,7 +34,8 @@ class Problem(nn.Module):
     degradation
         With ``clean(images)``, differentiable, which the search uses, and ``factor``.
     flow
-        With ``log_prob`` and ``to_base`` of points of W; None: no term may ask for it, and typicality is unknown.
+        With ``gaussianise(w)``, base and log density of points of W, and ``log_prob(w)``; None: no term may ask for it,
+        and typicality is unknown.
     encoder
         From low-resolution images to styles ``(n, layers, d)``; None: no search may start from it.
     samples
@@ -133,8 +134,7 @@ class Problem(nn.Module):
 
     def gaussianise(self, styles: Tensor) -> tuple[Tensor, Tensor]:
         """Base of the flow ``(n, l, d)`` and log density ``(n, l)`` of styles ``(n, l, d)``."""
-        flat = styles.flatten(0, 1)
-        base, log_p = self.flow.to_base(flat), self.flow.log_prob(flat)
+        base, log_p = self.flow.gaussianise(styles.flatten(0, 1))
         return base.view(styles.shape), log_p.view(styles.shape[:2])
 
     def require(self, part: str, method: str) -> None:

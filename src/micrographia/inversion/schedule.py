@@ -70,23 +70,24 @@ class Settling:
     Parameters
     ----------
     window
-        Steps between two looks at the best loss so far.
+        Steps between two looks.
     tolerance
-        Settled, if the best loss fell less over a window than this share of its whole fall so far. The share depends
-        neither on the loss's scale nor on a constant in it, as a log density has.
+        Settled, if the mean loss of the window is above the best so far by at most this share of the whole fall. It is
+        above it while the loss falls, and while steps are still so large that smaller ones would lower it. A share of
+        the fall depends neither on the loss's scale nor on a constant in it, as a log density has.
     """
 
     window: Annotated[int, Between(1)] = 25
-    tolerance: Share = 0.002
+    tolerance: Share = 0.02
 
     def settled(
-        self, first: NDArray[np.float64], before: NDArray[np.float64], now: NDArray[np.float64]
+        self, first: NDArray[np.float64], mean: NDArray[np.float64], best: NDArray[np.float64]
     ) -> NDArray[np.bool_]:
-        """Whether each image has settled, from its first loss and its best ones a window ago and now.
+        """Whether each image has settled, from its first loss, the window's mean and the best so far.
 
         Examples
         --------
-        >>> Settling(tolerance=0.01).settled(np.array([9.0, 9.0]), np.array([2.0, 2.0]), np.array([1.0, 1.95]))
+        >>> Settling(tolerance=0.01).settled(np.array([9.0, 9.0]), np.array([1.5, 1.05]), np.array([1.0, 1.0]))
         array([False,  True])
         """
-        return before - now <= self.tolerance * (first - now)
+        return mean - best <= self.tolerance * (first - best)

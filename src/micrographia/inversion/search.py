@@ -47,7 +47,8 @@ class LatentSearch(Method):
     solutions
         Per image, from different starts.
     trainable_noise
-        First noise maps that are searched too, on their sphere, from normal noise (PULSE: 5).
+        First noise maps that are searched too, on their sphere, from normal noise (PULSE: 5); all where a generator has
+        fewer.
     settling
         When an image has settled; None: each takes all steps.
     tuning
@@ -133,12 +134,6 @@ class LatentSearch(Method):
                 problem.require(needed, self.name)
         if self.start.kind == "encoder":
             problem.require("encoder", self.name)
-        maps = max(self.trainable_noise, self.tuning.noise_maps if self.tuning else 0)
-        if maps > len(problem.noise()):
-            raise UserError(
-                f"inversion {self.name}: {maps} noise maps to move, the generator has {len(problem.noise())}: "
-                "lower trainable_noise or tuning.noise_maps."
-            )
 
     def variables(self, problem: Problem, targets: Tensor, keys: Sequence[int]) -> dict[str, Variable]:
         """What is searched: a code for every solution, and noise maps."""

@@ -33,7 +33,7 @@ class Tuning:
     weights_lr
         Of the weights that the synthesis depends on.
     noise_maps
-        First noise maps that are tuned, each kept at mean 0 and mean square 1.
+        First noise maps that are tuned, each kept at mean 0 and mean square 1; all where a generator has fewer.
     radius
         Of the ball of each layer's code, in units of sqrt(d).
 

@@ -75,7 +75,8 @@ class LatentEncoder(CountingModule):
         self.degradation: Any = degradation.requires_grad_(False)
         self.consistency = consistency
         self.layers, self.width = source.layers, source.w_dim
-        side = self.shape[1] // self.degradation.factor
+        reduced: Any = degradation
+        side = self.shape[1] // reduced.factor
         with seeded_initialisation(seed):
             self.network = nn.Sequential(
                 nn.Conv2d(self.shape[0], filters, 3, padding=1),
