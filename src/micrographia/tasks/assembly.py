@@ -6,12 +6,14 @@ from typing import Any
 
 import pandas as pd
 import torch
+from torch import nn
 
 from micrographia.config import instantiate
 from micrographia.data.datamodule import IndexedImages
 from micrographia.data.features import FeatureData
 from micrographia.errors import UserError
 from micrographia.models.counting import CountingModule
+from micrographia.models.gan.stylegan2 import StyleGAN2
 from micrographia.models.vae.vae import VAE
 from micrographia.runs.address import digest
 from micrographia.runs.fingerprint import ContentHashes
@@ -40,7 +42,7 @@ def build_data(
     network = instantiate(backbone, "backbone") if backbone and backbone.get("_target_") else None
     node = dict(what["data"])
     if "generator" in node:
-        model = load_model(source_run(node.pop("generator"), how), how)
+        model = load_model(source_run(node.pop("generator"), how, "data.generator"), how)
         return instantiate(node, "data", generator_model=model)
     if node.get("size") is None:
         node["size"] = size or (network.size if network else DEFAULT_SIZE)
@@ -70,6 +72,8 @@ def model_from(what: What, how: How, shape: tuple[int, ...], classes: tuple[str,
         given["optimizer"] = instantiate(what["optimizer"], "optimizer")
     if "source" in node:
         given["source_model"] = load_model(source_run(node.pop("source"), how), how)
+    if "generator" in node:
+        given["generator"] = load_generator(node.pop("generator"), how, "model.generator")
     if is_classifier(node):
         given["classes"] = classes
     return instantiate(node, "model", **given)
@@ -85,8 +89,13 @@ def is_adversarial(node: Mapping[str, Any]) -> bool:
     return str(node["_target_"]).startswith("micrographia.models.gan.")
 
 
-def source_run(node: Mapping[str, Any], how: How) -> Run:
-    """Obtain the run that a ``source`` node stands for: trained if it is a train config, else read back.
+def source_run(node: Mapping[str, Any], how: How, key: str = "source") -> Run:
+    """Obtain the run that a node stands for: trained if it is a train config, else read back.
+
+    Parameters
+    ----------
+    key
+        Where the node stands in the config, for messages.
 
     Raises
     ------
@@ -97,7 +106,21 @@ def source_run(node: Mapping[str, Any], how: How) -> Run:
 
     if "task" in node:
         return train(node, how)
-    return Run.named(node["run"], "source.run")
+    return Run.named(node["run"], f"{key}.run")
+
+
+def load_generator(node: Mapping[str, Any], how: How, key: str) -> nn.Module:
+    """Generator of the StyleGAN2 run that a node stands for.
+
+    Raises
+    ------
+    UserError
+        If the run is of another model.
+    """
+    model = load_model(source_run(node, how, key), how)
+    if not isinstance(model, StyleGAN2):
+        raise UserError(f"{key}: a {type(model).__name__} makes no images from codes. Name a run of model=stylegan2.")
+    return model.generator
 
 
 def load_model(run: Run, how: How) -> CountingModule:

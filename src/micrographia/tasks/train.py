@@ -3,20 +3,13 @@
 import pandas as pd
 import torch
 
-from micrographia.data.datamodule import PARTS, IndexedImages
-from micrographia.models.classifier import Classifier
-from micrographia.models.flow import LatentFlow
 from micrographia.models.gan.stylegan2 import StyleGAN2
 from micrographia.models.vae.networks import FeatureNetwork
 from micrographia.models.vae.vae import VAE
-from micrographia.plots.association import association_figure
-from micrographia.plots.confusion import confusion_figure
 from micrographia.plots.curves import curves_figure
-from micrographia.probes.evaluation import SCORES, count_confusions, scores_of_counts
 from micrographia.runs.run import How, Metrics, Run, What, obtain
 from micrographia.tasks.assembly import build_data, build_model
-from micrographia.tasks.generation import describe_flow, describe_generator
-from micrographia.tasks.meaning import describe_latents, name_latents
+from micrographia.tasks.description import describe
 from micrographia.training.fit import device_of, fit
 from micrographia.training.loggers import log_results, opened_loggers
 from micrographia.training.samples import Samples
@@ -40,15 +33,7 @@ def train_model(what: What, how: How, run: Run) -> Metrics:
         fit(model, data, what["budget"], how, run.folder, what["name"], what["seed"], loggers, watching)
         model = model.eval().to(device_of(how))
 
-        if isinstance(model, VAE):
-            metrics = describe_vae(model, data, what, run)
-        elif isinstance(model, StyleGAN2):
-            metrics = describe_generator(model, data, run)
-        elif isinstance(model, LatentFlow):
-            metrics = describe_flow(model, data, run)
-        else:
-            assert isinstance(model, Classifier)
-            metrics = describe_classifier(model, data, run)
+        metrics = describe(model, data, what, run)
         run.save_record(
             "model",
             {
@@ -64,36 +49,3 @@ def train_model(what: What, how: How, run: Run) -> Metrics:
         log_results(loggers, run, metrics, model.images)
     closing_table(what["name"], metrics)
     return metrics
-
-
-def describe_vae(model: VAE, data: IndexedImages, what: What, run: Run) -> Metrics:
-    """Name the latents where the factors are known, draw traversals, and return KL and scores."""
-    scores: Metrics = {}
-    if data.factors:
-        meaning = name_latents(model, data, **what["naming"])
-        model.latent_names = meaning.names
-        run.save_table("latents", meaning.table)
-        run.save_table("association", meaning.association, index=True)
-        run.save_figure("association", association_figure(meaning.association))
-        scores = meaning.scores
-    return describe_latents(model, data, run) | scores
-
-
-@torch.no_grad()
-def describe_classifier(model: Classifier, data: IndexedImages, run: Run) -> Metrics:
-    """Score a classifier on every part, and return its test scores."""
-    rows = []
-    for part in PARTS:
-        indices = data.indices(part)
-        chosen = torch.cat(
-            [model.predict_proba(chunk.to(model.device)).argmax(1).cpu() for chunk in data.chunks(indices)]
-        )
-        counts = count_confusions(data.targets(indices).numpy(), chosen.numpy(), len(data.classes))
-        rows.append({"part": part, **scores_of_counts(counts)})
-    confusion = pd.DataFrame(counts, index=list(data.classes), columns=list(data.classes))  # of the test part, the last
-    run.save_table("confusion", confusion.rename_axis("class").reset_index())
-    run.save_figure("confusion", confusion_figure(confusion))
-    scores = run.save_table("scores", pd.DataFrame(rows))
-    return {f"classifier/{row['part']}/{name}": row[name] for row in scores.to_dict("records") for name in SCORES} | {
-        "chance/balanced_accuracy": 1 / len(data.classes)
-    }
