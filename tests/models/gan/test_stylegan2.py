@@ -192,6 +192,20 @@ def test_what_it_cannot_be_trained_on_is_answered(tmp_path, make_gan):
         make_gan().refuse_precision("16-mixed")
 
 
+def test_mixed_precision_trains_and_keeps_weights_in_full_precision(tmp_path, make_gan):
+    """On the CPU here; on a GPU the same code runs in bfloat16."""
+    gan = make_gan()
+    train(gan, tmp_path, 2, precision="bf16-mixed")
+    assert gan.batches == 2
+    assert {weight.dtype for weight in gan.parameters()} == {torch.float32}
+    with torch.autocast("cpu", torch.bfloat16):
+        images = gan.generator(torch.randn(2, 8, generator=step_generator(0, 0)))
+    assert images.dtype == torch.float32
+    torch.testing.assert_close(
+        images, gan.generator(torch.randn(2, 8, generator=step_generator(0, 0))), atol=0.1, rtol=0
+    )
+
+
 @pytest.mark.slow
 def test_training_brings_the_generator_to_the_data(tmp_path, make_gan):
     gan = make_gan(channel_max=16, average_kimg=0.5, r1=1.0)

@@ -80,8 +80,8 @@ class AdaptiveAugmentation(nn.Module):
         shifts = (reach * (SHIFT * side)).round().long() * self.chosen(images, 1, generator)
         places = torch.arange(side, device=images.device)
         rows, columns = (mirrored(places - shift[:, :, 0], side) for shift in shifts)
-        images = images.take_along_dim(rows[:, :, :, None], 2)
-        return images.take_along_dim(columns[:, :, None, :], 3)
+        images = images.gather(2, rows[:, :, :, None].expand_as(images))
+        return images.gather(3, columns[:, :, None, :].expand_as(images))
 
     def factors(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """Factor of each channel, ``(n, channels, 1, 1)``: a lamp or an exposure; a dark background stays dark."""

@@ -33,7 +33,8 @@ class Mapping(nn.Sequential):
 
     def forward(self, z: Tensor) -> Tensor:
         """``(n, z_dim)`` to ``(n, w_dim)``; the length of z has no effect."""
-        return super().forward(z * (z.square().mean(1, keepdim=True) + 1e-8).rsqrt())
+        with torch.autocast(z.device.type, enabled=False):  # small, and a code's digits are an image's details
+            return super().forward(z * (z.square().mean(1, keepdim=True) + 1e-8).rsqrt())
 
 
 class Synthesis(nn.Module):
@@ -85,7 +86,7 @@ class Synthesis(nn.Module):
         for layer, (convolution, own) in enumerate(zip(self.convolutions, maps, strict=True)):
             hidden = convolution(hidden, codes[layer], own)
             if layer % 2 == 0:  # the last of its resolution; the image's code is that of the layer to come
-                part = self.to_image[layer // 2](hidden, codes[layer + 1]).to(w_plus.dtype)
+                part = self.to_image[layer // 2](hidden, codes[layer + 1]).to(self.constant.dtype)
                 image = part if image is None else self.doubled(image) + part
         assert image is not None
         return (image + 1) / 2

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from micrographia.models.gan.convolution import conv2d
+
 SLOPE = 0.2
 GAIN = math.sqrt(2)
 
@@ -98,5 +100,5 @@ class EqualisedConv2d(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """``(n, inputs, h, w)`` to ``(n, outputs, h / stride, w / stride)``."""
         bias = None if self.bias is None else self.bias * self.gain
-        outputs = functional.conv2d(images, self.weight * self.scale, bias, self.stride, self.padding)
+        outputs = conv2d(images, self.weight * self.scale, bias, self.stride, self.padding)
         return rectify(outputs) if self.rectified else outputs

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from micrographia.models.gan.convolution import conv2d, conv_transpose2d
 from micrographia.models.gan.layers import GAIN, EqualisedLinear, rectify
 from micrographia.models.gan.resampling import Resampling
 
@@ -52,8 +53,8 @@ def scaled_convolution(images: Tensor, weight: Tensor, styles: Tensor, resamplin
     """
     scaled = images * styles.to(images.dtype)[:, :, None, None]
     if resampling is None:
-        return functional.conv2d(scaled, weight, padding=weight.shape[-1] // 2)
-    return resampling.blur(functional.conv_transpose2d(scaled, weight.transpose(0, 1), stride=2), padding=1, gain=4.0)
+        return conv2d(scaled, weight, padding=weight.shape[-1] // 2)
+    return resampling.blur(conv_transpose2d(scaled, weight.transpose(0, 1), stride=2), padding=1, gain=4.0)
 
 
 def grouped_convolution(images: Tensor, weight: Tensor, styles: Tensor, resampling: Resampling | None = None) -> Tensor:
@@ -62,9 +63,9 @@ def grouped_convolution(images: Tensor, weight: Tensor, styles: Tensor, resampli
     own = weight * styles[:, None, :, None, None] * demodulation(weight, styles)[:, :, None, None, None]
     stacked = images.reshape(1, count * inputs, *side)
     if resampling is None:
-        outputs = functional.conv2d(stacked, own.flatten(0, 1), padding=weight.shape[-1] // 2, groups=count)
+        outputs = conv2d(stacked, own.flatten(0, 1), padding=weight.shape[-1] // 2, groups=count)
     else:
-        outputs = functional.conv_transpose2d(stacked, own.transpose(1, 2).flatten(0, 1), stride=2, groups=count)
+        outputs = conv_transpose2d(stacked, own.transpose(1, 2).flatten(0, 1), stride=2, groups=count)
         outputs = resampling.blur(outputs, padding=1, gain=4.0)
     return outputs.view(count, -1, *outputs.shape[2:])
 

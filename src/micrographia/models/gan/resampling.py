@@ -2,7 +2,8 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
+
+from micrographia.models.gan.convolution import conv2d, conv_transpose2d
 
 TAPS = (1.0, 3.0, 3.0, 1.0)
 
@@ -40,13 +41,13 @@ class Resampling(nn.Module):
 
     def blur(self, images: Tensor, padding: int, gain: float = 1.0) -> Tensor:
         """Filter only: side s to ``s + 2 * padding - 3``."""
-        return functional.conv2d(images, self.depthwise(images, gain), padding=padding, groups=images.shape[1])
+        return conv2d(images, self.depthwise(images, gain), padding=padding, groups=images.shape[1])
 
     def downsample(self, images: Tensor) -> Tensor:
         """Filter and take every second pixel: side s to s / 2."""
-        return functional.conv2d(images, self.depthwise(images), stride=2, padding=1, groups=images.shape[1])
+        return conv2d(images, self.depthwise(images), stride=2, padding=1, groups=images.shape[1])
 
     def upsample(self, images: Tensor) -> Tensor:
         """Put zeros between pixels and filter: side s to 2 s; the mean is kept but for the border."""
         kernel = self.depthwise(images, gain=4.0)
-        return functional.conv_transpose2d(images, kernel, stride=2, padding=1, groups=images.shape[1])
+        return conv_transpose2d(images, kernel, stride=2, padding=1, groups=images.shape[1])
