@@ -1,0 +1,1 @@
+"""Measurements of images by ordinary image analysis: named columns, one row per cell."""

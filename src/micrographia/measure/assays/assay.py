@@ -1,0 +1,236 @@
+"""What measurements of cells have in common: channels, background, illumination, nuclei, flags."""
+
+import copy
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from skimage.filters import gaussian
+
+from micrographia.errors import UserError
+from micrographia.measure.assays.nuclei import NucleusSegmentation, central_label, centroids, cut_off
+
+FLAGS = ("", "nan", "constant", "no_nucleus", "cut_off", "saturated", "dark", "no_spots")
+"""Why a cell could not be measured; empty where it could."""
+
+# A nucleus that is flat on top, but fewer grey levels above the lowest, is dim and not saturated.
+LEAST_LEVELS = 20
+MAD_TO_DEVIATION = 1.4826  # of a normal distribution
+
+
+class CellAssay:
+    """Measurement of cells in images with a DNA and a reporter channel; a subclass says what of a cell.
+
+    Parameters
+    ----------
+    channels
+        Names of the images' channels; ``dna`` and ``reporter`` must be among them. Others are not looked at.
+    nuclei
+        How nuclei are found; None takes the defaults.
+    background
+        Level of the reporter channel without cells, in the images' unit; None estimates it, see `calibrate`.
+    background_percentile
+        Percentile of pixels taken for the background where it is estimated.
+    illumination_px
+        Deviation in pixels of the blur by which `calibrate` gets the illumination from the mean image; None leaves
+        the illumination as it is. For whole fields; a crop's place in its field is not known.
+    saturation
+        Level from which a pixel of the reporter is saturated; None: the highest value of an integer type, 1 of
+        floating point, and any level at which a compartment is cut flat.
+    saturated_share
+        Share of such pixels in the nucleus or around it from which a cell is flagged, in 0..1.
+
+    Attributes
+    ----------
+    values : tuple of str
+        Names of the measured columns.
+
+    Raises
+    ------
+    UserError
+        If a channel is missing or a number out of range.
+    """
+
+    values: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(
+        self,
+        channels: Sequence[str] = ("dna", "reporter"),
+        nuclei: NucleusSegmentation | None = None,
+        background: float | None = None,
+        background_percentile: float = 1.0,
+        illumination_px: float | None = None,
+        saturation: float | None = None,
+        saturated_share: float = 0.1,
+    ):
+        for name in ("dna", "reporter"):
+            if name not in channels:
+                raise UserError(
+                    f"measurement.channels={list(channels)}: no channel is named {name}. Name them in order."
+                )
+        if not 0 <= background_percentile <= 50:
+            raise UserError(f"measurement.background_percentile={background_percentile} is not in 0..50.")
+        if illumination_px is not None and illumination_px <= 0:
+            raise UserError(f"measurement.illumination_px={illumination_px}: expected a number above 0, or null.")
+        if not 0 < saturated_share <= 1:
+            raise UserError(f"measurement.saturated_share={saturated_share} is not in 0..1.")
+        self.channels = tuple(channels)
+        self.nuclei = nuclei or NucleusSegmentation()
+        self.background, self.background_percentile = background, background_percentile
+        self.illumination_px = illumination_px
+        self.saturation, self.saturated_share = saturation, saturated_share
+        self.illumination: NDArray | None = None
+
+    def cell_values(
+        self, dna: NDArray, reporter: NDArray, labels: NDArray[np.int32], chosen: Sequence[int]
+    ) -> dict[int, tuple[str, dict[str, float]]]:
+        """Flag and values of chosen nuclei, by label; the reporter is without its background."""
+        raise NotImplementedError
+
+    def calibrate(self, images: Iterable[Any]) -> "CellAssay":
+        """A copy with background and illumination estimated from many images, such as all of the training part.
+
+        Parameters
+        ----------
+        images
+            Images ``(channels, height, width)`` of one size and unit; those with NaN are passed over.
+
+        Notes
+        -----
+        In a crop full of cells the darkest pixel is no background: taken over many images it is. Cells being
+        anywhere, the mean image shows the illumination (as CellProfiler's illumination correction does).
+        """
+        lowest, total, count = [], None, 0
+        for image in images:
+            dna, reporter = self.planes(image)
+            if not (np.isfinite(dna).all() and np.isfinite(reporter).all()):
+                continue
+            lowest.append(np.percentile(reporter, self.background_percentile))
+            both = np.stack([dna, reporter])
+            total, count = (both if total is None else total + both), count + 1
+        if total is None:
+            raise UserError("measurement: no image to calibrate with.")
+        result = copy.copy(self)
+        if result.background is None:
+            # The image with the fewest cells decides; a low percentile leaves out single odd ones.
+            result.background = float(np.percentile(lowest, self.background_percentile, method="lower"))
+        if self.illumination_px is not None:
+            mean = total / count - np.array([0.0, result.background])[:, None, None]
+            smooth = np.stack([gaussian(plane, self.illumination_px, preserve_range=True) for plane in mean])
+            smooth = np.maximum(smooth, 1e-6 * smooth.max())
+            result.illumination = smooth / smooth.mean(axis=(1, 2), keepdims=True)
+        return result
+
+    def measure(self, image: Any) -> dict[str, Any]:
+        """The cell in the middle of an image ``(channels, height, width)``: `values`, ``nucleus_area_px`` and ``flag``.
+
+        Parameters
+        ----------
+        image
+            Array or tensor, integers or floating point.
+
+        Returns
+        -------
+        dict
+            Where the flag is not empty, it is one of `FLAGS`, and what could not be measured is NaN.
+        """
+        flag, (dna, reporter), labels = self.segmented(image)
+        if flag:
+            return self.row(flag)
+        number = central_label(labels, 0.5 * self.nuclei.diameter_px)
+        return self.rows(dna, reporter, labels, [number])[0] if number else self.row("no_nucleus")
+
+    def measure_field(self, image: Any) -> pd.DataFrame:
+        """All cells of a field ``(channels, height, width)``, one row each, with ``y`` and ``x`` of the nucleus.
+
+        A field without any nucleus, or one that cannot be measured, gives one row with a flag.
+        """
+        flag, (dna, reporter), labels = self.segmented(image)
+        middles = centroids(labels)
+        if flag or not middles:
+            return pd.DataFrame([{"y": np.nan, "x": np.nan, **self.row(flag or "no_nucleus")}])
+        rows = self.rows(dna, reporter, labels, list(middles))
+        return pd.DataFrame([{"y": y, "x": x, **row} for (y, x), row in zip(middles.values(), rows, strict=True)])
+
+    def table(self, images: Iterable[Any], index: pd.Index | Sequence[Any] | None = None) -> pd.DataFrame:
+        """One row per image, of the cell in its middle: see `measure`."""
+        rows = [self.measure(image) for image in images]
+        return pd.DataFrame(
+            rows, columns=[*self.values, "nucleus_area_px", "flag"], index=None if index is None else pd.Index(index)
+        )
+
+    def planes(self, image: Any) -> tuple[NDArray, NDArray]:
+        """DNA and reporter of an image in double precision, in its own unit."""
+        image = np.asarray(image)
+        if image.ndim != 3 or len(image) != len(self.channels):
+            raise UserError(
+                f"measurement: an image of shape {tuple(image.shape)}, but measurement.channels names "
+                f"{len(self.channels)}: {', '.join(self.channels)}."
+            )
+        dna, reporter = (image[self.channels.index(name)].astype(float) for name in ("dna", "reporter"))
+        return dna, reporter
+
+    def segmented(self, image: Any) -> tuple[str, tuple[NDArray, NDArray], NDArray[np.int32]]:
+        """Flag of the whole image, its DNA and its reporter (saturated pixels infinite), and the nuclei's labels."""
+        dna, reporter = self.planes(image)
+        nothing = np.zeros(dna.shape, np.int32)
+        if not (np.isfinite(dna).all() and np.isfinite(reporter).all()):
+            return "nan", (dna, reporter), nothing
+        if dna.min() == dna.max() or reporter.min() == reporter.max():
+            return "constant", (dna, reporter), nothing
+        top = self.highest(np.asarray(image).dtype)
+        background = self.background
+        if background is None:
+            background = float(np.percentile(reporter, self.background_percentile))
+        saturated = reporter >= top
+        reporter = reporter - background
+        if self.illumination is not None:
+            dna, reporter = dna / self.illumination[0], reporter / self.illumination[1]
+        labels = self.nuclei(dna)
+        reporter[saturated] = np.inf
+        return "", (dna, reporter), labels
+
+    def highest(self, dtype: np.dtype) -> float:
+        """Level from which a pixel is saturated."""
+        if self.saturation is not None:
+            return self.saturation
+        return float(np.iinfo(dtype).max) if dtype.kind in "ui" else 1.0
+
+    def rows(
+        self, dna: NDArray, reporter: NDArray, labels: NDArray[np.int32], chosen: Sequence[int]
+    ) -> list[dict[str, Any]]:
+        """Rows of chosen nuclei; those at the border or saturated are not measured."""
+        at_border = cut_off(labels)
+        saturated = np.isinf(reporter)
+        distinct = np.unique(reporter[~saturated])
+        floor, step = distinct.min(initial=0.0), np.diff(distinct).min(initial=np.inf)
+        flags = {}
+        for number in chosen:
+            if number in at_border:
+                flags[number] = "cut_off"
+            elif self.is_saturated(reporter[labels == number], floor, step):
+                flags[number] = "saturated"
+        # The few saturated pixels of other cells take the highest value that is not.
+        finite = np.where(saturated, reporter[~saturated].max(initial=0.0), reporter)
+        measured = self.cell_values(dna, finite, labels, [number for number in chosen if number not in flags])
+        rows = []
+        for number in chosen:
+            flag, values = measured.get(number, (flags.get(number, ""), {}))
+            rows.append(self.row(flag, nucleus_area_px=float((labels == number).sum()), **values))
+        return rows
+
+    def is_saturated(self, levels: NDArray, floor: float, step: float) -> bool:
+        """Whether too many of a nucleus' pixels are at the top, be it that of the type or one at which it is cut flat.
+
+        ``floor`` is the image's lowest level, and ``step`` the smallest between two of its levels.
+        """
+        highest = levels.max()
+        if (levels == highest).mean() <= self.saturated_share:
+            return False
+        return bool(np.isinf(highest) or (self.saturation is None and highest - floor >= LEAST_LEVELS * step))
+
+    def row(self, flag: str, **values: float) -> dict[str, Any]:
+        """A row, NaN where nothing is known."""
+        return dict.fromkeys((*self.values, "nucleus_area_px"), np.nan) | values | {"flag": flag}
