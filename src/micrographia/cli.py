@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 VERBS = {
     "train": ("micrographia.tasks.train:train", "train any model on any data"),
     "transfer": ("micrographia.tasks.transfer:transfer", "carry a source model to target images and classify them"),
+    "superresolve": (
+        "micrographia.tasks.superresolve:superresolve",
+        "recover images from low resolution and measure them",
+    ),
 }
 # Hydra's options, and the value that each takes.
 OPTIONS = {

@@ -106,7 +106,8 @@ def composed(verb: str, overrides: Sequence[str]) -> DictConfig | None:
     from hydra import compose, initialize_config_dir
 
     simple = [override for override in overrides if "," not in override]
-    for attempt in (simple, []):
+    choices = [override for override in simple if "." not in bare_key(override)]  # a second mistake is among the others
+    for attempt in (simple, choices, []):
         try:
             with initialize_config_dir(str(config_directory()), version_base="1.3"):
                 return compose(verb, list(attempt))

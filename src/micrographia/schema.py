@@ -59,6 +59,14 @@ class FineTuning(TypedDict):
     optimizer: dict[str, Any]
 
 
+class Contrast(TypedDict):
+    """Conditions that a measurement is to tell apart."""
+
+    column: str | None
+    negative: str
+    positive: str
+
+
 # The keys of a run that have no target, by name.
 KEYS: dict[str, Any] = {
     "seed": Seed,
@@ -66,6 +74,9 @@ KEYS: dict[str, Any] = {
     "naming": Naming,
     "finetune": FineTuning,
     "how": Execution,
+    "part": Literal["train", "val", "test"],
+    "images": Positive | None,
+    "contrast": Contrast,
 }
 # Arguments of targets that a task gives and no config holds.
 GIVEN = frozenset(

@@ -6,13 +6,13 @@ from typing import Any
 
 import pandas as pd
 import torch
-from torch import nn
 
 from micrographia.config import instantiate
 from micrographia.data.datamodule import IndexedImages
 from micrographia.data.features import FeatureData
 from micrographia.errors import UserError
 from micrographia.models.counting import CountingModule
+from micrographia.models.gan.generator import Generator
 from micrographia.models.gan.stylegan2 import StyleGAN2
 from micrographia.models.vae.vae import VAE
 from micrographia.runs.address import digest
@@ -109,7 +109,7 @@ def source_run(node: Mapping[str, Any], how: How, key: str = "source") -> Run:
     return Run.named(node["run"], f"{key}.run")
 
 
-def load_generator(node: Mapping[str, Any], how: How, key: str) -> nn.Module:
+def load_generator(node: Mapping[str, Any], how: How, key: str) -> Generator:
     """Generator of the StyleGAN2 run that a node stands for.
 
     Raises

@@ -38,7 +38,8 @@ def last_validation(curves: pd.DataFrame) -> Metrics:
 
     Examples
     --------
-    >>> curves = pd.DataFrame({"batches": [5, 9, 9], "name": ["val/loss", "val/loss", "train/loss"], "value": [3, 2, 1]})
+    >>> rows = [(5, "val/loss", 3.0), (9, "val/loss", 2.0), (9, "train/loss", 1.0)]
+    >>> curves = pd.DataFrame(rows, columns=["batches", "name", "value"])
     >>> last_validation(curves)
     {'val/loss': 2.0}
     """

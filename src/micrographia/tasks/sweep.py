@@ -18,7 +18,7 @@ from micrographia.schema import is_input
 from micrographia.training.show import sweep_table
 
 # What a sweep is made for, among the metrics of its runs.
-HEADLINES = ("probe/*/balanced_accuracy", "classifier/test/balanced_accuracy", "score/*")
+HEADLINES = ("probe/*/balanced_accuracy", "classifier/test/balanced_accuracy", "score/*", "image/psnr/*", "assay/*")
 # Keys and groups that say how a run is executed.
 EXECUTION = ("how", "logger")
 

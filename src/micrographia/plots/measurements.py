@@ -1,0 +1,102 @@
+"""What was measured on images: by method and condition, and by dose."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from micrographia.plots.style import FAINT, GRID, INK, broken, in_house_style, palette, panels
+
+
+@in_house_style
+def measurement_figure(table: pd.DataFrame, value: str, methods: Sequence[str]) -> Figure:
+    """Draw a measurement as one box per method and condition, each cell a point.
+
+    Parameters
+    ----------
+    table
+        One row per cell and method: ``method``, ``condition`` and the measured column; rows with NaN are left out.
+    value
+        The measured column.
+    methods
+        Order of the methods.
+
+    Raises
+    ------
+    ValueError
+        If nothing was measured.
+    """
+    table = table[table[value].notna()]
+    if table.empty:
+        raise ValueError(f"no row with a {value}")
+    conditions = list(dict.fromkeys(table["condition"]))
+    figure, (axes,) = panels(1, 1, max(3.6, 0.42 * len(methods) * len(conditions) + 1.6), 3.2)
+    width = 0.8 / len(conditions)
+    jitter = np.random.default_rng(0)
+    for place, (condition, (colour, _)) in enumerate(zip(conditions, palette(len(conditions)), strict=True)):
+        rows = table[table["condition"] == condition]
+        groups = [rows.loc[rows["method"] == method, value] for method in methods]
+        places = np.arange(len(methods)) + (place - (len(conditions) - 1) / 2) * width
+        for position, group in zip(places, groups, strict=True):
+            spots = position + width * jitter.uniform(-0.25, 0.25, len(group))
+            axes.plot(spots, group, ".", color=colour, markersize=3.5, alpha=0.45, markeredgewidth=0)
+        boxes = axes.boxplot(
+            [group.to_numpy() for group in groups],
+            positions=places,
+            widths=0.75 * width,
+            showfliers=False,
+            manage_ticks=False,
+            medianprops={"color": INK, "linewidth": 1.4},
+            boxprops={"color": colour},
+            whiskerprops={"color": colour},
+            capprops={"color": colour},
+        )
+        boxes["boxes"][0].set_label(str(condition))
+    axes.set_xticks(range(len(methods)), [broken(method, 14) for method in methods])
+    axes.tick_params(axis="x", length=0)
+    axes.set_xlim(-0.6, len(methods) - 0.4)
+    axes.set_ylabel(value.replace("_", " "))
+    axes.grid(axis="y", color=GRID, linewidth=0.8)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper right", ncols=len(conditions))
+    return figure
+
+
+@in_house_style
+def dose_figure(table: pd.DataFrame, value: str, methods: Sequence[str]) -> Figure:
+    """Draw a measurement against the dose: the median of the wells' means, and the wells themselves.
+
+    Doses stand at equal distances, since they usually rise by a factor and begin at 0.
+
+    Parameters
+    ----------
+    table
+        One row per cell and method: ``method``, ``dose``, ``well`` and the measured column; rows with NaN are left out.
+    value
+        The measured column.
+    methods
+        Order of the methods, one panel each.
+
+    Raises
+    ------
+    ValueError
+        If nothing was measured.
+    """
+    table = table[table[value].notna()]
+    if table.empty:
+        raise ValueError(f"no row with a {value}")
+    wells = table.groupby(["method", "dose", "well"], sort=True)[value].mean().reset_index()
+    doses = sorted(wells["dose"].unique())
+    figure, axes = panels(1, len(methods), 2.1 * len(methods) + 0.6, 2.7, share_rows=True)
+    for axis, method in zip(axes, methods, strict=True):
+        rows = wells[wells["method"] == method]
+        places = [doses.index(dose) for dose in rows["dose"]]
+        axis.plot(places, rows[value], ".", color=FAINT, markersize=5, alpha=0.7, markeredgewidth=0)
+        medians = rows.groupby("dose")[value].median()
+        axis.plot([doses.index(dose) for dose in medians.index], medians, "o-", color="#0072B2", markersize=4)
+        axis.set_title(broken(method, 18))
+        axis.set_xticks(range(len(doses)), [f"{dose:g}" for dose in doses], rotation=45)
+        axis.set_xlabel("dose")
+        axis.grid(axis="y", color=GRID, linewidth=0.8)
+    axes[0].set_ylabel(value.replace("_", " "))
+    return figure

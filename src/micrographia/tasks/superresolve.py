@@ -1,0 +1,166 @@
+"""``micrographia superresolve``: from low-resolution images to those behind them, and to what these measure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import torch
+
+from micrographia.config import instantiate
+from micrographia.data.datamodule import IndexedImages
+from micrographia.errors import UserError
+from micrographia.inversion.method import Method
+from micrographia.inversion.prediction import superresolve as solve
+from micrographia.inversion.problem import Problem
+from micrographia.inversion.solutions import Solutions
+from micrographia.measure.assays.assay import CellAssay
+from micrographia.models.flow import LatentFlow
+from micrographia.plots.measurements import dose_figure, measurement_figure
+from micrographia.plots.recovery import recovery_figure
+from micrographia.runs.run import How, Metrics, Run, What, obtain
+from micrographia.scores.images import image_scores
+from micrographia.tasks.assembly import build_data, load_generator, load_model, source_run
+from micrographia.tasks.meaning import spread
+from micrographia.tasks.subjects import Subjects, choose_subjects, require_fit
+from micrographia.training.fit import prepare_threads
+from micrographia.training.loggers import log_results, opened_loggers
+from micrographia.training.progress import WorkProgress
+
+IMAGE_SCORES = ("psnr", "ssim", "ms_ssim", "spectrum_error")
+REFERENCE = "hr"
+"""The images themselves, among the methods."""
+CALIBRATION = 1000  # training images from which a measurement takes background and illumination
+DRAWN = 8  # images on the sheet
+
+
+def superresolve(what: What, how: How, rerun: bool = False) -> Run:
+    """Obtain the run of a super-resolution config: read back, resumed or made."""
+    return obtain(what, how, recover, rerun)
+
+
+def recover(what: What, how: How, run: Run) -> Metrics:
+    """Degrade images, recover them by every method, score and measure what was recovered."""
+    prepare_threads(how)
+    generator, flow = load_generator(what["generator"], how, "generator"), load_flow(what["flow"], how)
+    degradation = instantiate(what["degradation"], "degradation")
+    data = build_data(what, how, generator.size, {})
+    require_fit(data, generator, degradation)
+    subjects = choose_subjects(data, what["part"], what["images"], what["contrast"]["column"], degradation)
+    problem = Problem(generator, degradation, flow)
+
+    recovered = {name: solved(name, what, how, run, problem, subjects) for name in what["methods"]}
+    metrics = fidelity(recovered, subjects, run)
+    if what["measurement"].get("_target_"):
+        metrics |= measure(recovered, subjects, data, what, run)
+    draw_images(recovered, subjects, run)
+
+    run.save_record("data", data.record())
+    with opened_loggers(how, run, what) as loggers:
+        log_results(loggers, run, metrics, len(subjects.keys))
+    return metrics
+
+
+def load_flow(node: Mapping[str, Any], how: How) -> LatentFlow | None:
+    """The flow over the generator's latents; None where there is to be none."""
+    if "task" not in node and node["run"] is None:
+        return None
+    flow = load_model(source_run(node, how, "flow"), how)
+    if not isinstance(flow, LatentFlow):
+        raise UserError(f"flow: a {type(flow).__name__} has no density. Name a run of model=latent_flow.")
+    return flow
+
+
+def solved(name: str, what: What, how: How, run: Run, problem: Problem, subjects: Subjects) -> Solutions:
+    """All subjects' solutions by one method; those that the run's folder holds are not made again."""
+    method = build_method(name, what, how)
+    progress = WorkProgress(name, how["progress"], per="min")
+    folder = run.folder / "solutions" / name
+    return solve(method, problem, subjects.low_of, subjects.keys, folder, how["accelerator"], progress=progress)
+
+
+def build_method(name: str, what: What, how: How) -> Method:
+    """A method from its config; one that uses a trained network gets it."""
+    node = dict(what["methods"][name])
+    given = {"seed": what["seed"]} if "terms" in node else {}
+    if "network" in node:
+        given["network"] = load_model(source_run(node.pop("network"), how, f"methods.{name}.network"), how)
+    return instantiate(node, f"methods.{name}", **given)
+
+
+def fidelity(recovered: Mapping[str, Solutions], subjects: Subjects, run: Run) -> Metrics:
+    """Scores of the first solutions against the images themselves, as a table; means over rows without a flag."""
+    tables = []
+    for name, solutions in recovered.items():
+        first = solutions.table[solutions.table["solution"] == 0].reset_index(drop=True)
+        scores = image_scores(solutions.images[:, 0].clamp(0, 1), subjects.high)
+        tables.append(
+            pd.concat([first.assign(method=name), scores.drop(columns="lr_residual", errors="ignore")], axis=1)
+        )
+    table = run.save_table("images", pd.concat(tables, ignore_index=True))
+    metrics: Metrics = {}
+    for name in recovered:
+        rows = table[table["method"] == name]
+        trusted = rows[rows["flag"] == ""]
+        metrics[f"flagged/{name}"] = len(rows) - len(trusted)
+        for score in (*IMAGE_SCORES, "lr_residual"):
+            if trusted[score].notna().any():
+                metrics[f"image/{score}/{name}"] = float(trusted[score].mean())
+    return metrics
+
+
+def measure(
+    recovered: Mapping[str, Solutions], subjects: Subjects, data: IndexedImages, what: What, run: Run
+) -> Metrics:
+    """Measure the cell in every image, as if it were the true one; a table, figures, and how well it was measured."""
+    assay = instantiate(what["measurement"], "measurement")
+    assay = assay.calibrate(torch.cat(list(data.chunks(spread(data.indices("train"), CALIBRATION)))))
+    table = run.save_table("measurements", measurements(assay, recovered, subjects))
+    methods = [REFERENCE, *recovered]
+    value = assay.values[0]
+    trusted = table[(table["flag"] == "") & (table["solution"] == 0)]
+    if len(trusted):
+        draw_measurements(trusted, value, methods, what["contrast"]["column"], run)
+    return errors_against_truth(trusted, value)
+
+
+def measurements(assay: CellAssay, recovered: Mapping[str, Solutions], subjects: Subjects) -> pd.DataFrame:
+    """One row per image, method and solution: what was measured, what is known (truth as ``true_...``), and a flag."""
+    known = subjects.known.rename(columns={name: f"true_{name}" for name in (*assay.values, "nucleus_area_px")})
+    reference = assay.table(subjects.high, known.index).rename_axis("item").reset_index()
+    tables = [reference.assign(method=REFERENCE, solution=0)]
+    for name, solutions in recovered.items():
+        images = solutions.images.flatten(0, 1).clamp(0, 1)
+        found = assay.table(images, solutions.table["key"].tolist()).rename_axis("item").reset_index()
+        searched = solutions.table[["solution", "lr_residual", "log_p"]]
+        flags = joined(solutions.table["flag"], found["flag"])
+        tables.append(pd.concat([found.assign(method=name, flag=flags), searched], axis=1))
+    return pd.concat(tables, ignore_index=True).join(known, on="item")
+
+
+def joined(first: pd.Series, second: pd.Series) -> list[str]:
+    """Two columns of flags as one."""
+    return ["; ".join(flag for flag in flags if flag) for flags in zip(first, second, strict=True)]
+
+
+def errors_against_truth(trusted: pd.DataFrame, value: str) -> Metrics:
+    """Mean absolute error of a measurement by method, where the truth is known."""
+    if f"true_{value}" not in trusted:
+        return {}
+    errors = (trusted[value] - trusted[f"true_{value}"]).abs().groupby(trusted["method"], sort=False).mean()
+    return {f"assay/mae/{method}": float(error) for method, error in errors.items()}
+
+
+def draw_images(recovered: Mapping[str, Solutions], subjects: Subjects, run: Run) -> None:
+    """Draw some of the images: low resolution, each method's first solution, high resolution."""
+    rows = spread(torch.arange(len(subjects.keys)), DRAWN)
+    columns = {name: solutions.images[rows, 0] for name, solutions in recovered.items()}
+    columns = {"low resolution": subjects.low[rows], **columns, "high resolution": subjects.high[rows]}
+    run.save_figure("recovered", recovery_figure(columns, [str(key) for key in subjects.keys[rows].tolist()]))
+
+
+def draw_measurements(trusted: pd.DataFrame, value: str, methods: list[str], column: str | None, run: Run) -> None:
+    """Draw a measurement by method and condition, and against the dose where there is one."""
+    conditions = "all" if column is None else trusted[column].astype(str)
+    run.save_figure("measurements", measurement_figure(trusted.assign(condition=conditions), value, methods))
+    if {"dose", "well"} <= set(trusted):
+        run.save_figure("doses", dose_figure(trusted, value, methods))

@@ -1,0 +1,66 @@
+import pandas as pd
+import pytest
+
+GENERATOR = (
+    *("generator.model.channel_max=4", "generator.model.z_dim=8", "generator.model.w_dim=6"),
+    *("generator.model.mapping_layers=2", "generator.model.w_samples=100", "generator.model.sample_kimg=null"),
+    *("generator.budget.kimg=0.016", "generator.budget.batch_size=8", "generator.budget.validate_every=2"),
+)
+FLOW = (
+    *("flow.model.hidden=8", "flow.model.standard_samples=500", "flow.data.count=500", "flow.data.held_out=100"),
+    *("flow.budget.steps=2", "flow.budget.batch_size=32", "flow.budget.validate_every=1"),
+)
+ASSAY = ("data.size=32", "data.layout.replicates=4", "data.layout.fields=1", "data.layout.cells=4", "images=2")
+SEARCH = ("methods.rls.schedule.steps=4", "methods.no_regularization.schedule.steps=4")
+TINY = (*GENERATOR, *FLOW, *ASSAY, *SEARCH)
+
+
+def test_the_second_job_end_to_end(micrographia):
+    run = micrographia("superresolve", *TINY)
+    methods = ["bicubic", "no_regularization", "rls"]
+    images = run.table("images")
+    assert images.groupby("method").size().to_dict() == dict.fromkeys(methods, 6)
+    measured = run.table("measurements")
+    assert set(measured["method"]) == {"hr", *methods}
+    assert {"translocation_ratio", "true_translocation_ratio", "well", "dose", "flag", "lr_residual"} <= set(measured)
+    for method in methods:
+        trusted = images.query("method == @method and flag.isna()")
+        assert run.metrics[f"flagged/{method}"] == 6 - len(trusted)
+        if len(trusted):
+            assert run.metrics[f"image/psnr/{method}"] == pytest.approx(trusted["psnr"].mean())
+    assert (run.folder / "figures" / "recovered.png").stat().st_size > 1000
+    generators = list((run.folder.parents[1] / "train").glob("stylegan2-*/result.json"))
+    assert len(generators) == 1
+    again = micrographia("superresolve", *TINY)
+    assert again.folder == run.folder
+
+
+def test_a_killed_search_goes_on_with_the_images_that_are_missing(micrographia):
+    run = micrographia("superresolve", *TINY)
+    before = run.table("images")
+    (run.folder / "result.json").unlink()
+    kept = run.folder / "solutions" / "rls"
+    stamps = {file: file.stat().st_mtime_ns for file in kept.iterdir()}
+    again = micrographia("superresolve", *TINY)
+    assert {file: file.stat().st_mtime_ns for file in kept.iterdir()} == stamps
+    pd.testing.assert_frame_equal(again.table("images"), before)
+
+
+def test_without_flow_and_measurement(micrographia):
+    run = micrographia(
+        *("superresolve", *GENERATOR, "methods.no_regularization.schedule.steps=4", "flow=none", "measurement=none"),
+        *("~methods.rls", "data=synthetic/cells", "data.size=32", "data.count=60", "contrast.column=class", "images=1"),
+    )
+    assert not (run.folder / "tables" / "measurements.csv").exists()
+    assert "image/psnr/no_regularization" in run.metrics
+
+
+def test_a_generator_of_another_size_is_answered(micrographia, capsys):
+    run = micrographia("superresolve", *TINY)
+    generator = next((run.folder.parents[1] / "train").glob("stylegan2-*"))
+    options = [option for option in TINY if not option.startswith("generator.")]
+    micrographia(
+        *("superresolve", *options, "generator=path", f"generator.run={generator}", "data.size=64"),
+        status=2,
+    )
+    assert "the generator makes images of 32 px" in capsys.readouterr().err
