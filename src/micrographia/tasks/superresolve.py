@@ -13,23 +13,29 @@ from micrographia.inversion.method import Method
 from micrographia.inversion.prediction import superresolve as solve
 from micrographia.inversion.problem import Problem
 from micrographia.inversion.solutions import Solutions
-from micrographia.measure.assays.assay import CellAssay
 from micrographia.models.flow import LatentFlow
 from micrographia.plots.measurements import dose_figure, measurement_figure
 from micrographia.plots.recovery import recovery_figure
 from micrographia.runs.run import How, Metrics, Run, What, obtain
+from micrographia.scores.assay_quality import Comparison
 from micrographia.scores.images import image_scores
+from micrographia.tasks.assay_report import (
+    REFERENCE,
+    assay_metrics,
+    calibrated,
+    measurements,
+    quality,
+    trusted_rows,
+)
 from micrographia.tasks.assembly import build_data, load_generator, load_model, source_run
 from micrographia.tasks.meaning import spread
 from micrographia.tasks.subjects import Subjects, choose_subjects, require_fit
 from micrographia.training.fit import prepare_threads
 from micrographia.training.loggers import log_results, opened_loggers
 from micrographia.training.progress import WorkProgress
+from micrographia.training.show import recovery_table
 
 IMAGE_SCORES = ("psnr", "ssim", "ms_ssim", "spectrum_error")
-REFERENCE = "hr"
-"""The images themselves, among the methods."""
-CALIBRATION = 1000  # training images from which a measurement takes background and illumination
 DRAWN = 8  # images on the sheet
 
 
@@ -57,6 +63,7 @@ def recover(what: What, how: How, run: Run) -> Metrics:
     run.save_record("data", data.record())
     with opened_loggers(how, run, what) as loggers:
         log_results(loggers, run, metrics, len(subjects.keys))
+    recovery_table(what["name"], len(subjects.keys), metrics)
     return metrics
 
 
@@ -111,43 +118,20 @@ def fidelity(recovered: Mapping[str, Solutions], subjects: Subjects, run: Run) -
 def measure(
     recovered: Mapping[str, Solutions], subjects: Subjects, data: IndexedImages, what: What, run: Run
 ) -> Metrics:
-    """Measure the cell in every image, as if it were the true one; a table, figures, and how well it was measured."""
-    assay = instantiate(what["measurement"], "measurement")
-    assay = assay.calibrate(torch.cat(list(data.chunks(spread(data.indices("train"), CALIBRATION)))))
+    """Measure the cell in every image, as if it were the true one; tables, figures, and how well it was measured."""
+    assay, training = calibrated(instantiate(what["measurement"], "measurement"), data)
     table = run.save_table("measurements", measurements(assay, recovered, subjects))
-    methods = [REFERENCE, *recovered]
-    value = assay.values[0]
-    trusted = table[(table["flag"] == "") & (table["solution"] == 0)]
-    if len(trusted):
-        draw_measurements(trusted, value, methods, what["contrast"]["column"], run)
-    return errors_against_truth(trusted, value)
-
-
-def measurements(assay: CellAssay, recovered: Mapping[str, Solutions], subjects: Subjects) -> pd.DataFrame:
-    """One row per image, method and solution: what was measured, what is known (truth as ``true_...``), and a flag."""
-    known = subjects.known.rename(columns={name: f"true_{name}" for name in (*assay.values, "nucleus_area_px")})
-    reference = assay.table(subjects.high, known.index).rename_axis("item").reset_index()
-    tables = [reference.assign(method=REFERENCE, solution=0)]
-    for name, solutions in recovered.items():
-        images = solutions.images.flatten(0, 1).clamp(0, 1)
-        found = assay.table(images, solutions.table["key"].tolist()).rename_axis("item").reset_index()
-        searched = solutions.table[["solution", "lr_residual", "log_p"]]
-        flags = joined(solutions.table["flag"], found["flag"])
-        tables.append(pd.concat([found.assign(method=name, flag=flags), searched], axis=1))
-    return pd.concat(tables, ignore_index=True).join(known, on="item")
-
-
-def joined(first: pd.Series, second: pd.Series) -> list[str]:
-    """Two columns of flags as one."""
-    return ["; ".join(flag for flag in flags if flag) for flags in zip(first, second, strict=True)]
-
-
-def errors_against_truth(trusted: pd.DataFrame, value: str) -> Metrics:
-    """Mean absolute error of a measurement by method, where the truth is known."""
-    if f"true_{value}" not in trusted:
+    contrast, value = what["contrast"], assay.values[0]
+    comparison = None
+    if contrast["column"] is not None:
+        for rows in (table, training):
+            rows[contrast["column"]] = rows[contrast["column"]].astype(str)
+        comparison = Comparison(contrast["column"], contrast["negative"], contrast["positive"])
+    trusted = trusted_rows(table, value)
+    if trusted.empty:
         return {}
-    errors = (trusted[value] - trusted[f"true_{value}"]).abs().groupby(trusted["method"], sort=False).mean()
-    return {f"assay/mae/{method}": float(error) for method, error in errors.items()}
+    draw_measurements(trusted, value, [REFERENCE, *recovered], contrast["column"], run)
+    return assay_metrics(run.save_table("assay", quality(trusted, training, assay.values, comparison, what["seed"])))
 
 
 def draw_images(recovered: Mapping[str, Solutions], subjects: Subjects, run: Run) -> None:
@@ -160,7 +144,7 @@ def draw_images(recovered: Mapping[str, Solutions], subjects: Subjects, run: Run
 
 def draw_measurements(trusted: pd.DataFrame, value: str, methods: list[str], column: str | None, run: Run) -> None:
     """Draw a measurement by method and condition, and against the dose where there is one."""
-    conditions = "all" if column is None else trusted[column].astype(str)
+    conditions = "all" if column is None else trusted[column]
     run.save_figure("measurements", measurement_figure(trusted.assign(condition=conditions), value, methods))
     if {"dose", "well"} <= set(trusted):
         run.save_figure("doses", dose_figure(trusted, value, methods))

@@ -138,3 +138,38 @@ def explanation(failed: int) -> str:
     """What a sweep's table means, and what it leaves out."""
     missing = {0: "", 1: " 1 job failed and is left out."}.get(failed, f" {failed} jobs failed and are left out.")
     return "Mean ± standard deviation over n runs that differ only in the seeds named (how many of each)." + missing
+
+
+def recovery_table(title: str, images: int, metrics: Mapping[str, float]) -> None:
+    """Print what each method recovered: fidelity of its images, their consistency, and what is measured on them.
+
+    Columns without any value are left out.
+    """
+    columns = {
+        "image/psnr": ("PSNR, dB", "{:.1f}"),
+        "image/ssim": ("SSIM", "{:.3f}"),
+        "image/lr_residual": ("residual at low resolution", "{:.4f}"),
+        "assay/mae": ("error of the measurement", "{:.3g}"),
+        "assay/correlation": ("correlation with high resolution", "{:.2f}"),
+        "assay/auc": ("AUC of the controls", "{:.2f}"),
+        "flagged": ("flagged", "{:.0f}"),
+    }
+    found = dict.fromkeys(
+        name.rpartition("/")[2] for name in metrics if name.startswith(("assay/", "image/", "flagged/"))
+    )
+    methods = [*(name for name in found if name != "hr"), *(name for name in found if name == "hr")]
+    shown = {key: words for key, words in columns.items() if any(f"{key}/{method}" in metrics for method in methods)}
+    table = Table(
+        title=f"{title}: {images} images",
+        title_justify="left",
+        caption="Flagged images are left out of the means. hr: the high-resolution images themselves.",
+        caption_justify="left",
+    )
+    table.add_column("method")
+    for heading, _ in shown.values():
+        table.add_column(heading, justify="right")
+    for method in methods:
+        values = [metrics.get(f"{key}/{method}") for key in shown]
+        cells = zip(values, shown.values(), strict=True)
+        table.add_row(method, *("" if value is None else form.format(value) for value, (_, form) in cells))
+    console.print(table)

@@ -1,0 +1,122 @@
+"""What super-resolved images measure, beside the images themselves and the truth."""
+
+import logging
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+import torch
+
+from micrographia.data.datamodule import IndexedImages
+from micrographia.inversion.solutions import Solutions
+from micrographia.measure.assays.assay import CellAssay
+from micrographia.runs.run import Metrics
+from micrographia.scores.assay_quality import Comparison, agreement, assay_quality, transfer_accuracy
+from micrographia.tasks.meaning import spread
+from micrographia.tasks.subjects import Subjects
+
+log = logging.getLogger(__name__)
+
+REFERENCE = "hr"
+"""The images themselves, among the methods."""
+CALIBRATION = 1000  # training images that background, illumination and the support vector machine are taken from
+
+
+def calibrated(assay: CellAssay, data: IndexedImages) -> tuple[CellAssay, pd.DataFrame]:
+    """A measurement with background and illumination of the training images, and what it measures on these."""
+    indices = spread(data.indices("train"), CALIBRATION)
+    images = torch.cat(list(data.chunks(indices)))
+    assay = assay.calibrate(images)
+    known = data.table(indices).set_axis(pd.Index(indices.tolist(), name="item"))
+    known = known.drop(columns=[*assay.values, "nucleus_area_px"], errors="ignore")
+    return assay, assay.table(images, known.index).join(known)
+
+
+def measurements(assay: CellAssay, recovered: Mapping[str, Solutions], subjects: Subjects) -> pd.DataFrame:
+    """One row per image, method and solution: what was measured, what is known (truth as ``true_...``), and a flag."""
+    known = subjects.known.rename(columns={name: f"true_{name}" for name in (*assay.values, "nucleus_area_px")})
+    reference = assay.table(subjects.high, known.index).rename_axis("item").reset_index()
+    tables = [reference.assign(method=REFERENCE, solution=0)]
+    for name, solutions in recovered.items():
+        images = solutions.images.flatten(0, 1).clamp(0, 1)
+        found = assay.table(images, solutions.table["key"].tolist()).rename_axis("item").reset_index()
+        searched = solutions.table[["solution", "lr_residual", "log_p"]]
+        flags = joined(solutions.table["flag"], found["flag"])
+        tables.append(pd.concat([found.assign(method=name, flag=flags), searched], axis=1))
+    return pd.concat(tables, ignore_index=True).join(known, on="item")
+
+
+def joined(first: pd.Series, second: pd.Series) -> list[str]:
+    """Two columns of flags as one."""
+    return ["; ".join(flag for flag in flags if flag) for flags in zip(first, second, strict=True)]
+
+
+def trusted_rows(table: pd.DataFrame, value: str) -> pd.DataFrame:
+    """Rows of first solutions without any flag, each beside what the image itself measured (``hr_<value>``)."""
+    rows = table[(table["flag"] == "") & (table["solution"] == 0)]
+    reference = rows[rows["method"] == REFERENCE].set_index("item")[value]
+    return rows.assign(**{f"hr_{value}": rows["item"].map(reference)})
+
+
+def quality(
+    trusted: pd.DataFrame, training: pd.DataFrame, values: Sequence[str], comparison: Comparison | None, seed: int
+) -> pd.DataFrame:
+    """Every score of the assay by method, with its interval over wells.
+
+    Parameters
+    ----------
+    trusted
+        Rows of `trusted_rows`.
+    training
+        Measurements of training images, by which the support vector machine learns.
+    values
+        Measured columns, the principal one first.
+    comparison
+        The controls; None where there are none, then there is agreement only.
+
+    Returns
+    -------
+    DataFrame with columns ``method``, ``score`` (``z_prime``, ``ssmd``, ``auc``; ``svm``, the balanced accuracy of the
+    machine; ``correlation`` and ``mae_hr`` with the image's own measurement; ``mae`` and ``bias`` against the truth),
+    ``value``, ``low``, ``high`` and counts.
+    """
+    principal = values[0]
+    tables = []
+    for method, rows in trusted.groupby("method", sort=False):
+        parts = []
+        if comparison is not None:
+            if missing := unmeasured(rows, comparison):
+                log.info("%s: no cell of the control %s could be measured: no quality", method, missing)
+            else:
+                parts.append(assay_quality(rows, principal, comparison, seed=seed))
+                known = training[training["flag"] == ""]
+                if not unmeasured(known, comparison):
+                    machine = transfer_accuracy(known, rows, values, comparison, seed=seed)
+                    parts.append(machine.loc[["balanced_accuracy"]].rename(index={"balanced_accuracy": "svm"}))
+        if method != REFERENCE and rows[f"hr_{principal}"].notna().sum() > 1:
+            names = {"pearson": "correlation", "mae": "mae_hr"}
+            found = agreement(rows, principal, f"hr_{principal}", comparison, seed=seed)
+            parts.append(found.loc[list(names)].rename(index=names))
+        if f"true_{principal}" in rows and len(rows) > 1:
+            parts.append(agreement(rows, principal, f"true_{principal}", comparison, seed=seed).loc[["mae", "bias"]])
+        if parts:
+            tables.append(pd.concat(parts).rename_axis("score").reset_index().assign(method=method))
+    columns = ["method", "score", "value", "low", "high"]
+    if not tables:
+        return pd.DataFrame(columns=columns)
+    table = pd.concat(tables, ignore_index=True)
+    return table[[*columns, *(name for name in table if name not in columns)]]
+
+
+def unmeasured(rows: pd.DataFrame, comparison: Comparison) -> str | None:
+    """The control of which no row is left, if there is one."""
+    found = set(rows[comparison.condition])
+    return next((str(value) for value in (comparison.negative, comparison.positive) if value not in found), None)
+
+
+def assay_metrics(table: pd.DataFrame) -> Metrics:
+    """Scores as flat metrics, ``assay/<score>/<method>``."""
+    return {
+        f"assay/{row['score']}/{row['method']}": float(row["value"])
+        for row in table.to_dict("records")
+        if pd.notna(row["value"])
+    }
