@@ -23,8 +23,8 @@ from micrographia.errors import UserError
 
 # Always so many crops at a time: what they need stays in the processor's cache, and products of matrices of one shape
 # have the same rounding whoever is beside a crop.
-CHUNK = 16
-BLOCK = 16 * CHUNK  # crops whose cells are drawn at a time
+CHUNK = 32
+BLOCK = 8 * CHUNK  # crops whose cells are drawn at a time
 
 HALO, HALO_UM = 0.14, 5.0  # share of light from out of focus, and its deviation
 HAZE = 0.012  # light of the medium
@@ -78,13 +78,13 @@ class SimulatedAssay(IndexedImages):
         self,
         name: str,
         size: int | None = None,
-        field_um: float = 42.0,
+        field_um: float = 36.0,
         layout: PlateLayout | None = None,
         response: DoseResponse | None = None,
         camera: Camera | None = None,
         confluence: tuple[float, float] = (0.35, 1.0),
         expression_deviation: float = 0.4,
-        blur_um: float = 0.5,
+        blur_um: float = 0.42,
         shading: float = 0.2,
         clean: bool = False,
         seed: int = 0,

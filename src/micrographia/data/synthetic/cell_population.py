@@ -14,7 +14,7 @@ from micrographia.data.synthetic.cell_factors import uniform
 
 Array = NDArray[np.float64]
 
-NUCLEUS_RADIUS, CELL_RADIUS = 5.2, 15.0  # geometric mean of the half axes
+NUCLEUS_RADIUS, CELL_RADIUS = 5.4, 15.0  # geometric mean of the half axes
 SPACING = 25.0  # between neighbouring nuclei of a closed monolayer
 ABSENT = 1e3  # squared distance, in radii, of every pixel from a cell that is not there
 
@@ -116,9 +116,9 @@ def draw_population(
     # Neighbours point roughly the same way.
     angle = np.pi * crop[:, 6:7] + 0.6 * normal[..., 6]
     nucleus_radius = NUCLEUS_RADIUS * np.exp(0.11 * normal[..., 0])
-    nucleus_stretch = np.sqrt(1.1 + 0.9 * cell[..., 12])
+    nucleus_stretch = np.sqrt(1.15 + 1.0 * cell[..., 12])
     cell_radius = CELL_RADIUS * np.exp(0.13 * normal[..., 1] + 0.5 * 0.11 * normal[..., 0])
-    cell_stretch = np.sqrt(1.1 + 1.4 * cell[..., 13] ** 2)
+    cell_stretch = np.sqrt(1.1 + 1.9 * cell[..., 13] ** 2)
     away = 2 * np.pi * cell[..., 14]
     reach = 0.28 * cell_radius * np.sqrt(cell[..., 15])
     return CellPopulation(

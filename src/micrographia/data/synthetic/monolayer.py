@@ -14,8 +14,7 @@ from torch import Tensor
 from micrographia.data.synthetic.cell_population import ABSENT, CellPopulation
 
 # Wavelength in micrometres and deviation of smooth noise: two warps of cells, two of nuclei, grain and nucleoli.
-TEXTURES = ((16.0, 1.3), (16.0, 1.3), (7.5, 0.4), (7.5, 0.4), (3.2, 1.0), (4.2, 1.0))
-CELL_WARP, NUCLEUS_WARP = 1.3, 0.4  # deviation of the warps in micrometres
+TEXTURES = ((15.0, 1.4), (15.0, 1.4), (9.5, 0.45), (9.5, 0.45), (4.5, 1.0), (4.2, 1.0))
 CHROMATIN, NUCLEOLI = 0.08, 0.2  # strength of the textures of nuclei
 DNA_BRIGHTNESS = 0.6  # light of a mean nucleus
 BLEED = 0.03  # light of the cytoplasm in the DNA channel

@@ -9,7 +9,7 @@ from micrographia.data.synthetic.cell_population import CellPopulation
 from micrographia.data.synthetic.dose_response import DoseResponse
 from micrographia.data.synthetic.monolayer import NUCLEOLI, Monolayer, cell_volume, nucleus_area
 
-GRAIN = 0.12  # unevenness of the cytoplasm
+GRAIN = 0.08  # unevenness of the cytoplasm
 BRIGHTNESS = 0.19  # light of a mean cell whose reporter is everywhere alike
 
 

@@ -39,7 +39,7 @@ class NucleusSegmentation:
 
     def __init__(
         self,
-        diameter_px: float = 15.0,
+        diameter_px: float = 18.0,
         threshold_scale: float = 1.0,
         smoothing: float = 0.07,
         least_area: float = 0.2,
