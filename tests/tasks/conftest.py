@@ -106,5 +106,12 @@ def real_layouts(tmp_path, monkeypatch):
         for n in range(3)
     ]
     write("hcs/bbbc021_cells", "metadata.csv", cells, deep)
+    wells = [
+        {"file": f"cells/{row}{col}_{n}.tif", "well": f"{row}{col}", "row": row, "dose": dose, "control": control}
+        for row in "ABEF"
+        for col, (dose, control) in enumerate([(0, -1), (0, -1), (5, 0), (5, 0), (10, 1), (10, 1)])
+        for n in range(2)
+    ]
+    write("hcs/sbs_translocation", "cells.csv", wells, generator.integers(0, 255, (2, 24, 24), dtype=np.uint8))
     monkeypatch.setenv("MICROGRAPHIA_DATA", str(root))
     return root

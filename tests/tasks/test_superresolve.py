@@ -55,6 +55,15 @@ def test_without_flow_and_measurement(micrographia):
     assert "image/psnr/no_regularization" in run.metrics
 
 
+@pytest.mark.parametrize("preset", ["bbbc021", "translocation", "golgi", "plankton", "yeast", "human_cells"])
+def test_every_preset_runs(preset, micrographia, real_layouts):
+    simulated = ASSAY[1:4] if preset == "golgi" else ()
+    run = micrographia(
+        *("superresolve", f"experiment=rls/{preset}", *GENERATOR, *FLOW, *simulated, *SEARCH, "data.size=32", "images=1")
+    )
+    assert "image/psnr/bicubic" in run.metrics
+
+
 def test_a_generator_of_another_size_is_answered(micrographia, capsys):
     run = micrographia("superresolve", *TINY)
     generator = next((run.folder.parents[1] / "train").glob("stylegan2-*"))
