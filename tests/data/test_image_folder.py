@@ -325,9 +325,6 @@ def test_folders_without_images(tmp_path):
     fails(r"nowhere is no folder", tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
     fails(r"empty holds no images", tmp_path / "empty")
-    make_table(tmp_path / "loose", file=["1.png"], **{"class": ["a"]})
-    (tmp_path / "loose" / "labels.csv").unlink()
-    fails(r"neither class folders nor a CSV", tmp_path / "loose")
     root = make_folder(tmp_path / "set")
     (root / "c").mkdir()
     (root / "c" / "notes.txt").write_text("none")
@@ -336,6 +333,25 @@ def test_folders_without_images(tmp_path):
 
 def test_single_class(tmp_path):
     fails(r"single class, a\b", make_folder(tmp_path / "set", classes=["a"]))
+    data = folder(tmp_path / "set", label=None)
+    assert data.classes == ()
+    assert "class" not in data.table(data.indices("train"))
+
+
+def test_loose_images_have_no_classes(tmp_path):
+    root = make_folder(tmp_path / "set", classes=["a"]) / "a"
+    data = folder(root)
+    counts = [len(data.indices(part)) for part in PARTS]
+    assert min(counts) > 0
+    assert sum(counts) == len(list(root.iterdir()))
+    with pytest.raises(UserError, match="needs a data set with labels"):
+        data.targets(data.indices("test"))
+
+
+def test_no_split_leaves_all_images_in_train(tmp_path):
+    root = make_folder(tmp_path / "set", classes=["a"], count=1) / "a"
+    data = folder(root, split="none")
+    assert [len(data.indices(part)) for part in PARTS] == [1, 0, 0]
 
 
 def test_class_with_too_few_images(tmp_path):

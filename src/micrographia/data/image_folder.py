@@ -39,12 +39,14 @@ class ImageFolder(IndexedImages):
         Side in pixels of the square images given to the model.
     table, file, label
         CSV of the images, its column of file names relative to ``root``, its column of classes. Without ``table``,
-        class folders are used where there are any, else the folder's only CSV.
+        class folders are used where there are any, else the folder's only CSV. Loose images have no classes; with
+        ``label`` None no image has one.
     include
         Classes to use; None uses all.
     split
         "stratified" draws the test part; "folders" takes it from folders ``train...``, ``test...`` above the class
-        folders; else a column that says train, val or test, or, with ``test``, any column.
+        folders; "none" leaves all images in train; else a column that says train, val or test, or, with ``test``, any
+        column.
     test
         Values of the ``split`` column that make the test part.
     test_fraction, val_fraction
@@ -76,7 +78,7 @@ class ImageFolder(IndexedImages):
         size: int | None = None,
         table: str | None = None,
         file: str = "file",
-        label: str = "class",
+        label: str | None = "class",
         include: list[str] | None = None,
         split: str = "stratified",
         test: list[str] | None = None,
@@ -105,7 +107,7 @@ class ImageFolder(IndexedImages):
             raise UserError(f"data.pad_quantile={pad_quantile}: expected a number above 0, at most 1.")
         if len(percentiles) != 2 or not 0 <= percentiles[0] < percentiles[1] <= 100:
             raise UserError(f"data.percentiles={list(percentiles)}: expected two rising numbers from 0 to 100.")
-        if test is not None and split in ("stratified", "folders"):
+        if test is not None and split in ("stratified", "folders", "none"):
             raise UserError(f"data.test: needs a column to look in: set data.split=COLUMN instead of {split}.")
         self.name = name
         self.root = Path(root)
@@ -167,6 +169,8 @@ class ImageFolder(IndexedImages):
     def targets(self, indices: torch.Tensor) -> torch.Tensor:
         """Integer class of each index, int64, in the order of `classes`."""
         self.arrange()
+        if not self.classes:
+            return super().targets(indices)  # which says so
         return self.codes[indices]
 
     # For the run's record
@@ -190,6 +194,8 @@ class ImageFolder(IndexedImages):
     def class_counts(self) -> pd.DataFrame:
         """Images of each class (rows) in each part (columns)."""
         rows = self.arrange()
+        if not self.classes:
+            return pd.DataFrame(columns=list(PARTS))
         return pd.crosstab(rows["class"], pd.Series(self.parts)).loc[list(self.classes), list(PARTS)]
 
     # How it comes about
@@ -200,21 +206,28 @@ class ImageFolder(IndexedImages):
             return self.rows
         rows = list_images(self.root, *self.table_options, part_folders=self.split == "folders")
         if self.include is not None:
+            if "class" not in rows:
+                raise UserError("data.include: the images have no classes to choose from. Set it to null.")
             if unknown := sorted(set(self.include) - set(rows["class"])):
                 known = some(in_order(set(rows["class"])))
                 raise UserError(f"data.include: no class {some(unknown)}. {self.root} has {known}.")
             rows = rows[rows["class"].isin(self.include)].reset_index(drop=True)
-        classes = in_order(set(rows["class"]))
-        if len(classes) < 2:
-            raise UserError(f"data.root: {self.root} has a single class, {classes[0]}. Two or more are needed.")
+        classes = in_order(set(rows["class"])) if "class" in rows else ()
+        if len(classes) == 1:
+            raise UserError(
+                f"data.root: {self.root} has a single class, {classes[0]}. Two or more are needed; "
+                "data.label=null reads the images without classes."
+            )
         self.parts = self.assign_parts(rows, classes)
         self.classes = classes
-        self.codes = torch.as_tensor(pd.Categorical(rows["class"], categories=list(classes)).codes.astype(np.int64))
+        self.codes = torch.as_tensor(class_codes(rows, classes))
         self.rows = rows
         return rows
 
     def assign_parts(self, rows: pd.DataFrame, classes: tuple[str, ...]) -> np.ndarray:
         """Part of each row, checked."""
+        if self.split == "none":
+            return np.full(len(rows), "train", dtype=object)
         where = self.table_options[0] or str(self.root)
         drawn = self.split in ("stratified", "folders")
         for key, columns in (("group", self.group), ("split", [] if drawn else [self.split])):
@@ -231,10 +244,9 @@ class ImageFolder(IndexedImages):
             given = parts_by_value(rows[self.split], self.test, f"column {self.split}")
         elif self.split != "stratified":
             given = parts_by_name(rows[self.split], f"column {self.split}")
-        codes = pd.Categorical(rows["class"], categories=list(classes)).codes
         numbers = group_numbers(rows, self.group)
-        parts = draw_parts(np.asarray(codes), numbers, given, *self.fractions, self.split_seed)
-        check_parts(parts, rows["class"], rows, self.group)
+        parts = draw_parts(class_codes(rows, classes), numbers, given, *self.fractions, self.split_seed)
+        check_parts(parts, rows["class"] if classes else pd.Series("all", rows.index), rows, self.group)
         return parts
 
     def decode(self) -> np.ndarray:
@@ -264,6 +276,13 @@ class ImageFolder(IndexedImages):
             found = entry.save(images, (len(paths), *self.shape), conversion.dtype, conversion.record())
         pixels, self.decoding = found
         return pixels
+
+
+def class_codes(rows: pd.DataFrame, classes: tuple[str, ...]) -> np.ndarray:
+    """Number of each row's class, int64; 0 of images without classes."""
+    if not classes:
+        return np.zeros(len(rows), np.int64)
+    return pd.Categorical(rows["class"], categories=list(classes)).codes.astype(np.int64)
 
 
 def as_list(value: Any) -> list[str] | None:

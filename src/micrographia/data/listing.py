@@ -14,7 +14,7 @@ from micrographia.errors import UserError
 log = logging.getLogger(__name__)
 
 
-def list_images(root: Path, table: str | None, file: str, label: str, part_folders: bool) -> pd.DataFrame:
+def list_images(root: Path, table: str | None, file: str, label: str | None, part_folders: bool) -> pd.DataFrame:
     """One row per image, sorted by file name.
 
     Parameters
@@ -25,14 +25,15 @@ def list_images(root: Path, table: str | None, file: str, label: str, part_folde
         CSV (or TSV) of the images, absolute, or relative to the working directory or to ``root``; None takes class
         folders where there are any, else the folder's only CSV.
     file, label
-        The table's columns of file names (relative to ``root``) and of classes.
+        The table's columns of file names (relative to ``root``) and of classes; no label: images without classes.
     part_folders
         Class folders lie in folders of their part (``train/``, ``test/``), which become a column ``part``.
 
     Returns
     -------
     DataFrame with ``file`` and ``class`` (text) and, of a table, its other columns; of class folders, ``folder``: where
-    in its class folder the file lies.
+    in its class folder the file lies. Images that lie loosely in ``root``, with neither folders nor a table, have no
+    ``class``.
 
     Raises
     ------
@@ -43,6 +44,8 @@ def list_images(root: Path, table: str | None, file: str, label: str, part_folde
         raise UserError(f"data.root: {root} is no folder.")
     if table is not None:
         rows = read_table(root, named_table(root, table), file, label)
+    elif label is None or is_loose(root):
+        rows = list_loose(root)
     elif folders := subfolders(root):
         rows = list_part_folders(root, folders) if part_folders else list_class_folders(root, folders)
         if unused := sorted(path.name for path in root.glob("*.csv")):
@@ -50,6 +53,19 @@ def list_images(root: Path, table: str | None, file: str, label: str, part_folde
     else:
         rows = read_table(root, only_table(root), file, label)
     return rows.sort_values("file", kind="stable", ignore_index=True)
+
+
+def is_loose(root: Path) -> bool:
+    """Whether a folder holds images, and neither folders nor a table that could tell their classes."""
+    return not subfolders(root) and not any(root.glob("*.csv")) and any(is_image_file(path) for path in root.iterdir())
+
+
+def list_loose(root: Path) -> pd.DataFrame:
+    """All images of a folder, at any depth, without classes."""
+    files = sorted(path.relative_to(root) for path in root.rglob("*") if is_image_file(path))
+    if not files:
+        raise UserError(f"data.root: {root} holds no images ({', '.join(SUFFIXES)}).")
+    return pd.DataFrame({"file": [path.as_posix() for path in files]})
 
 
 def subfolders(folder: Path) -> list[Path]:
@@ -113,22 +129,21 @@ def only_table(root: Path) -> Path:
     """The one CSV of a folder without class folders."""
     tables = sorted(root.glob("*.csv"))
     if not tables:
-        loose = any(is_image_file(path) for path in root.iterdir())
-        found = "images, but neither class folders nor a CSV that names their classes" if loose else "no images"
-        raise UserError(f"data.root: {root} holds {found}. Put each class in a folder, or add a CSV.")
+        raise UserError(f"data.root: {root} holds no images. Put each class in a folder, or add a CSV.")
     if len(tables) > 1:
         names = ", ".join(path.name for path in tables)
         raise UserError(f"data.table: {root} holds several tables ({names}). Name one: data.table={tables[0].name}.")
     return tables[0]
 
 
-def read_table(root: Path, path: Path, file: str, label: str) -> pd.DataFrame:
+def read_table(root: Path, path: Path, file: str, label: str | None) -> pd.DataFrame:
     """Read and check a table of images."""
+    named = {"file": file} if label is None else {"file": file, "label": label}
     separator = "\t" if path.suffix.lower() == ".tsv" else ","
     options: dict[str, Any] = {"sep": separator, "encoding": "utf-8-sig", "index_col": False}
     try:
         table = pd.read_csv(path, **options)
-        for key, column in (("file", file), ("label", label)):
+        for key, column in named.items():
             if column not in table:
                 names = ", ".join(map(str, table.columns))
                 raise UserError(f"data.{key}: {path} has no column {column}. It has {names}.")
@@ -136,20 +151,23 @@ def read_table(root: Path, path: Path, file: str, label: str) -> pd.DataFrame:
         written = pd.read_csv(path, dtype=str, keep_default_na=False, **options)
     except (ValueError, OSError) as error:  # pandas' parser and decoding errors are ValueErrors
         raise UserError(f"{path}: cannot be read as a table ({str(error).splitlines()[0]}).") from error
-    table[[file, label]] = written[[file, label]]
+    columns = list(named.values())
+    table[columns] = written[columns]
     if table.empty:
         raise UserError(f"{path}: names no images.")
-    for column in (file, label):
+    for column in columns:
         empty = table[column].str.strip() == ""
         if empty.any():
             raise UserError(
                 f"{path}: row {int(empty.to_numpy().argmax()) + 2} has no {column}. Fill it in or remove the row."
             )
     # A column that would hide behind the two fixed names keeps its content under another.
-    taken = {name: f"table_{name}" for name in ("file", "class") if name in table and name not in (file, label)}
-    table = table.rename(columns=taken).rename(columns={file: "file", label: "class"})
+    fixed = dict(zip(("file", "class"), columns, strict=False))
+    taken = {name: f"table_{name}" for name in fixed if name in table and name not in columns}
+    table = table.rename(columns=taken).rename(columns={column: name for name, column in fixed.items()})
     table["file"] = table["file"].str.strip().str.replace("\\", "/")
-    table["class"] = table["class"].str.strip()
+    if label is not None:
+        table["class"] = table["class"].str.strip()
     twice = table["file"].duplicated().to_numpy()
     if twice.any():
         row = int(twice.argmax())
@@ -161,5 +179,5 @@ def read_table(root: Path, path: Path, file: str, label: str) -> pd.DataFrame:
         raise UserError(
             f"{path}: {len(missing)} of {len(table)} files do not exist below {root}, the first {missing[0]}."
         )
-    front = ["file", "class"]
+    front = list(fixed)
     return table[front + [column for column in table.columns if column not in front]]
