@@ -5,17 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from micrographia.scores.assay_quality import (
-    Comparison,
-    agreement,
-    assay_quality,
-    auc,
-    bootstrap_wells,
-    ssmd,
-    transfer_accuracy,
-    well_p_value,
-    z_prime,
-)
+from micrographia.scores.assay_quality import agreement, assay_quality, auc, ssmd, transfer_accuracy, z_prime
+from micrographia.scores.wells import Comparison, bootstrap_wells, well_p_value
 
 
 def plate(wells=4, cells=30, effect=3.0, between=0.3, seed=0, **more):

@@ -222,10 +222,10 @@ def test_translocation_agrees_with_the_truth(clean):
     rows = measured.index[measured["flag"] == ""]
     true, found = (np.log(table.loc[rows, "translocation_ratio"]) for table in (truth, measured))
     assert np.corrcoef(true, found)[0, 1] > 0.98
-    # Blur and light from out of focus draw the ratio towards 1: two fifths too much at 0.6, a tenth too little at 6.
+    # Blur and light from out of focus draw the ratio towards 1: a third too much at 0.6, a tenth too little at 6.
     bias = found - true
-    assert bias[truth["dose"] == 0].median() == pytest.approx(0.35, abs=0.1)
-    assert bias[truth["dose"] == 100].median() == pytest.approx(-0.13, abs=0.1)
+    assert bias[truth["dose"] == 0].median() == pytest.approx(0.28, abs=0.08)
+    assert bias[truth["dose"] == 100].median() == pytest.approx(-0.06, abs=0.08)
     areas = measured.loc[rows, "nucleus_area_px"] / truth.loc[rows, "nucleus_area_px"]
     assert areas.median() == pytest.approx(1.07, abs=0.05)
 
@@ -242,10 +242,10 @@ def test_golgi_agrees_with_the_truth(clean):
     correlation = {name: np.corrcoef(*pair)[0, 1] for name, pair in both.items()}
     assert correlation["spots"] > 0.96
     assert correlation["mean_spot_area_px"] > 0.83
-    assert correlation["scatter_px"] > 0.97
+    assert correlation["scatter_px"] > 0.96
     # Spots that overlap are counted as one, and are larger.
     assert (both["spots"][1] - both["spots"][0]).mean() == pytest.approx(-0.25, abs=0.2)
-    assert (both["mean_spot_area_px"][1] / both["mean_spot_area_px"][0]).median() == pytest.approx(1.28, abs=0.1)
+    assert (both["mean_spot_area_px"][1] / both["mean_spot_area_px"][0]).median() == pytest.approx(1.26, abs=0.1)
     assert (both["scatter_px"][1] / both["scatter_px"][0]).median() == pytest.approx(1, abs=0.03)
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from micrographia.data.datamodule import IndexedImages, Part
-from micrographia.data.synthetic.camera import Camera, blur, point_spread
+from micrographia.data.synthetic.camera import Camera, point_spread
 from micrographia.data.synthetic.cell_population import (
     CellPopulation,
     draw_population,
@@ -73,6 +73,7 @@ class SimulatedAssay(IndexedImages):
 
     channels: ClassVar[tuple[str, ...]] = ("dna", "reporter")
     classes = CONDITIONS
+    controls = ("control", "-1", "1")
 
     def __init__(
         self,
@@ -188,7 +189,7 @@ class SimulatedAssay(IndexedImages):
         light = self.light(cells, shares, scene).add_(HAZE).view(-1, *self.shape)
         light *= self.illumination(cells)
         sigma = torch.from_numpy(self.blur_px(cells).astype(np.float32))
-        light = blur(light, point_spread(sigma, HALO, HALO_UM / self.pixel_um, self.size))
+        light = point_spread(light, sigma, HALO, HALO_UM / self.pixel_um)
         start = None if self.clean else torch.from_numpy(cells.numbers[:, 5])
         return self.camera.counts(light, start)
 

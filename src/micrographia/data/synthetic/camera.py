@@ -88,31 +88,35 @@ def noise_cuts(start: Tensor, count: int) -> Tensor:
     return torch.stack([sequence[place : place + count] for place in first.tolist()])
 
 
-def point_spread(sigma: Tensor, halo: float, halo_sigma: float, size: int) -> Tensor:
-    """Weights ``(n, size, size)`` by which a row or column of pixels is blurred; at the borders renormalised.
-
-    A Gaussian of each image's own deviation, and a wide, weak one: light from out of focus.
+def point_spread(light: Tensor, sigma: Tensor, halo: float, halo_sigma: float) -> Tensor:
+    """Images ``(n, channels, size, size)`` as the optics shows them.
 
     Parameters
     ----------
+    light
+        Light of the objects.
     sigma
-        Deviations in pixels, ``(n,)``.
+        Deviation of the point spread of each image in pixels, ``(n,)``.
     halo
-        Share of the light in the wide Gaussian, in 0..1.
+        Share of the light that comes from out of focus, in 0..1: a second, wide Gaussian.
     halo_sigma
         Its deviation in pixels.
     """
+    size = light.shape[-1]
+    wide = gaussian_weights(torch.tensor([halo_sigma]), size).expand(len(light), -1, -1)
+    return blur(light, gaussian_weights(sigma, size)).mul_(1 - halo).add_(blur(light, wide), alpha=halo)
+
+
+def gaussian_weights(sigma: Tensor, size: int) -> Tensor:
+    """Weights ``(n, size, size)`` that blur a row or column of pixels, by deviations in pixels; they sum to 1."""
     place = torch.arange(size, dtype=torch.float32)
-    squared = (place[:, None] - place) ** 2
     # The bound keeps far weights, which count for nothing, from becoming slow denormal numbers.
-    narrow = torch.exp((squared * (-0.5 / sigma**2)[:, None, None]).clamp_(min=-60))
-    wide = torch.exp((squared * (-0.5 / halo_sigma**2)).clamp_(min=-60))
-    weights = (1 - halo) * narrow / narrow.sum(2, keepdim=True) + halo * wide / wide.sum(1, keepdim=True)
-    return weights
+    weights = torch.exp(((place[:, None] - place) ** 2 * (-0.5 / sigma**2)[:, None, None]).clamp_(min=-60))
+    return weights.div_(weights.sum(2, keepdim=True))
 
 
 def blur(light: Tensor, weights: Tensor) -> Tensor:
-    """Images ``(n, channels, size, size)`` blurred along both axes by `point_spread` weights."""
+    """Images ``(n, channels, size, size)`` blurred along both axes by symmetric weights of each image."""
     n, channels, size, _ = light.shape
     across = torch.bmm(light.reshape(n, channels * size, size), weights.transpose(1, 2))
     stacked = across.view(n, channels, size, size).transpose(1, 2).reshape(n, size, channels * size)

@@ -45,22 +45,16 @@ class Monolayer:
 
     def __init__(self, population: CellPopulation, size: int, field_um: float):
         place = (torch.arange(size, dtype=torch.float32) + 0.5) * (field_um / size) - field_um / 2
-        x, y = place.repeat(size), place.repeat_interleave(size)
-        textures = texture_crops(population.numbers[:, 3:5], size, field_um / size)
-        cell_x, cell_y, nucleus_x, nucleus_y, self.grain, nucleoli = textures.flatten(2).unbind(1)
-        self.holes = nucleoli.sub_(1.2).mul_(1.5).clamp_(0, 1)
+        pixels = torch.stack([place.repeat(size), place.repeat_interleave(size)])
+        textures = texture_crops(population.numbers[:, 3:5], size, field_um / size).flatten(2)
+        self.grain = textures[:, 4]
+        self.holes = textures[:, 5].sub_(1.2).mul_(1.5).clamp_(0, 1)
         p = population
-        nearest, self._cell_weights = nearest_ellipse(
-            cell_x.add_(x),
-            cell_y.add_(y),
-            ellipses(p.cell_x, p.cell_y, p.cell_angle, p.cell_long, p.cell_short, p.present),
-        )
+        cells = ellipses(p.cell_x, p.cell_y, p.cell_angle, p.cell_long, p.cell_short, p.present)
+        nearest, self._cell_weights = nearest_ellipse(pixels, textures[:, :2], cells)
         self.cell_cover = (1 - nearest).mul_(CELL_SLOPE).clamp_(0, 1)
-        nearest, self._nucleus_weights = nearest_ellipse(
-            nucleus_x.add_(x),
-            nucleus_y.add_(y),
-            ellipses(p.nucleus_x, p.nucleus_y, p.nucleus_angle, p.nucleus_long, p.nucleus_short, p.present),
-        )
+        nuclei = ellipses(p.nucleus_x, p.nucleus_y, p.nucleus_angle, p.nucleus_long, p.nucleus_short, p.present)
+        nearest, self._nucleus_weights = nearest_ellipse(pixels, textures[:, 2:4], nuclei)
         self.nucleus_cover = (1 - nearest).mul_(NUCLEUS_SLOPE).clamp_(0, 1)
 
     def dna(self, brightness: Tensor) -> Tensor:
@@ -107,16 +101,18 @@ def ellipses(
     return torch.from_numpy(np.where(present[..., None] > 0, coefficients, absent).astype(np.float32))
 
 
-def nearest_ellipse(x: Tensor, y: Tensor, coefficients: Tensor) -> tuple[Tensor, Tensor]:
+def nearest_ellipse(pixels: Tensor, warp: Tensor, coefficients: Tensor) -> tuple[Tensor, Tensor]:
     """Squared distance ``(n, pixels)`` from the nearest ellipse, and how much ``(n, k, pixels)`` of it each one is.
 
-    The nearest counts 1; others less and less, so that two meet in a soft border.
+    The nearest counts 1; others less and less, so that two meet in a soft border. ``pixels`` ``(2, pixels)`` are the
+    pixels' coordinates, ``warp`` ``(n, 2, pixels)`` how far each is moved.
     """
-    planes = torch.empty(len(x), 6, x.shape[1])
+    planes = torch.empty(len(warp), 6, warp.shape[-1])
+    x, y = torch.add(warp, pixels, out=planes[:, 3:5]).unbind(1)
     torch.mul(x, x, out=planes[:, 0])
     torch.mul(x, y, out=planes[:, 1])
     torch.mul(y, y, out=planes[:, 2])
-    planes[:, 3], planes[:, 4], planes[:, 5] = x, y, 1
+    planes[:, 5] = 1
     nearness = torch.bmm(coefficients * -BORDER, planes)
     greatest = nearness.amax(1)
     weights = nearness.sub_((greatest - 1)[:, None]).clamp_(min=0)
