@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from hydra import compose, initialize_config_dir
 
@@ -11,6 +13,7 @@ NEEDS_A_PATH = {
     "source=path": "source.run=FOLDER",
     "data=image_folder": "data.root=FOLDER",
     "data=latents": "data.generator.run=FOLDER",
+    "model=latent_encoder": "model.generator.run=FOLDER",
 }
 
 
@@ -80,3 +83,21 @@ def test_a_key_without_its_value_is_named():
     del whole["budget"]["epochs"]
     with pytest.raises(UserError, match=r"budget\.epochs: no value given"):
         check_run(whole)
+
+
+@pytest.mark.parametrize(
+    ("contrast", "message"),
+    [
+        ({"column": "dose", "negative": 0, "positive": 10}, None),
+        (None, None),
+        ({"column": "dose", "negative": 0}, "contrast.positive: no value given"),
+        ("dose", "contrast=dose: expected the keys column, negative, positive or null"),
+    ],
+)
+def test_a_node_or_null(contrast, message):
+    run = {"task": "superresolve", "contrast": contrast}
+    if message is None:
+        check_run(run)
+    else:
+        with pytest.raises(UserError, match="^" + re.escape(message)):
+            check_run(run)

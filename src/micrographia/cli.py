@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from micrographia import __version__
@@ -23,6 +24,8 @@ VERBS = {
         "recover images from low resolution and measure them",
     ),
 }
+# Groups whose choice is a run, which may also be named by its folder.
+INPUTS = ("source", "generator", "flow")
 # Hydra's options, and the value that each takes.
 OPTIONS = {
     **dict.fromkeys(("-m", "--multirun", "--resolve"), ""),
@@ -112,6 +115,7 @@ def run_verb(verb: str, arguments: list[str]) -> int:
     from micrographia.presets import check_presets
 
     options, overrides = split_arguments(arguments)
+    overrides = [part for override in overrides for part in with_named_run(override)]
     check_presets(verb, overrides)
     jobs: list[Job] = []
     decorated = hydra.main(version_base="1.3", config_path=str(config_directory()), config_name=verb)(
@@ -140,6 +144,21 @@ def conclude(verb: str, jobs: "list[Job]", sweeping: bool) -> int:
 
         summarise(verb, jobs)
     return 2 if failures else 0
+
+
+def with_named_run(override: str) -> list[str]:
+    """An override that gives an input run by its folder, as Hydra wants it; any other as it is.
+
+    Examples
+    --------
+    >>> with_named_run("generator=."), with_named_run("generator=trained")
+    (['generator=path', 'generator.run=.'], ['generator=trained'])
+    """
+    key, _, value = override.partition("=")
+    is_choice = (config_directory() / key / f"{value}.yaml").is_file()
+    if key in INPUTS and value and not is_choice and Path(value).expanduser().is_dir():
+        return [f"{key}=path", f"{key}.run={value}"]
+    return [override]
 
 
 def split_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str]]:

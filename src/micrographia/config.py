@@ -118,6 +118,8 @@ def check_value(value: Any, hint: Any, key: str) -> None:
     """
     if not accepts(hint, value):
         raise UserError(f"{key}={shown(value)}: expected {describe(hint)}.")
+    if isinstance(value, Mapping):
+        hint = next((option for option in typing.get_args(hint) if typing.is_typeddict(option)), hint)
     if typing.is_typeddict(hint):
         hints = typing.get_type_hints(hint, include_extras=True)
         for name in [*value, *hints]:
@@ -173,7 +175,8 @@ def accepts(hint: Any, value: Any) -> bool:
 def plain(hint: Any) -> bool:
     """Whether a config value could be of this type."""
     origin = typing.get_origin(hint)
-    return origin not in (None, Callable) or hint in (int, float, bool, str, type(None), Any)
+    known = hint in (int, float, bool, str, type(None), Any) or typing.is_typeddict(hint)
+    return known or origin not in (None, Callable)
 
 
 def describe(hint: Any) -> str:

@@ -62,9 +62,9 @@ class FineTuning(TypedDict):
 class Contrast(TypedDict):
     """Conditions that a measurement is to tell apart."""
 
-    column: str | None
-    negative: str
-    positive: str
+    column: str
+    negative: str | int | float
+    positive: str | int | float
 
 
 # The keys of a run that have no target, by name.
@@ -76,7 +76,8 @@ KEYS: dict[str, Any] = {
     "how": Execution,
     "part": Literal["train", "val", "test"],
     "images": Positive | None,
-    "contrast": Contrast,
+    "contrast": Contrast | None,
+    "given": Literal["high", "low"] | None,
 }
 # Arguments of targets that a task gives and no config holds.
 GIVEN = frozenset(

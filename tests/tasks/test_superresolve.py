@@ -1,5 +1,7 @@
+import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 
 GENERATOR = (
     *("generator.model.channel_max=4", "generator.model.z_dim=8", "generator.model.w_dim=6"),
@@ -49,7 +51,7 @@ def test_a_killed_search_goes_on_with_the_images_that_are_missing(micrographia):
 def test_without_flow_and_measurement(micrographia):
     run = micrographia(
         *("superresolve", *GENERATOR, "methods.no_regularization.schedule.steps=4", "flow=none", "measurement=none"),
-        *("~methods.rls", "data=synthetic/cells", "data.size=32", "data.count=60", "contrast.column=class", "images=1"),
+        *("~methods.rls", "data=synthetic/cells", "data.size=32", "data.count=60", "images=1"),
     )
     assert not (run.folder / "tables" / "measurements.csv").exists()
     assert "image/psnr/no_regularization" in run.metrics
@@ -59,17 +61,63 @@ def test_without_flow_and_measurement(micrographia):
 def test_every_preset_runs(preset, micrographia, real_layouts):
     simulated = ASSAY[1:4] if preset == "golgi" else ()
     run = micrographia(
-        *("superresolve", f"experiment=rls/{preset}", *GENERATOR, *FLOW, *simulated, *SEARCH, "data.size=32", "images=1")
+        *(
+            "superresolve",
+            f"experiment=rls/{preset}",
+            *GENERATOR,
+            *FLOW,
+            *simulated,
+            *SEARCH,
+            "data.size=32",
+            "images=1",
+        )
     )
     assert "image/psnr/bicubic" in run.metrics
 
 
-def test_a_generator_of_another_size_is_answered(micrographia, capsys):
-    run = micrographia("superresolve", *TINY)
-    generator = next((run.folder.parents[1] / "train").glob("stylegan2-*"))
-    options = [option for option in TINY if not option.startswith("generator.")]
+@pytest.fixture
+def generator(micrographia):
+    """Folder of a trained generator of 32 px and two channels."""
+    run = micrographia("superresolve", *GENERATOR, *ASSAY, SEARCH[1], "flow=none", "~methods.rls")
+    return next((run.folder.parents[1] / "train").glob("stylegan2-*"))
+
+
+def test_low_resolution_images_of_ones_own_come_back_in_their_units(generator, micrographia, tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    pixels = np.random.default_rng(0).integers(100, 3000, (3, 2, 4, 4), dtype=np.uint16)
+    pixels[2] = 100  # nothing to see
+    for number, image in enumerate(pixels):
+        tifffile.imwrite(folder / f"{number}.tif", image, metadata={"axes": "CYX"})
+    run = micrographia(
+        *("superresolve", "data=image_folder", f"data.root={folder}", "data.model_channels=2"),
+        *(f"generator={generator}", "flow=none", "~methods.rls", SEARCH[1]),
+    )
+    images = run.table("images")
+    assert len(images) == 2 * 3
+    assert images.query("key == 2")["flag"].eq("constant").all()
+    assert set(run.table("measurements")["method"]) == {"bicubic", "no_regularization"}
+    for method in ("bicubic", "no_regularization"):
+        written = sorted((run.folder / "images" / method).glob("*.ome.tif"))
+        assert [file.name for file in written] == ["0.ome.tif", "1.ome.tif"]
+        image = tifffile.imread(written[0])
+        assert image.dtype == np.uint16
+        assert image.shape == (2, 32, 32)
+        assert 100 <= image.min() <= image.max() <= 3000
+
+
+def test_low_resolution_images_of_another_size_are_answered(generator, micrographia, tmp_path, capsys):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    tifffile.imwrite(folder / "0.tif", np.zeros((2, 6, 6), np.uint8), metadata={"axes": "CYX"})
     micrographia(
-        *("superresolve", *options, "generator=path", f"generator.run={generator}", "data.size=64"),
+        *("superresolve", "data=image_folder", f"data.root={folder}", "data.model_channels=2"),
+        *(f"generator={generator}", "flow=none", "~methods.rls", "given=low"),
         status=2,
     )
+    assert "images of 6 px" in capsys.readouterr().err
+
+
+def test_a_generator_of_another_size_is_answered(generator, micrographia, capsys):
+    micrographia("superresolve", f"generator={generator}", "flow=none", "~methods.rls", "data.size=64", status=2)
     assert "the generator makes images of 32 px" in capsys.readouterr().err

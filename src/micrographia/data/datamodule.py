@@ -43,12 +43,15 @@ class IndexedImages(LightningDataModule):
         Class names in the order of the integer targets; empty where the set has no classes.
     factors : dict of str to int
         Known factors of variation and their number of values, most significant first; empty where unknown.
+    controls : tuple of (column, negative, positive), or None
+        Column of the table that tells the controls of an assay, and its values in both, as text.
     """
 
     name: str
     shape: tuple[int, ...]
     classes: tuple[str, ...] = ()
     factors: dict[str, int] = {}  # noqa: RUF012  (replaced, never changed)
+    controls: tuple[str, str, str] | None = None
 
     def images(self, indices: torch.Tensor) -> torch.Tensor:
         """Items of the given indices: ``(n, *shape)``, uint8 in 0..255 or floating point (images in 0..1)."""

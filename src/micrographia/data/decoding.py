@@ -16,7 +16,7 @@ from micrographia.data.sizes import Background, Squares, common_side
 from micrographia.errors import UserError
 
 # Raise it when the same files and settings would give other pixels than before.
-VERSION = 1
+VERSION = 2
 THREADS = min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 # Images in flight at once: bounds the memory of results that wait for their turn.
 CHUNK = 512
@@ -68,6 +68,7 @@ class Conversion:
             "intensity": self.intensity.describe() + (", inverted" if self.invert else ""),
             "size": f"{padded or ''}resized to {self.squares.size} px",
             "side": self.squares.side,
+            "rule": self.intensity.rule,
             "limits": [list(pair) for pair in self.intensity.limits],
             "dtype": str(self.dtype),
         }

@@ -12,6 +12,7 @@ from micrographia.data.datamodule import PARTS, IndexedImages, Part
 from micrographia.data.decoding import Recipe, read_images
 from micrographia.data.listing import list_images
 from micrographia.data.pixel_cache import PixelCache
+from micrographia.data.restoring import restored
 from micrographia.data.splits import (
     check_parts,
     draw_parts,
@@ -190,6 +191,13 @@ class ImageFolder(IndexedImages):
             "group": " + ".join(self.group) or None,
         }
         return {"images": counts, "classes": list(self.classes), **how, **self.decoding}
+
+    def restored(self, index: int, item: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+        """An item ``(model channels, S, S)`` in type, range and channels of an image's file, and the names of these."""
+        self.setup()
+        limits = tuple((low, high) for low, high in self.decoding["limits"])
+        file = self.root / self.arrange()["file"].iloc[index]
+        return restored(item, file, self.recipe, self.decoding["rule"], limits)
 
     def class_counts(self) -> pd.DataFrame:
         """Images of each class (rows) in each part (columns)."""

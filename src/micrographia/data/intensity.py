@@ -41,13 +41,16 @@ class Intensity:
         if self.rule == "dtype":
             highest = np.iinfo(image.dtype).max if image.dtype.kind in "ui" else 1
             return np.clip(image / np.float32(highest), 0, 1).astype(np.float32)
-        if self.rule == "image":
-            limits = np.percentile(image, self.percentiles, axis=(1, 2)).T
-        else:
-            limits = np.asarray(self.limits)
+        limits = np.asarray(self.limits_of(image))
         low, high = (limits[:, side, None, None].astype(np.float32) for side in (0, 1))
         span = np.where(high > low, high - low, 1)
         return np.clip((image.astype(np.float32) - low) / span, 0, 1)
+
+    def limits_of(self, image: np.ndarray) -> tuple[tuple[float, float], ...]:
+        """The values of each channel that become 0 and 1 under ``percentile`` and ``image``."""
+        if self.rule != "image":
+            return self.limits
+        return tuple((float(low), float(high)) for low, high in np.percentile(image, self.percentiles, axis=(1, 2)).T)
 
     def describe(self) -> str:
         """The scaling in words.

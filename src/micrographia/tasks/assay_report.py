@@ -10,7 +10,8 @@ from micrographia.data.datamodule import IndexedImages
 from micrographia.inversion.solutions import Solutions
 from micrographia.measure.assays.assay import CellAssay
 from micrographia.runs.run import Metrics
-from micrographia.scores.assay_quality import Comparison, agreement, assay_quality, transfer_accuracy
+from micrographia.scores.assay_quality import agreement, assay_quality, transfer_accuracy
+from micrographia.scores.wells import Comparison
 from micrographia.tasks.meaning import spread
 from micrographia.tasks.subjects import Subjects
 
@@ -21,28 +22,39 @@ REFERENCE = "hr"
 CALIBRATION = 1000  # training images that background, illumination and the support vector machine are taken from
 
 
-def calibrated(assay: CellAssay, data: IndexedImages) -> tuple[CellAssay, pd.DataFrame]:
+def calibrated(assay: CellAssay, data: IndexedImages, controls: Comparison | None) -> tuple[CellAssay, pd.DataFrame]:
     """A measurement with background and illumination of the training images, and what it measures on these."""
     indices = spread(data.indices("train"), CALIBRATION)
     images = torch.cat(list(data.chunks(indices)))
     assay = assay.calibrate(images)
     known = data.table(indices).set_axis(pd.Index(indices.tolist(), name="item"))
     known = known.drop(columns=[*assay.values, "nucleus_area_px"], errors="ignore")
-    return assay, assay.table(images, known.index).join(known)
+    return assay, with_text(assay.table(images, known.index).join(known), controls)
 
 
-def measurements(assay: CellAssay, recovered: Mapping[str, Solutions], subjects: Subjects) -> pd.DataFrame:
+def measurements(
+    assay: CellAssay, recovered: Mapping[str, Solutions], subjects: Subjects, controls: Comparison | None
+) -> pd.DataFrame:
     """One row per image, method and solution: what was measured, what is known (truth as ``true_...``), and a flag."""
     known = subjects.known.rename(columns={name: f"true_{name}" for name in (*assay.values, "nucleus_area_px")})
-    reference = assay.table(subjects.high, known.index).rename_axis("item").reset_index()
-    tables = [reference.assign(method=REFERENCE, solution=0)]
+    tables = []
+    if subjects.high is not None:
+        reference = assay.table(subjects.high, known.index).rename_axis("item").reset_index()
+        tables.append(reference.assign(method=REFERENCE, solution=0))
     for name, solutions in recovered.items():
         images = solutions.images.flatten(0, 1).clamp(0, 1)
         found = assay.table(images, solutions.table["key"].tolist()).rename_axis("item").reset_index()
         searched = solutions.table[["solution", "lr_residual", "log_p"]]
         flags = joined(solutions.table["flag"], found["flag"])
         tables.append(pd.concat([found.assign(method=name, flag=flags), searched], axis=1))
-    return pd.concat(tables, ignore_index=True).join(known, on="item")
+    return with_text(pd.concat(tables, ignore_index=True).join(known, on="item"), controls)
+
+
+def with_text(table: pd.DataFrame, controls: Comparison | None) -> pd.DataFrame:
+    """A table whose conditions are text, as the config names them."""
+    if controls is None:
+        return table
+    return table.assign(**{controls.condition: table[controls.condition].astype(str)})
 
 
 def joined(first: pd.Series, second: pd.Series) -> list[str]:
@@ -58,7 +70,11 @@ def trusted_rows(table: pd.DataFrame, value: str) -> pd.DataFrame:
 
 
 def quality(
-    trusted: pd.DataFrame, training: pd.DataFrame, values: Sequence[str], comparison: Comparison | None, seed: int
+    trusted: pd.DataFrame,
+    training: pd.DataFrame | None,
+    values: Sequence[str],
+    comparison: Comparison | None,
+    seed: int,
 ) -> pd.DataFrame:
     """Every score of the assay by method, with its interval over wells.
 
@@ -67,7 +83,7 @@ def quality(
     trusted
         Rows of `trusted_rows`.
     training
-        Measurements of training images, by which the support vector machine learns.
+        Measurements of training images, by which the support vector machine learns; None: there is none.
     values
         Measured columns, the principal one first.
     comparison
@@ -88,8 +104,8 @@ def quality(
                 log.info("%s: no cell of the control %s could be measured: no quality", method, missing)
             else:
                 parts.append(assay_quality(rows, principal, comparison, seed=seed))
-                known = training[training["flag"] == ""]
-                if not unmeasured(known, comparison):
+                known = None if training is None else training[training["flag"] == ""]
+                if known is not None and not unmeasured(known, comparison):
                     machine = transfer_accuracy(known, rows, values, comparison, seed=seed)
                     parts.append(machine.loc[["balanced_accuracy"]].rename(index={"balanced_accuracy": "svm"}))
         if method != REFERENCE and rows[f"hr_{principal}"].notna().sum() > 1:

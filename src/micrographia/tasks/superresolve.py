@@ -1,6 +1,7 @@
 """``micrographia superresolve``: from low-resolution images to those behind them, and to what these measure."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -8,6 +9,8 @@ import torch
 
 from micrographia.config import instantiate
 from micrographia.data.datamodule import IndexedImages
+from micrographia.data.image_folder import ImageFolder
+from micrographia.data.restoring import write_ome_tiff
 from micrographia.errors import UserError
 from micrographia.inversion.method import Method
 from micrographia.inversion.prediction import superresolve as solve
@@ -17,19 +20,18 @@ from micrographia.models.flow import LatentFlow
 from micrographia.plots.measurements import dose_figure, measurement_figure
 from micrographia.plots.recovery import recovery_figure
 from micrographia.runs.run import How, Metrics, Run, What, obtain
-from micrographia.scores.assay_quality import Comparison
 from micrographia.scores.images import image_scores
+from micrographia.scores.wells import Comparison
 from micrographia.tasks.assay_report import (
-    REFERENCE,
     assay_metrics,
     calibrated,
     measurements,
     quality,
     trusted_rows,
 )
-from micrographia.tasks.assembly import build_data, load_generator, load_model, source_run
+from micrographia.tasks.assembly import load_generator, load_model, source_run
 from micrographia.tasks.meaning import spread
-from micrographia.tasks.subjects import Subjects, choose_subjects, require_fit
+from micrographia.tasks.subjects import Subjects, find_subjects
 from micrographia.training.fit import prepare_threads
 from micrographia.training.loggers import log_results, opened_loggers
 from micrographia.training.progress import WorkProgress
@@ -49,18 +51,18 @@ def recover(what: What, how: How, run: Run) -> Metrics:
     prepare_threads(how)
     generator, flow = load_generator(what["generator"], how, "generator"), load_flow(what["flow"], how)
     degradation = instantiate(what["degradation"], "degradation")
-    data = build_data(what, how, generator.size, {})
-    require_fit(data, generator, degradation)
-    subjects = choose_subjects(data, what["part"], what["images"], what["contrast"]["column"], degradation)
+    data, subjects, controls = find_subjects(what, how, generator, degradation)
     problem = Problem(generator, degradation, flow)
 
     recovered = {name: solved(name, what, how, run, problem, subjects) for name in what["methods"]}
     metrics = fidelity(recovered, subjects, run)
     if what["measurement"].get("_target_"):
-        metrics |= measure(recovered, subjects, data, what, run)
+        metrics |= measure(recovered, subjects, data, controls, what, run)
     draw_images(recovered, subjects, run)
+    if isinstance(data, ImageFolder) and subjects.high is None:
+        write_images(recovered, subjects, data, run)
 
-    run.save_record("data", data.record())
+    run.save_record("data", data.record() | {"low resolution": subjects.high is None})
     with opened_loggers(how, run, what) as loggers:
         log_results(loggers, run, metrics, len(subjects.keys))
     recovery_table(what["name"], len(subjects.keys), metrics)
@@ -95,56 +97,72 @@ def build_method(name: str, what: What, how: How) -> Method:
 
 
 def fidelity(recovered: Mapping[str, Solutions], subjects: Subjects, run: Run) -> Metrics:
-    """Scores of the first solutions against the images themselves, as a table; means over rows without a flag."""
+    """Score the first solutions, against the images themselves where they are known; means over rows without a flag."""
     tables = []
     for name, solutions in recovered.items():
-        first = solutions.table[solutions.table["solution"] == 0].reset_index(drop=True)
-        scores = image_scores(solutions.images[:, 0].clamp(0, 1), subjects.high)
-        tables.append(
-            pd.concat([first.assign(method=name), scores.drop(columns="lr_residual", errors="ignore")], axis=1)
-        )
+        first = solutions.table[solutions.table["solution"] == 0].reset_index(drop=True).assign(method=name)
+        if subjects.high is not None:
+            scores = image_scores(solutions.images[:, 0].clamp(0, 1), subjects.high)
+            first = first.join(scores[list(IMAGE_SCORES)])
+        tables.append(first)
     table = run.save_table("images", pd.concat(tables, ignore_index=True))
     metrics: Metrics = {}
     for name in recovered:
         rows = table[table["method"] == name]
         trusted = rows[rows["flag"] == ""]
         metrics[f"flagged/{name}"] = len(rows) - len(trusted)
-        for score in (*IMAGE_SCORES, "lr_residual"):
-            if trusted[score].notna().any():
+        for score in ("lr_residual", *IMAGE_SCORES):
+            if score in trusted and trusted[score].notna().any():
                 metrics[f"image/{score}/{name}"] = float(trusted[score].mean())
     return metrics
 
 
 def measure(
-    recovered: Mapping[str, Solutions], subjects: Subjects, data: IndexedImages, what: What, run: Run
+    recovered: Mapping[str, Solutions],
+    subjects: Subjects,
+    data: IndexedImages,
+    controls: Comparison | None,
+    what: What,
+    run: Run,
 ) -> Metrics:
     """Measure the cell in every image, as if it were the true one; tables, figures, and how well it was measured."""
-    assay, training = calibrated(instantiate(what["measurement"], "measurement"), data)
-    table = run.save_table("measurements", measurements(assay, recovered, subjects))
-    contrast, value = what["contrast"], assay.values[0]
-    comparison = None
-    if contrast["column"] is not None:
-        for rows in (table, training):
-            rows[contrast["column"]] = rows[contrast["column"]].astype(str)
-        comparison = Comparison(contrast["column"], contrast["negative"], contrast["positive"])
+    assay = instantiate(what["measurement"], "measurement")
+    training = None
+    if subjects.high is not None:  # else the data's training part is of low resolution too
+        assay, training = calibrated(assay, data, controls)
+    table = run.save_table("measurements", measurements(assay, recovered, subjects, controls))
+    value = assay.values[0]
     trusted = trusted_rows(table, value)
     if trusted.empty:
         return {}
-    draw_measurements(trusted, value, [REFERENCE, *recovered], contrast["column"], run)
-    return assay_metrics(run.save_table("assay", quality(trusted, training, assay.values, comparison, what["seed"])))
+    draw_measurements(trusted, value, controls, run)
+    return assay_metrics(run.save_table("assay", quality(trusted, training, assay.values, controls, what["seed"])))
+
+
+def write_images(recovered: Mapping[str, Solutions], subjects: Subjects, data: ImageFolder, run: Run) -> None:
+    """Write each image's first solution as ``images/<method>/<file>.ome.tif``, in the units of the image's file."""
+    names = subjects.known["file"].tolist()
+    for method, solutions in recovered.items():
+        for key, name, item in zip(solutions.keys.tolist(), names, solutions.images[:, 0], strict=True):
+            if item.isfinite().all():
+                file = run.folder / "images" / method / Path(name).with_suffix(".ome.tif")
+                write_ome_tiff(file, *data.restored(key, item.numpy()))
 
 
 def draw_images(recovered: Mapping[str, Solutions], subjects: Subjects, run: Run) -> None:
     """Draw some of the images: low resolution, each method's first solution, high resolution."""
     rows = spread(torch.arange(len(subjects.keys)), DRAWN)
-    columns = {name: solutions.images[rows, 0] for name, solutions in recovered.items()}
-    columns = {"low resolution": subjects.low[rows], **columns, "high resolution": subjects.high[rows]}
+    columns = {"low resolution": subjects.low[rows]}
+    columns |= {name: solutions.images[rows, 0] for name, solutions in recovered.items()}
+    if subjects.high is not None:
+        columns["high resolution"] = subjects.high[rows]
     run.save_figure("recovered", recovery_figure(columns, [str(key) for key in subjects.keys[rows].tolist()]))
 
 
-def draw_measurements(trusted: pd.DataFrame, value: str, methods: list[str], column: str | None, run: Run) -> None:
+def draw_measurements(trusted: pd.DataFrame, value: str, controls: Comparison | None, run: Run) -> None:
     """Draw a measurement by method and condition, and against the dose where there is one."""
-    conditions = "all" if column is None else trusted[column]
+    methods = list(dict.fromkeys(trusted["method"]))
+    conditions = "all" if controls is None else trusted[controls.condition]
     run.save_figure("measurements", measurement_figure(trusted.assign(condition=conditions), value, methods))
     if {"dose", "well"} <= set(trusted):
         run.save_figure("doses", dose_figure(trusted, value, methods))
