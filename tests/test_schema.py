@@ -13,6 +13,8 @@ NEEDS_A_PATH = {
     "source=path": "source.run=FOLDER",
     "data=image_folder": "data.root=FOLDER",
     "data=latents": "data.generator.run=FOLDER",
+    "generator=path": "generator.run=FOLDER",
+    "flow=path": "flow.run=FOLDER",
     "model=latent_encoder": "model.generator.run=FOLDER",
 }
 
@@ -24,14 +26,23 @@ def configuration(verb, *overrides):
 
 
 def choices(verb):
-    groups = {"train": ["data", "backbone", "model", "optimizer", "logger"], "transfer": ["source", "data", "finetune"]}
+    groups = {
+        "train": ["data", "backbone", "model", "optimizer", "logger"],
+        "transfer": ["source", "data", "finetune"],
+        "superresolve": ["generator", "flow", "degradation", "measurement"],
+    }
     offered = group_choices(config_directory())
     return [(verb, f"{group}={choice}") for group in groups[verb] for choice in offered[group]]
 
 
-@pytest.mark.parametrize(("verb", "choice"), choices("train") + choices("transfer"))
+@pytest.mark.parametrize(("verb", "choice"), choices("train") + choices("transfer") + choices("superresolve"))
 def test_every_shipped_choice_passes(verb, choice):
     check_run(configuration(verb, choice, *([NEEDS_A_PATH[choice]] if choice in NEEDS_A_PATH else [])))
+
+
+@pytest.mark.parametrize("method", group_choices(config_directory())["inversion"])
+def test_every_shipped_method_of_super_resolution_passes(method):
+    check_run(configuration("superresolve", f"+inversion@methods.further={method}"))
 
 
 @pytest.mark.parametrize(
