@@ -25,7 +25,7 @@ VERBS = {
     ),
 }
 # Groups whose choice is a run, which may also be named by its folder.
-INPUTS = ("source", "generator", "flow")
+INPUTS = ("source", "generator", "flow", "encoder")
 # Hydra's options, and the value that each takes.
 OPTIONS = {
     **dict.fromkeys(("-m", "--multirun", "--resolve"), ""),

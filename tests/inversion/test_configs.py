@@ -3,7 +3,7 @@
 import hydra
 import pytest
 import torch
-from omegaconf import OmegaConf
+from omegaconf import OmegaConf, open_dict
 
 from micrographia.config import config_directory, instantiate
 from micrographia.errors import UserError
@@ -18,7 +18,11 @@ SEARCHES = [name for name in METHODS if name not in ("bicubic", "supervised")]
 def composed(name, *overrides):
     with hydra.initialize_config_dir(str(config_directory().resolve()), version_base="1.3"):
         config = hydra.compose(overrides=[f"+inversion={name}", *overrides])
-    return OmegaConf.to_container(config, resolve=True)["inversion"]
+    node = config["inversion"]
+    if "network" in node:  # a run of its own, whose data and degradation are those of the whole
+        with open_dict(node):
+            del node["network"]
+    return OmegaConf.to_container(node, resolve=True)
 
 
 def build(name, *overrides):

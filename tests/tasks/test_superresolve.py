@@ -26,7 +26,7 @@ def test_the_second_job_end_to_end(micrographia):
     assert set(measured["method"]) == {"hr", *methods}
     assert {"translocation_ratio", "true_translocation_ratio", "well", "dose", "flag", "lr_residual"} <= set(measured)
     for method in methods:
-        trusted = images.query("method == @method and flag.isna()")
+        trusted = images.query("method == @method and flag == ''")
         assert run.metrics[f"flagged/{method}"] == 6 - len(trusted)
         if len(trusted):
             assert run.metrics[f"image/psnr/{method}"] == pytest.approx(trusted["psnr"].mean())
@@ -106,18 +106,65 @@ def test_low_resolution_images_of_ones_own_come_back_in_their_units(generator, m
         assert 100 <= image.min() <= image.max() <= 3000
 
 
-def test_low_resolution_images_of_another_size_are_answered(generator, micrographia, tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("side", "options", "answer"),
+    [
+        (6, ("given=low",), "images of 6 px"),
+        (6, (), "between the generator's 32 and the 4"),
+        (4, ("generator=trained", *GENERATOR, "data.size=32"), "it would learn from these low-resolution images"),
+        (4, ("data.model_channels=1", "data.channels=[0]"), "it makes 2 channels, the images of image_folder have 1"),
+        (4, ("measurement.channels=[dna,reporter,actin]",), "measurement.channels names dna, reporter, actin"),
+    ],
+)
+def test_images_that_do_not_fit_are_answered(side, options, answer, generator, micrographia, tmp_path, capsys):
     folder = tmp_path / "mine"
     folder.mkdir()
-    tifffile.imwrite(folder / "0.tif", np.zeros((2, 6, 6), np.uint8), metadata={"axes": "CYX"})
-    micrographia(
-        *("superresolve", "data=image_folder", f"data.root={folder}", "data.model_channels=2"),
-        *(f"generator={generator}", "flow=none", "~methods.rls", "given=low"),
-        status=2,
+    tifffile.imwrite(folder / "0.tif", np.zeros((2, side, side), np.uint8), metadata={"axes": "CYX"})
+    if "generator=trained" not in options:
+        options = (*options, f"generator={generator}")
+    options = ("data.model_channels=2", "flow=none", "~methods.rls", *options)
+    micrographia("superresolve", "data=image_folder", f"data.root={folder}", *options, status=2)
+    assert answer in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "answer"),
+    [
+        (("data.size=64",), "the generator makes images of 32 px"),
+        (("given=low",), "given=low: these images are rendered"),
+        (
+            ("contrast={column: dose, negative: 0, positive: 7}",),
+            "contrast.positive=7: no such value in the column dose",
+        ),
+        (("contrast={column: dosis, negative: 0, positive: 7}",), "has no column dosis"),
+        (("degradation.steps.reduce.factor=5",), "32 px cannot be reduced 5 times"),
+        (("+inversion@methods.extra=rls",), "needs a flow"),
+    ],
+)
+def test_mistakes_are_answered_before_any_search(options, answer, generator, micrographia, capsys):
+    micrographia("superresolve", f"generator={generator}", "flow=none", "~methods.rls", *ASSAY, *options, status=2)
+    assert answer in capsys.readouterr().err
+
+
+def test_a_flow_of_another_generator_is_refused(micrographia, capsys):
+    run = micrographia("superresolve", *TINY)
+    flow = next((run.folder.parents[1] / "train").glob("latent_flow-*"))
+    micrographia("superresolve", *GENERATOR, *ASSAY, "seed=1", f"flow={flow}", status=2)
+    assert "has learned the latents of another generator" in capsys.readouterr().err
+
+
+def test_conditions_are_compared_as_numbers_where_they_are(micrographia):
+    run = micrographia(
+        *(
+            "superresolve",
+            *GENERATOR,
+            *ASSAY,
+            SEARCH[1],
+            "flow=none",
+            "~methods.rls",
+            "measurement.nuclei.diameter_px=9",
+        ),
+        "contrast={column: dose, negative: 0, positive: 100}",
     )
-    assert "images of 6 px" in capsys.readouterr().err
-
-
-def test_a_generator_of_another_size_is_answered(generator, micrographia, capsys):
-    micrographia("superresolve", f"generator={generator}", "flow=none", "~methods.rls", "data.size=64", status=2)
-    assert "the generator makes images of 32 px" in capsys.readouterr().err
+    assert set(run.table("measurements").query("method == 'hr'")["dose"]) == {0, 0.1, 0.3, 1, 3, 10, 30, 100}
+    assert len(run.table("measurements").query("method == 'hr'")) == 16

@@ -1,5 +1,6 @@
 """Style codes of a generator as a data set: mapped as they are asked for, so that any number of them needs no disk."""
 
+import hashlib
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -58,6 +59,10 @@ class LatentCodes(IndexedImages):
         self.shape = (self.generator.w_dim,)
         self.count, self.held_out, self.seed = count, held_out, seed
 
+    def record(self) -> dict[str, Any]:
+        """What is worth recording: also whose codes these are."""
+        return super().record() | {"generator": mapping_fingerprint(self.generator)}
+
     def __len__(self) -> int:
         return 2 * self.held_out + self.count
 
@@ -98,3 +103,11 @@ class LatentCodes(IndexedImages):
         """Fix how batches are drawn; in this process, where the mapping network is."""
         super().fit(seed, batch_size, steps, **{**options, "workers": 0})
         return self
+
+
+def mapping_fingerprint(generator: Any) -> str:
+    """Hash of the weights of a generator's mapping network: the same for all that map codes alike."""
+    content = hashlib.sha256()
+    for _, weight in sorted(generator.mapping.state_dict().items()):
+        content.update(weight.detach().cpu().float().contiguous().numpy().tobytes())
+    return content.hexdigest()[:16]

@@ -95,7 +95,11 @@ def dose_figure(table: pd.DataFrame, value: str, methods: Sequence[str]) -> Figu
         medians = rows.groupby("dose")[value].median()
         axis.plot([doses.index(dose) for dose in medians.index], medians, "o-", color="#0072B2", markersize=4)
         axis.set_title(broken(method, 18))
-        axis.set_xticks(range(len(doses)), [f"{dose:g}" for dose in doses], rotation=45)
+        axis.set_xticks(
+            range(len(doses)),
+            [str(dose).removesuffix(".0") for dose in doses],
+            rotation=45,
+        )
         axis.set_xlabel("dose")
         axis.grid(axis="y", color=GRID, linewidth=0.8)
     axes[0].set_ylabel(value.replace("_", " "))

@@ -87,8 +87,9 @@ class Run:
         return self.folder / "weights.safetensors"
 
     def table(self, name: str) -> pd.DataFrame:
-        """Read a table back."""
-        return pd.read_csv(self.folder / "tables" / f"{name}.csv")
+        """Read a table back; an empty flag is an empty text."""
+        table = pd.read_csv(self.folder / "tables" / f"{name}.csv")
+        return table.fillna({"flag": ""}) if "flag" in table else table
 
     def save_table(self, name: str, table: pd.DataFrame, index: bool = False) -> pd.DataFrame:
         """Write a table as CSV and return it."""

@@ -13,7 +13,7 @@ from micrographia.runs.run import Metrics
 from micrographia.scores.assay_quality import agreement, assay_quality, transfer_accuracy
 from micrographia.scores.wells import Comparison
 from micrographia.tasks.meaning import spread
-from micrographia.tasks.subjects import Subjects
+from micrographia.tasks.subjects import Subjects, apart, as_text
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ def calibrated(assay: CellAssay, data: IndexedImages, controls: Comparison | Non
     images = torch.cat(list(data.chunks(indices)))
     assay = assay.calibrate(images)
     known = data.table(indices).set_axis(pd.Index(indices.tolist(), name="item"))
-    known = known.drop(columns=[*assay.values, "nucleus_area_px"], errors="ignore")
+    known = apart(known.drop(columns=[*assay.values, "nucleus_area_px"], errors="ignore"))
     return assay, with_text(assay.table(images, known.index).join(known), controls)
 
 
@@ -54,7 +54,12 @@ def with_text(table: pd.DataFrame, controls: Comparison | None) -> pd.DataFrame:
     """A table whose conditions are text, as the config names them."""
     if controls is None:
         return table
-    return table.assign(**{controls.condition: table[controls.condition].astype(str)})
+    return table.assign(**{controls.condition: table[controls.condition].map(as_text)})
+
+
+def with_replicates(table: pd.DataFrame, comparison: Comparison) -> pd.DataFrame:
+    """A table in which all rows are of one condition or well, where it does not tell: then there are no intervals."""
+    return table.assign(**{name: "all" for name in (comparison.condition, comparison.well) if name not in table})
 
 
 def joined(first: pd.Series, second: pd.Series) -> list[str]:
@@ -96,6 +101,8 @@ def quality(
     ``value``, ``low``, ``high`` and counts.
     """
     principal = values[0]
+    trusted = with_replicates(trusted, comparison or Comparison())
+    training = None if training is None else with_replicates(training, comparison or Comparison())
     tables = []
     for method, rows in trusted.groupby("method", sort=False):
         parts = []

@@ -8,7 +8,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from micrographia.data.datamodule import IndexedImages
+from micrographia.data.datamodule import PARTS, IndexedImages
+from micrographia.data.splits import some
 from micrographia.degradations import Degradation
 from micrographia.errors import UserError
 from micrographia.models.gan.generator import Generator
@@ -16,6 +17,12 @@ from micrographia.runs.run import How, What
 from micrographia.scores.wells import Comparison
 from micrographia.tasks.assembly import build_data
 from micrographia.tasks.meaning import spread
+
+# Columns of results, which a data set's own must not hide.
+RESULTS = (
+    *("item", "key", "solution", "method", "flag", "lr_residual", "log_p", "loss", "steps"),
+    *("psnr", "ssim", "ms_ssim", "spectrum_error"),
+)
 
 
 @dataclass(frozen=True)
@@ -46,24 +53,27 @@ class Subjects:
 
 
 def find_subjects(
-    what: What, how: How, generator: Generator, degradation: Degradation
+    what: What, how: How, generator: Generator, degradation: Degradation, low: bool
 ) -> tuple[IndexedImages, Subjects, Comparison | None]:
     """The data set, its images to recover, and the controls that a measurement is to tell apart.
+
+    Parameters
+    ----------
+    low
+        Whether the images are low-resolution themselves: see `are_low`.
 
     Raises
     ------
     UserError
         If generator, degradation and images do not fit each other, or the table has no column of the controls.
     """
-    if generator.size % degradation.factor:
-        raise UserError(f"degradation: {generator.size} px cannot be reduced {degradation.factor} times.")
-    side = generator.size // degradation.factor
-    if are_low(what, how, side):
+    if low:
+        side = generator.size // degradation.factor
         data = build_data(undivided(what), how, side, {})
         require_channels(data, generator)
-        keys = data.indices("train")
-        low = torch.cat(list(data.chunks(keys)))
-        return data, Subjects(keys, None, low, known_of(data, keys)), controls_of(data, what)
+        keys = torch.cat([data.indices(part) for part in PARTS]).sort().values
+        seen = torch.cat(list(data.chunks(keys)))
+        return data, Subjects(keys, None, seen, known_of(data, keys)), controls_of(data, what)
     data = build_data(what, how, generator.size, {})
     require_channels(data, generator)
     if data.shape[1] != generator.size:
@@ -77,29 +87,54 @@ def find_subjects(
     return data, Subjects(keys, high, degradation(high, keys), known_of(data, keys)), controls
 
 
-def are_low(what: What, how: How, side: int) -> bool:
-    """Whether the images are low-resolution themselves; ``side`` is that of a generator's image after degradation.
+def are_low(what: What, how: How, size: int, side: int) -> bool:
+    """Whether the images are low-resolution themselves.
+
+    Parameters
+    ----------
+    size, side
+        Of a generator's images, and of these after the degradation.
 
     Raises
     ------
     UserError
-        If they are, and of another size.
+        If that cannot be told, or they are of another size than ``side``.
     """
-    if what["given"] == "high" or "root" not in what["data"]:
+    if "root" not in what["data"]:
+        if what["given"] == "low":
+            raise UserError("given=low: these images are rendered, at high resolution. Choose data=image_folder.")
+        return False
+    if what["given"] == "high":
         return False
     native = build_data(undivided(what), how, side, {}).record()["side"]
-    if what["given"] is None and (native is None or native > side):
+    if native is None:
+        if what["given"] == "low":
+            raise UserError("data.fit=resize hides the size of the images. Set data.fit=pad.")
         return False
+    if what["given"] is None and 2 * native > size:
+        return False
+    if what["given"] is None and native > side:
+        raise UserError(
+            f"data.root: images of {native} px are between the generator's {size} and the {side} that "
+            "degradation.factor makes of them. Say given=high or given=low, or set the factor."
+        )
     if native != side:
         raise UserError(
             f"data.root: images of {native} px. The generator and degradation.factor take low-resolution images of "
             f"{side} px: cut them to it, set the factor, or choose another generator."
         )
+    if "task" in what["generator"]:
+        raise UserError(
+            "generator=trained: it would learn from these low-resolution images. Name one of high-resolution images: "
+            "generator=FOLDER of a finished train run of model=stylegan2."
+        )
     return True
 
 
 def undivided(what: What) -> dict[str, Any]:
-    """A config whose images are not parted, however few there are."""
+    """A config whose images are not parted, however few there are; folders of parts stay what they are."""
+    if what["data"].get("split") == "folders":
+        return dict(what)
     return {**what, "data": {**what["data"], "split": "none", "test": None, "group": []}}
 
 
@@ -114,7 +149,12 @@ def require_channels(data: IndexedImages, generator: Generator) -> None:
 
 def known_of(data: IndexedImages, keys: Tensor) -> pd.DataFrame:
     """The data set's table under the images' keys."""
-    return data.table(keys).set_axis(pd.Index(keys.tolist(), name="item"))
+    return apart(data.table(keys).set_axis(pd.Index(keys.tolist(), name="item")))
+
+
+def apart(table: pd.DataFrame) -> pd.DataFrame:
+    """A data set's table, whose columns of a name that results have are called ``table_...``."""
+    return table.rename(columns={name: f"table_{name}" for name in RESULTS if name in table})
 
 
 def controls_of(data: IndexedImages, what: What) -> Comparison | None:
@@ -127,17 +167,45 @@ def controls_of(data: IndexedImages, what: What) -> Comparison | None:
             f"contrast.column: the table of {data.name} has no column {given['column']}. "
             f"It has {', '.join(map(str, columns))}."
         )
-    return Comparison(given["column"], str(given["negative"]), str(given["positive"]))
+    found = {as_text(value) for value in columns_of(data, given["column"])}
+    for key in ("negative", "positive"):
+        if as_text(given[key]) not in found:
+            raise UserError(
+                f"contrast.{key}={given[key]}: no such value in the column {given['column']} of {data.name}. "
+                f"It holds {some(sorted(found))}."
+            )
+    return Comparison(given["column"], as_text(given["negative"]), as_text(given["positive"]))
+
+
+def columns_of(data: IndexedImages, column: str) -> list[Any]:
+    """All values of a column of the data set's table."""
+    return [value for part in PARTS for value in data.table(data.indices(part))[column].tolist()]
+
+
+def as_text(value: Any) -> str:
+    """A condition as text, numbers in one way whatever their type.
+
+    Examples
+    --------
+    >>> as_text(10.0), as_text("10"), as_text("DMSO")
+    ('10', '10', 'DMSO')
+    """
+    try:
+        return f"{float(value):g}"
+    except ValueError:
+        return str(value)
 
 
 def chosen(data: IndexedImages, what: What, controls: Comparison | None) -> Tensor:
     """Keys of so many images of each condition (of each class, where there are no controls), evenly from the part."""
     indices, count = data.indices(what["part"]), what["images"]
+    if not len(indices):
+        raise UserError(f"part={what['part']}: {data.name} has no image in it. Choose another part or data.split.")
     if count is None:
         return indices
     table = data.table(indices)
     column = controls.condition if controls else "class" if data.classes else None
     if column is None:
         return spread(indices, count)
-    places = table.groupby(table[column].astype(str).to_numpy()).indices.values()
+    places = table.groupby(table[column].map(as_text).to_numpy()).indices.values()
     return indices[torch.cat([spread(torch.as_tensor(rows), count) for rows in places]).sort().values]

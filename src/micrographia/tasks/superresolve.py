@@ -10,13 +10,17 @@ import torch
 from micrographia.config import instantiate
 from micrographia.data.datamodule import IndexedImages
 from micrographia.data.image_folder import ImageFolder
+from micrographia.data.latents import mapping_fingerprint
 from micrographia.data.restoring import write_ome_tiff
 from micrographia.errors import UserError
 from micrographia.inversion.method import Method
 from micrographia.inversion.prediction import superresolve as solve
 from micrographia.inversion.problem import Problem
 from micrographia.inversion.solutions import Solutions
+from micrographia.measure.assays.assay import CellAssay
 from micrographia.models.flow import LatentFlow
+from micrographia.models.gan.generator import Generator
+from micrographia.models.latent_encoder import LatentEncoder
 from micrographia.plots.measurements import dose_figure, measurement_figure
 from micrographia.plots.recovery import recovery_figure
 from micrographia.runs.run import How, Metrics, Run, What, obtain
@@ -29,9 +33,9 @@ from micrographia.tasks.assay_report import (
     quality,
     trusted_rows,
 )
-from micrographia.tasks.assembly import load_generator, load_model, source_run
+from micrographia.tasks.assembly import DEFAULT_SIZE, load_generator, load_model, source_run
 from micrographia.tasks.meaning import spread
-from micrographia.tasks.subjects import Subjects, find_subjects
+from micrographia.tasks.subjects import Subjects, are_low, find_subjects
 from micrographia.training.fit import prepare_threads
 from micrographia.training.loggers import log_results, opened_loggers
 from micrographia.training.progress import WorkProgress
@@ -49,51 +53,106 @@ def superresolve(what: What, how: How, rerun: bool = False) -> Run:
 def recover(what: What, how: How, run: Run) -> Metrics:
     """Degrade images, recover them by every method, score and measure what was recovered."""
     prepare_threads(how)
-    generator, flow = load_generator(what["generator"], how, "generator"), load_flow(what["flow"], how)
     degradation = instantiate(what["degradation"], "degradation")
-    data, subjects, controls = find_subjects(what, how, generator, degradation)
-    problem = Problem(generator, degradation, flow)
+    size = size_of(what)
+    if size % degradation.factor:
+        raise UserError(f"degradation: {size} px cannot be reduced {degradation.factor} times.")
+    low = are_low(what, how, size, size // degradation.factor)
+    generator = load_generator(what["generator"], how, "generator")
+    data, subjects, controls = find_subjects(what, how, generator, degradation, low)
+    flow, encoder = load_flow(what["flow"], how, generator), load_encoder(what["encoder"], how)
+    problem = Problem(generator, degradation, flow, encoder)
+    # What could be refused is refused before the searches, which take hours.
+    assay = build_assay(what, generator.channels)
+    methods = {name: build_method(name, what, how, problem) for name in what["methods"]}
 
-    recovered = {name: solved(name, what, how, run, problem, subjects) for name in what["methods"]}
+    recovered = {name: solved(name, method, how, run, problem, subjects) for name, method in methods.items()}
     metrics = fidelity(recovered, subjects, run)
-    if what["measurement"].get("_target_"):
-        metrics |= measure(recovered, subjects, data, controls, what, run)
+    if assay is not None:
+        metrics |= measure(assay, recovered, subjects, data, controls, what, run)
     draw_images(recovered, subjects, run)
-    if isinstance(data, ImageFolder) and subjects.high is None:
+    if isinstance(data, ImageFolder) and low:
         write_images(recovered, subjects, data, run)
 
-    run.save_record("data", data.record() | {"low resolution": subjects.high is None})
+    run.save_record("data", data.record() | {"low resolution": low})
     with opened_loggers(how, run, what) as loggers:
         log_results(loggers, run, metrics, len(subjects.keys))
     recovery_table(what["name"], len(subjects.keys), metrics)
     return metrics
 
 
-def load_flow(node: Mapping[str, Any], how: How) -> LatentFlow | None:
-    """The flow over the generator's latents; None where there is to be none."""
+def size_of(what: What) -> int:
+    """Side of the generator's images, known before it is trained."""
+    node = what["generator"]
+    if "task" in node:
+        return node["data"].get("size") or DEFAULT_SIZE
+    return Run.named(node["run"], "generator.run").record("model")["shape"][-1]
+
+
+def load_flow(node: Mapping[str, Any], how: How, generator: Generator) -> LatentFlow | None:
+    """The flow over the generator's latents; None where there is to be none.
+
+    Raises
+    ------
+    UserError
+        If the run is of another model, or over the latents of another generator.
+    """
     if "task" not in node and node["run"] is None:
         return None
-    flow = load_model(source_run(node, how, "flow"), how)
+    run = source_run(node, how, "flow")
+    flow = load_model(run, how)
     if not isinstance(flow, LatentFlow):
         raise UserError(f"flow: a {type(flow).__name__} has no density. Name a run of model=latent_flow.")
+    if run.record("model")["data"].get("generator") != mapping_fingerprint(generator):
+        raise UserError(f"flow: {run.folder} has learned the latents of another generator. Train one: flow=trained.")
     return flow
 
 
-def solved(name: str, what: What, how: How, run: Run, problem: Problem, subjects: Subjects) -> Solutions:
+def load_encoder(node: Mapping[str, Any], how: How) -> LatentEncoder | None:
+    """The network that gives searches their first codes; None where there is none."""
+    if node["run"] is None:
+        return None
+    encoder = load_model(source_run(node, how, "encoder"), how)
+    if not isinstance(encoder, LatentEncoder):
+        raise UserError(f"encoder: a {type(encoder).__name__} makes no codes. Name a run of model=latent_encoder.")
+    return encoder
+
+
+def build_assay(what: What, channels: int) -> CellAssay | None:
+    """The measurement, which must name the images' channels; None where nothing is to be measured."""
+    if not what["measurement"].get("_target_"):
+        return None
+    assay = instantiate(what["measurement"], "measurement")
+    if len(assay.channels) != channels:
+        raise UserError(
+            f"measurement.channels names {', '.join(assay.channels)}, the images have {channels} channels. "
+            "Name them in order, or set measurement=none."
+        )
+    return assay
+
+
+def solved(name: str, method: Method, how: How, run: Run, problem: Problem, subjects: Subjects) -> Solutions:
     """All subjects' solutions by one method; those that the run's folder holds are not made again."""
-    method = build_method(name, what, how)
     progress = WorkProgress(name, how["progress"], per="min")
     folder = run.folder / "solutions" / name
-    return solve(method, problem, subjects.low_of, subjects.keys, folder, how["accelerator"], progress=progress)
+    try:
+        return solve(method, problem, subjects.low_of, subjects.keys, folder, how["accelerator"], progress=progress)
+    finally:
+        progress.close()
 
 
-def build_method(name: str, what: What, how: How) -> Method:
-    """A method from its config; one that uses a trained network gets it."""
+def build_method(name: str, what: What, how: How, problem: Problem) -> Method:
+    """A method from its config, fit for the problem; one that uses a trained network gets it."""
     node = dict(what["methods"][name])
     given = {"seed": what["seed"]} if "terms" in node else {}
     if "network" in node:
-        given["network"] = load_model(source_run(node.pop("network"), how, f"methods.{name}.network"), how)
-    return instantiate(node, f"methods.{name}", **given)
+        network = dict(node.pop("network"))
+        if "task" in network and network["data"].get("size") is None:
+            network["data"] = {**network["data"], "size": problem.shape[1]}
+        given["network"] = load_model(source_run(network, how, f"methods.{name}.network"), how)
+    method = instantiate(node, f"methods.{name}", **given)
+    method.check(problem)
+    return method
 
 
 def fidelity(recovered: Mapping[str, Solutions], subjects: Subjects, run: Run) -> Metrics:
@@ -104,7 +163,7 @@ def fidelity(recovered: Mapping[str, Solutions], subjects: Subjects, run: Run) -
         if subjects.high is not None:
             scores = image_scores(solutions.images[:, 0].clamp(0, 1), subjects.high)
             first = first.join(scores[list(IMAGE_SCORES)])
-        tables.append(first)
+        tables.append(first.join(subjects.known, on="key"))
     table = run.save_table("images", pd.concat(tables, ignore_index=True))
     metrics: Metrics = {}
     for name in recovered:
@@ -118,6 +177,7 @@ def fidelity(recovered: Mapping[str, Solutions], subjects: Subjects, run: Run) -
 
 
 def measure(
+    assay: CellAssay,
     recovered: Mapping[str, Solutions],
     subjects: Subjects,
     data: IndexedImages,
@@ -126,7 +186,6 @@ def measure(
     run: Run,
 ) -> Metrics:
     """Measure the cell in every image, as if it were the true one; tables, figures, and how well it was measured."""
-    assay = instantiate(what["measurement"], "measurement")
     training = None
     if subjects.high is not None:  # else the data's training part is of low resolution too
         assay, training = calibrated(assay, data, controls)
@@ -145,8 +204,20 @@ def write_images(recovered: Mapping[str, Solutions], subjects: Subjects, data: I
     for method, solutions in recovered.items():
         for key, name, item in zip(solutions.keys.tolist(), names, solutions.images[:, 0], strict=True):
             if item.isfinite().all():
-                file = run.folder / "images" / method / Path(name).with_suffix(".ome.tif")
+                file = run.folder / "images" / method / below(name)
                 write_ome_tiff(file, *data.restored(key, item.numpy()))
+
+
+def below(name: str) -> Path:
+    """Where in a folder the OME-TIFF of a file is written: never above it, whatever the table says.
+
+    Examples
+    --------
+    >>> below("a/cell.png").as_posix(), below("/data/../b.tif").as_posix()
+    ('a/cell.ome.tif', 'data/b.ome.tif')
+    """
+    path = Path(name)
+    return Path(*[part for part in path.parts if part not in ("..", path.anchor)]).with_suffix(".ome.tif")
 
 
 def draw_images(recovered: Mapping[str, Solutions], subjects: Subjects, run: Run) -> None:

@@ -86,7 +86,7 @@ def spread(jobs: Sequence[Job], swept: Sequence[str]) -> pd.DataFrame:
         known = {"runs": len(group), "seeds varied": seeds_varied([job.what or {} for job in group])}
         folders = " ".join(f"{run.folder.parent.name}/{run.folder.name}" for run in runs_of(group))
         for metric, values in headlines(runs_of(group)).items():
-            sd = statistics.stdev(values) if len(values) > 1 else math.nan
+            sd = statistics.stdev(values) if len(values) > 1 and all(map(math.isfinite, values)) else math.nan
             measured = {"metric": metric, "mean": statistics.fmean(values), "sd": sd}
             rows.append({**choices, **known, **measured, "folders": folders})
     return pd.DataFrame(rows)

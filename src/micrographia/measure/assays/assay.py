@@ -12,7 +12,7 @@ from skimage.filters import gaussian
 from micrographia.errors import UserError
 from micrographia.measure.assays.nuclei import NucleusSegmentation, central_label, centroids, cut_off
 
-FLAGS = ("", "nan", "constant", "no_nucleus", "cut_off", "saturated", "dark", "no_spots")
+FLAGS = ("", "nan_pixels", "constant", "no_nucleus", "cut_off", "saturated", "dark", "no_spots")
 """Why a cell could not be measured; empty where it could."""
 
 # A nucleus that is flat on top, but fewer grey levels above the lowest, is dim and not saturated.
@@ -177,7 +177,7 @@ class CellAssay:
         dna, reporter = self.planes(image)
         nothing = np.zeros(dna.shape, np.int32)
         if not (np.isfinite(dna).all() and np.isfinite(reporter).all()):
-            return "nan", (dna, reporter), nothing
+            return "nan_pixels", (dna, reporter), nothing
         if dna.min() == dna.max() or reporter.min() == reporter.max():
             return "constant", (dna, reporter), nothing
         top = self.highest(np.asarray(image).dtype)
