@@ -17,10 +17,10 @@ demo: setup  ## the main job on embedded synthetic data: learn sprites, transfer
 	$(BIN)/micrographia transfer experiment=drl/demo
 
 test: setup  ## the suite, without the slow tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -q
 
 test-all: setup  ## the whole suite
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m ""
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -q -m ""
 
 lint: setup  ## formatter, linter, type checker
 	$(BIN)/ruff format --check .

@@ -3,6 +3,8 @@ import pandas as pd
 import pytest
 import tifffile
 
+from micrographia.cli import command
+
 GENERATOR = (
     *("generator.model.channel_max=4", "generator.model.z_dim=8", "generator.model.w_dim=6"),
     *("generator.model.mapping_layers=2", "generator.model.w_samples=100", "generator.model.sample_kimg=null"),
@@ -75,11 +77,14 @@ def test_every_preset_runs(preset, micrographia, real_layouts):
     assert "image/psnr/bicubic" in run.metrics
 
 
-@pytest.fixture
-def generator(micrographia):
+@pytest.fixture(scope="module")
+def generator(tmp_path_factory):
     """Folder of a trained generator of 32 px and two channels."""
-    run = micrographia("superresolve", *GENERATOR, *ASSAY, SEARCH[1], "flow=none", "~methods.rls")
-    return next((run.folder.parents[1] / "train").glob("stylegan2-*"))
+    folder = tmp_path_factory.mktemp("generator")
+    options = [option.removeprefix("generator.") for option in GENERATOR]
+    training = ("train", "model=stylegan2", "data=synthetic/translocation", "budget.steps=null", *ASSAY[:-1], *options)
+    assert command([*training, f"how.paths.runs={folder}", "how.progress=false"]) == 0
+    return next((folder / "train").glob("stylegan2-*"))
 
 
 def test_low_resolution_images_of_ones_own_come_back_in_their_units(generator, micrographia, tmp_path):

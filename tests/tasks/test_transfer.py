@@ -56,9 +56,10 @@ def test_no_finetuning_leaves_out_the_phase(micrographia, tiny):
 def test_a_sweep_trains_each_source_once_and_nothing_twice(micrographia, tiny, tmp_path, capsys):
     sweep = (
         *("transfer", *trained_source(tiny), *tiny.transfer, "finetune=none", "data.count=60,66"),
+        *("~probes.mlp", "~probes.logistic"),
         *("source.model.beta=1,2,4", "-m"),
     )
-    sweep = [option for option in sweep if not option.startswith("finetune.")]
+    sweep = [option for option in sweep if not option.startswith(("finetune.", "probes.mlp", "probes.logistic"))]
     runs = micrographia(*sweep)
     assert len({run.folder for run in runs}) == 6
     sources = list((tmp_path / "runs" / "train").glob("*/result.json"))
