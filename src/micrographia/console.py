@@ -1,6 +1,7 @@
 """One console on stderr for progress, tables and notices; stdout carries the run's folder alone."""
 
 import logging
+import warnings
 
 from rich.console import Console
 
@@ -21,3 +22,11 @@ def show_notices() -> None:
     if not any(isinstance(handler, NoticeHandler) for handler in logger.handlers):
         logger.addHandler(NoticeHandler())
     logger.setLevel(logging.INFO)
+
+
+def quieten_lightning() -> None:
+    """Keep Lightning's advertisements off stderr; its warnings about our loaders do not apply."""
+    for name in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")

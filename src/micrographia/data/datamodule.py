@@ -16,6 +16,11 @@ Part = Literal["train", "val", "test"]
 PARTS: tuple[Part, ...] = ("train", "val", "test")
 
 
+def all_indices(data: "IndexedImages") -> torch.Tensor:
+    """Indices of all parts, in the order train, val, test."""
+    return torch.cat([data.indices(part) for part in PARTS])
+
+
 def unit_range(images: torch.Tensor) -> torch.Tensor:
     """Images as float32: 8-bit ones scaled from 0..255 to 0..1, others only cast.
 

@@ -2,7 +2,6 @@
 
 import logging
 import time
-import warnings
 from collections import Counter
 from pathlib import Path
 from typing import Literal
@@ -11,6 +10,7 @@ import torch
 from pytorch_lightning import Trainer
 from torch import Tensor
 
+from micrographia.console import quieten_lightning
 from micrographia.errors import UserError
 from micrographia.inversion.checks import UNUSABLE
 from micrographia.inversion.method import Method
@@ -85,9 +85,7 @@ def predict(
     progress: Progress | None,
 ) -> None:
     """Run Lightning's prediction loop; the solutions are in the folder then."""
-    for name in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    quieten_lightning()
     module = InversionModule(method, problem, folder, progress)
     trainer = Trainer(
         accelerator=accelerator,

@@ -71,6 +71,22 @@ class CountingModule(LightningModule):
         """Random numbers of the current batch."""
         return step_generator(self.seed, self.batches, self.device)
 
+    def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """Loss of a batch under ``"loss"``, and its named terms; for modules that are trained by one loss."""
+        raise NotImplementedError
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """One step; leaves the loss and its terms in `parts`."""
+        parts = self.loss(batch, self.step_generator())
+        self.count(batch, parts)
+        return parts["loss"]
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Log ``val/loss`` and its terms, means over the validation part; the noise is the same at every validation."""
+        parts = self.loss(batch, step_generator(self.seed, batch_idx, self.device))
+        named = {f"val/{name}": part for name, part in parts.items()}
+        self.log_dict(named, on_step=False, on_epoch=True, logger=False, batch_size=len(batch["image"]))
+
     def count(self, batch: Batch, parts: dict[str, Tensor]) -> None:
         """Record a training batch: its terms and the counters; look at times whether the loss is finite."""
         self.parts = {name: part.detach() for name, part in parts.items()}

@@ -116,18 +116,6 @@ class LatentEncoder(CountingModule):
         residual = functional.l1_loss(self.degradation.clean(self.generator.synthesis(own_styles)), own)
         return {"loss": error + self.consistency * residual, "styles": error, "lr_residual": residual}
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """One step; leaves the loss and its terms in `parts`."""
-        parts = self.loss(batch, self.step_generator())
-        self.count(batch, parts)
-        return parts["loss"]
-
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Log ``val/loss`` and its terms, on the same pairs at every validation."""
-        parts = self.loss(batch, step_generator(self.seed, batch_idx, self.device))
-        named = {f"val/{name}": part for name, part in parts.items()}
-        self.log_dict(named, on_step=False, on_epoch=True, logger=False, batch_size=len(batch["image"]))
-
     def train(self, mode: bool = True) -> "LatentEncoder":
         """Set the mode of the encoder; the generator stays in evaluation mode."""
         super().train(mode)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from micrographia.data.batches import Batch, step_generator
+from micrographia.data.batches import Batch
 from micrographia.errors import UserError
 from micrographia.models.counting import CountingModule
 from micrographia.models.vae.vae import MakeOptimizer, seeded_initialisation
@@ -114,18 +114,6 @@ class SuperResolver(CountingModule):
         difference = self(low) - truth
         squared = difference.detach().square().flatten(1).mean(1)
         return {"loss": difference.abs().mean(), "psnr": -10 * squared.log10().mean()}
-
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """One step; leaves the loss and its terms in `parts`."""
-        parts = self.loss(batch, self.step_generator())
-        self.count(batch, parts)
-        return parts["loss"]
-
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Log ``val/loss`` and ``val/psnr``; the noise is the same at every validation."""
-        parts = self.loss(batch, step_generator(self.seed, batch_idx, self.device))
-        named = {f"val/{name}": part for name, part in parts.items()}
-        self.log_dict(named, on_step=False, on_epoch=True, logger=False, batch_size=len(batch["image"]))
 
     def configure_optimizers(self) -> Any:
         """One optimiser of the network's parameters."""

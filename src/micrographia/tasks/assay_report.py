@@ -13,7 +13,7 @@ from micrographia.runs.run import Metrics
 from micrographia.scores.assay_quality import agreement, assay_quality, transfer_accuracy
 from micrographia.scores.wells import Comparison
 from micrographia.tasks.meaning import spread
-from micrographia.tasks.subjects import Subjects, apart, as_text
+from micrographia.tasks.subjects import Subjects, as_text, known_of
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +27,7 @@ def calibrated(assay: CellAssay, data: IndexedImages, controls: Comparison | Non
     indices = spread(data.indices("train"), CALIBRATION)
     images = torch.cat(list(data.chunks(indices)))
     assay = assay.calibrate(images)
-    known = data.table(indices).set_axis(pd.Index(indices.tolist(), name="item"))
-    known = apart(known.drop(columns=[*assay.values, "nucleus_area_px"], errors="ignore"))
+    known = known_of(data, indices).drop(columns=[*assay.values, "nucleus_area_px"], errors="ignore")
     return assay, with_text(assay.table(images, known.index).join(known), controls)
 
 

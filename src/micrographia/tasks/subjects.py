@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from micrographia.data.datamodule import PARTS, IndexedImages
+from micrographia.data.datamodule import IndexedImages, all_indices
 from micrographia.data.splits import some
 from micrographia.degradations import Degradation
 from micrographia.errors import UserError
@@ -71,7 +71,7 @@ def find_subjects(
         side = generator.size // degradation.factor
         data = build_data(undivided(what), how, side, {})
         require_channels(data, generator)
-        keys = torch.cat([data.indices(part) for part in PARTS]).sort().values
+        keys = all_indices(data).sort().values
         seen = torch.cat(list(data.chunks(keys)))
         return data, Subjects(keys, None, seen, known_of(data, keys)), controls_of(data, what)
     data = build_data(what, how, generator.size, {})
@@ -167,7 +167,7 @@ def controls_of(data: IndexedImages, what: What) -> Comparison | None:
             f"contrast.column: the table of {data.name} has no column {given['column']}. "
             f"It has {', '.join(map(str, columns))}."
         )
-    found = {as_text(value) for value in columns_of(data, given["column"])}
+    found = {as_text(value) for value in data.table(all_indices(data))[given["column"]]}
     for key in ("negative", "positive"):
         if as_text(given[key]) not in found:
             raise UserError(
@@ -175,11 +175,6 @@ def controls_of(data: IndexedImages, what: What) -> Comparison | None:
                 f"It holds {some(sorted(found))}."
             )
     return Comparison(given["column"], as_text(given["negative"]), as_text(given["positive"]))
-
-
-def columns_of(data: IndexedImages, column: str) -> list[Any]:
-    """All values of a column of the data set's table."""
-    return [value for part in PARTS for value in data.table(data.indices(part))[column].tolist()]
 
 
 def as_text(value: Any) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 
 from micrographia.config import instantiate
-from micrographia.data.datamodule import PARTS, IndexedImages
+from micrographia.data.datamodule import PARTS, IndexedImages, all_indices
 from micrographia.errors import UserError
 from micrographia.models.vae.beta_vae import BetaVAE
 from micrographia.models.vae.networks import Network
@@ -236,11 +236,6 @@ def draw_probes(
             ranked = result.importance.sort_values("importance", ascending=False)["feature"].tolist()
             leading[phase] = (phases[phase].features, classes, (ranked[0], ranked[min(1, len(ranked) - 1)]))
     run.save_figure("codes", codes_figure(leading))
-
-
-def all_indices(data: IndexedImages) -> torch.Tensor:
-    """Indices of all parts, in the order train, val, test."""
-    return torch.cat([data.indices(part) for part in PARTS])
 
 
 def labels(data: IndexedImages) -> pd.DataFrame:

@@ -1,8 +1,6 @@
 """Train a module on a data set, so that a killed process can go on and end with the same numbers."""
 
-import logging
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ import torch
 from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.loggers import Logger
 
+from micrographia.console import quieten_lightning
 from micrographia.data.datamodule import IndexedImages
 from micrographia.errors import UserError
 from micrographia.models.counting import CountingModule
@@ -114,14 +113,6 @@ def fits_checkpoint(model: CountingModule, checkpoint: Path) -> None:
     theirs = {name: tuple(tensor.shape) for name, tensor in content["state_dict"].items()}
     if own != theirs:
         raise UserError(f"{checkpoint}: checkpoint of another architecture. Delete it to start this run anew.")
-
-
-def quieten_lightning() -> None:
-    """Keep Lightning's advertisements off stderr; its warnings about our loaders do not apply."""
-    for name in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
 
 
 def prepare_threads(how: Mapping[str, Any]) -> None:

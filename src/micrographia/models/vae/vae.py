@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from micrographia.data.batches import Batch, step_generator
+from micrographia.data.batches import Batch
 from micrographia.errors import UserError
 from micrographia.models.counting import CountingModule
 from micrographia.models.vae import objectives
@@ -133,18 +133,6 @@ class VAE(CountingModule):
     def decode(self, codes: Tensor) -> Tensor:
         """Images in 0..1, or features in their own units."""
         return self.network.restore(self.network.activate(self.network.decoder(codes)))
-
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """One step; leaves the loss and its terms in `parts`."""
-        parts = self.loss(batch, self.step_generator())
-        self.count(batch, parts)
-        return parts["loss"]
-
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Log ``val/loss`` and its terms, means over the validation part; the noise is the same at every validation."""
-        parts = self.loss(batch, step_generator(self.seed, batch_idx, self.device))
-        named = {f"val/{name}": part for name, part in parts.items()}
-        self.log_dict(named, on_step=False, on_epoch=True, logger=False, batch_size=len(batch["image"]))
 
     def configure_optimizers(self) -> Any:
         """One optimiser of the network's parameters."""
