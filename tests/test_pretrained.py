@@ -1,10 +1,12 @@
 import pytest
 import torch
 
+from micrographia.cli import command
 from micrographia.data.synthetic.texture_dsprites import TextureDSprites
 from micrographia.errors import UserError
 from micrographia.models.vae.vae import VAE
 from micrographia.pretrained import pretrained_folder, pretrained_names
+from micrographia.pretrained.__main__ import ship
 from micrographia.runs.run import Run
 from micrographia.tasks.assembly import load_model
 from micrographia.tasks.meaning import name_latents
@@ -41,3 +43,33 @@ def test_the_stated_scores_are_those_of_the_weights(name):
 def test_an_unknown_name_lists_those_that_ship():
     with pytest.raises(UserError, match=r"no such shipped run\. There are: ada_gvae"):
         pretrained_folder("vae")
+
+
+@pytest.fixture
+def trained(tmp_path, monkeypatch):
+    """A tiny finished training."""
+    monkeypatch.chdir(tmp_path)
+    tiny = ("budget.steps=2", "budget.batch_size=8", "budget.validate_every=2", "naming.samples=200")
+    data = ("data.samples={train: 32, val: 16, test: 16}",)
+    assert command(["train", *tiny, *data, "how.progress=false"]) == 0
+    return Run(next((tmp_path / "runs" / "train").glob("*-*")))
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_what_ships_is_the_run_with_its_command(trained, half, tmp_path):
+    shipped = Run(ship(trained, "mine", half, into=tmp_path / "shipped"))
+    assert shipped.metrics == trained.metrics
+    assert shipped.result["digest"] == trained.result["digest"]
+    assert shipped.result["command"].startswith("micrographia train budget.steps=2")
+    assert "how." not in shipped.result["command"]
+    assert "seconds" not in shipped.result
+    assert shipped.weights.stat().st_size < (0.6 if half else 1.1) * trained.weights.stat().st_size
+    images = torch.rand(2, *load_model(trained, HOW).shape)
+    there, here = (load_model(run, HOW).encode(images)[0] for run in (shipped, trained))
+    assert there.dtype == torch.float32
+    torch.testing.assert_close(there, here, atol=2e-3 if half else 0, rtol=1e-2 if half else 0)
+
+
+def test_what_is_not_finished_does_not_ship(tmp_path):
+    with pytest.raises(UserError, match="not a finished run"):
+        ship(Run(tmp_path), "mine", into=tmp_path)

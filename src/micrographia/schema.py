@@ -67,6 +67,14 @@ class Contrast(TypedDict):
     positive: str | int | float
 
 
+class Intervals(TypedDict):
+    """Which cells calibrate the intervals of several solutions, and what these should cover."""
+
+    nominal: Annotated[float, Between(0.01, 0.99)]
+    part: Literal["train", "val", "test"]
+    images: Positive | None
+
+
 # The keys of a run that have no target, by name.
 KEYS: dict[str, Any] = {
     "seed": Seed,
@@ -77,6 +85,7 @@ KEYS: dict[str, Any] = {
     "part": Literal["train", "val", "test"],
     "images": Positive | None,
     "contrast": Contrast | None,
+    "intervals": Intervals,
     "given": Literal["high", "low"] | None,
 }
 # Arguments of targets that a task gives and no config holds.

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from micrographia.errors import UserError
+from micrographia.runs.address import digest
 from micrographia.runs.run import Run, obtain
 
 WHAT = {"task": "train", "name": "model-data", "seed": 0}
@@ -54,6 +55,18 @@ def test_rerun_makes_it_anew_and_keeps_the_former(tmp_path):
     assert len(calls) == 2
     assert not run.checkpoint.exists()
     assert Run(run.folder.with_name(run.folder.name + ".previous")).finished
+
+
+def test_a_run_that_ships_is_returned_unless_it_is_to_be_made_anew(tmp_path, monkeypatch):
+    calls = []
+    shipped = obtain(WHAT, how_in(tmp_path / "package"), counting(calls))
+    monkeypatch.setattr("micrographia.runs.run.shipped_folder", {digest(WHAT): shipped.folder}.get)
+    assert obtain(WHAT, how_in(tmp_path), counting(calls)).folder == shipped.folder
+    assert len(calls) == 1
+    own = obtain(WHAT, how_in(tmp_path), counting(calls), rerun=True)
+    assert own.folder == tmp_path / "runs" / "train" / shipped.folder.name
+    assert obtain(WHAT, how_in(tmp_path), counting(calls)).folder == own.folder
+    assert len(calls) == 2
 
 
 def test_a_failed_recipe_leaves_no_result(tmp_path):

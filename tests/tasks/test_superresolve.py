@@ -4,6 +4,7 @@ import pytest
 import tifffile
 
 from micrographia.cli import command
+from micrographia.inversion.solutions import Solutions
 
 GENERATOR = (
     *("generator.model.channel_max=4", "generator.model.z_dim=8", "generator.model.w_dim=6"),
@@ -37,6 +38,35 @@ def test_the_second_job_end_to_end(micrographia):
     assert len(generators) == 1
     again = micrographia("superresolve", *TINY)
     assert again.folder == run.folder
+
+
+def test_flagged_images_count_in_the_means_over_all(micrographia):
+    run = micrographia("superresolve", *TINY)
+    images = run.table("images")
+    for method in ("bicubic", "no_regularization", "rls"):
+        assert run.metrics[f"image_all/psnr/{method}"] == pytest.approx(
+            images.query("method == @method")["psnr"].mean()
+        )
+    measured = run.table("measurements").query("solution == 0").groupby("method")["translocation_ratio"].count()
+    assert {method: run.metrics[f"measured/{method}"] for method in measured.index} == measured.to_dict()
+    assert set(run.table("assay")["rows"]) == {"trusted", "all"}
+
+
+def test_several_solutions_are_searched_for_other_cells_too(micrographia, capsys):
+    several = ("methods.rls.solutions=2", "~methods.no_regularization", "intervals.images=4")
+    run = micrographia("superresolve", *TINY, *several)
+    assert len(run.table("measurements").query("method == 'rls'")) == 2 * 6
+    kept = [Solutions.load(file) for file in (run.folder / "calibration" / "rls").iterdir()]
+    others = {key for part in kept for key in part.keys.tolist()}
+    assert len(others) >= 8
+    assert not others & set(run.table("images")["key"])
+
+
+def test_searches_of_all_seeds_share_one_generator(micrographia):
+    runs = [micrographia("superresolve", *TINY, f"seed={seed}") for seed in (0, 1)]
+    assert runs[0].folder != runs[1].folder
+    for model in ("stylegan2", "latent_flow"):
+        assert len(list((runs[0].folder.parents[1] / "train").glob(f"{model}-*/result.json"))) == 1
 
 
 def test_a_killed_search_goes_on_with_the_images_that_are_missing(micrographia):
@@ -143,6 +173,10 @@ def test_images_that_do_not_fit_are_answered(side, options, answer, generator, m
         ),
         (("contrast={column: dosis, negative: 0, positive: 7}",), "has no column dosis"),
         (("degradation.steps.reduce.factor=5",), "32 px cannot be reduced 5 times"),
+        (
+            ("methods.no_regularization.solutions=2", "intervals.part=test"),
+            "must be calibrated on other images than part=test",
+        ),
         (("+inversion@methods.extra=rls",), "needs a flow"),
     ],
 )
@@ -154,7 +188,7 @@ def test_mistakes_are_answered_before_any_search(options, answer, generator, mic
 def test_a_flow_of_another_generator_is_refused(micrographia, capsys):
     run = micrographia("superresolve", *TINY)
     flow = next((run.folder.parents[1] / "train").glob("latent_flow-*"))
-    micrographia("superresolve", *GENERATOR, *ASSAY, "seed=1", f"flow={flow}", status=2)
+    micrographia("superresolve", *GENERATOR, *ASSAY, "generator.seed=1", f"flow={flow}", status=2)
     assert "has learned the latents of another generator" in capsys.readouterr().err
 
 

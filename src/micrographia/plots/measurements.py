@@ -104,3 +104,36 @@ def dose_figure(table: pd.DataFrame, value: str, methods: Sequence[str]) -> Figu
         axis.grid(axis="y", color=GRID, linewidth=0.8)
     axes[0].set_ylabel(value.replace("_", " "))
     return figure
+
+
+@in_house_style
+def interval_figure(table: pd.DataFrame, value: str) -> Figure:
+    """Draw each cell's interval against its reference, one panel per method.
+
+    Parameters
+    ----------
+    table
+        One row per cell and method: ``method``, ``reference``, ``median``, ``low``, ``high`` and ``nominal``; rows
+        without an interval are left out.
+    value
+        The measured column.
+    """
+    methods = list(dict.fromkeys(table["method"]))
+    table = table.dropna(subset=["reference", "low", "high"])
+    figure, axes = panels(1, len(methods), 2.9 * len(methods) + 0.6, 3.1, share_rows=True)
+    (met, _), (missed, _) = palette(2)
+    for axis, method in zip(axes, methods, strict=True):
+        rows = table[table["method"] == method]
+        within = (rows["low"] <= rows["reference"]) & (rows["reference"] <= rows["high"])
+        for chosen, colour in ((within, met), (~within, missed)):
+            some = rows[chosen]
+            reach = [some["median"] - some["low"], some["high"] - some["median"]]
+            axis.errorbar(some["reference"], some["median"], reach, fmt=".", color=colour, markersize=4, linewidth=0.9)
+        if len(rows):
+            ends = [rows["reference"].min(), rows["reference"].max()]
+            axis.plot(ends, ends, color=INK, linewidth=0.8)
+            axis.set_title(f"{broken(method, 18)}: {within.mean():.0%} covered of {rows['nominal'].iloc[0]:.0%}")
+        axis.set_xlabel(f"true {value.replace('_', ' ')}")
+        axis.grid(color=GRID, linewidth=0.8)
+    axes[0].set_ylabel("median of the solutions, interval")
+    return figure

@@ -1,5 +1,7 @@
 """Runs that ship with the package: small models trained on the synthetic sets, each with its config and scores."""
 
+import json
+from functools import cache
 from pathlib import Path
 
 from micrographia.errors import UserError
@@ -7,7 +9,7 @@ from micrographia.errors import UserError
 
 def pretrained_names() -> list[str]:
     """Names of the shipped runs."""
-    return sorted(file.parent.name for file in Path(__file__).parent.glob("*/result.json"))
+    return sorted(addresses().values())
 
 
 def pretrained_folder(name: str) -> Path:
@@ -23,3 +25,16 @@ def pretrained_folder(name: str) -> Path:
             f"pretrained/{name}: no such shipped run. There are: {', '.join(pretrained_names()) or 'none'}."
         )
     return Path(__file__).parent / name
+
+
+def shipped_folder(address: str) -> Path | None:
+    """Folder of the shipped run with this digest, so that what ships is never trained; None where there is none."""
+    name = addresses().get(address)
+    return None if name is None else pretrained_folder(name)
+
+
+@cache
+def addresses() -> dict[str, str]:
+    """Names of the shipped runs by their digests."""
+    records = sorted(Path(__file__).parent.glob("*/result.json"))
+    return {json.loads(record.read_text())["digest"]: record.parent.name for record in records}

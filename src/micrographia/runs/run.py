@@ -16,6 +16,7 @@ from yaml import YAMLError
 
 from micrographia import __version__
 from micrographia.errors import UserError
+from micrographia.pretrained import shipped_folder
 from micrographia.runs.address import digest, run_folder
 from micrographia.runs.environment import environment
 from micrographia.runs.fingerprint import ContentHashes, remove_partial_files, write_atomically
@@ -130,7 +131,7 @@ def readable(path: Path) -> Iterator[Path]:
 
 
 def obtain(what: What, how: How, recipe: Callable[[What, How, Run], Metrics], rerun: bool = False) -> Run:
-    """Return the run of a configuration: read back if finished, waited for, resumed, or made by ``recipe``.
+    """Return the run of a configuration: read back if finished or shipped, waited for, resumed, or made by ``recipe``.
 
     Parameters
     ----------
@@ -148,6 +149,9 @@ def obtain(what: What, how: How, recipe: Callable[[What, How, Run], Metrics], re
     run = located(folder, what["name"], address)
     if run.finished and not rerun:
         return returned(run)
+    if not rerun and (shipped := shipped_folder(address)):
+        log.info("pretrained/%s: already finished, ships with the package", shipped.name)
+        return Run(shipped)
     with held(run):
         run = located(folder, what["name"], address)
         if run.finished and not rerun:  # another process has made it meanwhile

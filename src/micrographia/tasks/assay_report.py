@@ -66,9 +66,16 @@ def joined(first: pd.Series, second: pd.Series) -> list[str]:
     return ["; ".join(flag for flag in flags if flag) for flags in zip(first, second, strict=True)]
 
 
-def trusted_rows(table: pd.DataFrame, value: str) -> pd.DataFrame:
-    """Rows of first solutions without any flag, each beside what the image itself measured (``hr_<value>``)."""
-    rows = table[(table["flag"] == "") & (table["solution"] == 0)]
+def measured_rows(table: pd.DataFrame, value: str, trusted: bool = True) -> pd.DataFrame:
+    """Rows of first solutions that were measured, each beside what the image itself measured (``hr_<value>``).
+
+    Parameters
+    ----------
+    trusted
+        Only rows without any flag; otherwise also those whose image is flagged, but not those without a measurement.
+    """
+    first = table[table["solution"] == 0]
+    rows = first[first["flag"] == ""] if trusted else first[first[value].notna()]
     reference = rows[rows["method"] == REFERENCE].set_index("item")[value]
     return rows.assign(**{f"hr_{value}": rows["item"].map(reference)})
 
@@ -85,7 +92,7 @@ def quality(
     Parameters
     ----------
     trusted
-        Rows of `trusted_rows`.
+        Rows of `measured_rows`.
     training
         Measurements of training images, by which the support vector machine learns; None: there is none.
     values
@@ -135,10 +142,10 @@ def unmeasured(rows: pd.DataFrame, comparison: Comparison) -> str | None:
     return next((str(value) for value in (comparison.negative, comparison.positive) if value not in found), None)
 
 
-def assay_metrics(table: pd.DataFrame) -> Metrics:
-    """Scores as flat metrics, ``assay/<score>/<method>``."""
+def assay_metrics(table: pd.DataFrame, prefix: str = "assay") -> Metrics:
+    """Scores as flat metrics, ``<prefix>/<score>/<method>``."""
     return {
-        f"assay/{row['score']}/{row['method']}": float(row["value"])
+        f"{prefix}/{row['score']}/{row['method']}": float(row["value"])
         for row in table.to_dict("records")
         if pd.notna(row["value"])
     }

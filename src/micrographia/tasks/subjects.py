@@ -8,11 +8,10 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from micrographia.data.datamodule import IndexedImages, all_indices
+from micrographia.data.datamodule import IndexedImages, Part, all_indices
 from micrographia.data.splits import some
 from micrographia.degradations import Degradation
 from micrographia.errors import UserError
-from micrographia.models.gan.generator import Generator
 from micrographia.runs.run import How, What
 from micrographia.scores.wells import Comparison
 from micrographia.tasks.assembly import build_data
@@ -53,12 +52,14 @@ class Subjects:
 
 
 def find_subjects(
-    what: What, how: How, generator: Generator, degradation: Degradation, low: bool
+    what: What, how: How, size: int, degradation: Degradation, low: bool
 ) -> tuple[IndexedImages, Subjects, Comparison | None]:
     """The data set, its images to recover, and the controls that a measurement is to tell apart.
 
     Parameters
     ----------
+    size
+        Side of the generator's images.
     low
         Whether the images are low-resolution themselves: see `are_low`.
 
@@ -68,23 +69,23 @@ def find_subjects(
         If generator, degradation and images do not fit each other, or the table has no column of the controls.
     """
     if low:
-        side = generator.size // degradation.factor
-        data = build_data(undivided(what), how, side, {})
-        require_channels(data, generator)
+        data = build_data(undivided(what), how, size // degradation.factor, {})
         keys = all_indices(data).sort().values
         seen = torch.cat(list(data.chunks(keys)))
         return data, Subjects(keys, None, seen, known_of(data, keys)), controls_of(data, what)
-    data = build_data(what, how, generator.size, {})
-    require_channels(data, generator)
-    if data.shape[1] != generator.size:
+    data = build_data(what, how, size, {})
+    if data.shape[1] != size:
         raise UserError(
-            f"data.size={data.shape[1]}: the generator makes images of {generator.size} px. "
-            "Leave data.size=null to follow it."
+            f"data.size={data.shape[1]}: the generator makes images of {size} px. Leave data.size=null to follow it."
         )
     controls = controls_of(data, what)
-    keys = chosen(data, what, controls)
+    return data, degraded(data, degradation, chosen(data, what["part"], what["images"], controls)), controls
+
+
+def degraded(data: IndexedImages, degradation: Degradation, keys: Tensor) -> Subjects:
+    """High-resolution images of a data set, and what would have been seen of them."""
     high = torch.cat(list(data.chunks(keys)))
-    return data, Subjects(keys, high, degradation(high, keys), known_of(data, keys)), controls
+    return Subjects(keys, high, degradation(high, keys), known_of(data, keys))
 
 
 def are_low(what: What, how: How, size: int, side: int) -> bool:
@@ -138,12 +139,12 @@ def undivided(what: What) -> dict[str, Any]:
     return {**what, "data": {**what["data"], "split": "none", "test": None, "group": []}}
 
 
-def require_channels(data: IndexedImages, generator: Generator) -> None:
-    """Raise unless images have the generator's channels."""
-    if data.shape[0] != generator.channels:
+def require_channels(data: IndexedImages, channels: int | None) -> None:
+    """Raise unless images have the generator's channels; None, where it is still to learn them, fits all."""
+    if channels not in (None, data.shape[0]):
         raise UserError(
-            f"generator: it makes {generator.channels} channels, the images of {data.name} have {data.shape[0]}: set "
-            f"data.model_channels={generator.channels}, or choose a generator that was trained on such images."
+            f"generator: it makes {channels} channels, the images of {data.name} have {data.shape[0]}: set "
+            f"data.model_channels={channels}, or choose a generator that was trained on such images."
         )
 
 
@@ -191,11 +192,11 @@ def as_text(value: Any) -> str:
         return str(value)
 
 
-def chosen(data: IndexedImages, what: What, controls: Comparison | None) -> Tensor:
+def chosen(data: IndexedImages, part: Part, count: int | None, controls: Comparison | None) -> Tensor:
     """Keys of so many images of each condition (of each class, where there are no controls), evenly from the part."""
-    indices, count = data.indices(what["part"]), what["images"]
+    indices = data.indices(part)
     if not len(indices):
-        raise UserError(f"part={what['part']}: {data.name} has no image in it. Choose another part or data.split.")
+        raise UserError(f"part={part}: {data.name} has no image in it. Choose another part or data.split.")
     if count is None:
         return indices
     table = data.table(indices)

@@ -1,6 +1,6 @@
 """``micrographia superresolve``: from low-resolution images to those behind them, and to what these measure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,6 @@ import pandas as pd
 import torch
 
 from micrographia.config import instantiate
-from micrographia.data.datamodule import IndexedImages
 from micrographia.data.image_folder import ImageFolder
 from micrographia.data.latents import mapping_fingerprint
 from micrographia.data.restoring import write_ome_tiff
@@ -29,13 +28,14 @@ from micrographia.scores.wells import Comparison
 from micrographia.tasks.assay_report import (
     assay_metrics,
     calibrated,
+    measured_rows,
     measurements,
     quality,
-    trusted_rows,
 )
 from micrographia.tasks.assembly import DEFAULT_SIZE, load_generator, load_model, source_run
+from micrographia.tasks.intervals import error_bars
 from micrographia.tasks.meaning import spread
-from micrographia.tasks.subjects import Subjects, are_low, find_subjects
+from micrographia.tasks.subjects import Subjects, are_low, chosen, degraded, find_subjects, require_channels
 from micrographia.training.fit import prepare_threads
 from micrographia.training.loggers import log_results, opened_loggers
 from micrographia.training.progress import WorkProgress
@@ -54,22 +54,37 @@ def recover(what: What, how: How, run: Run) -> Metrics:
     """Degrade images, recover them by every method, score and measure what was recovered."""
     prepare_threads(how)
     degradation = instantiate(what["degradation"], "degradation")
-    size = size_of(what)
+    channels, size = generated(what)
     if size % degradation.factor:
         raise UserError(f"degradation: {size} px cannot be reduced {degradation.factor} times.")
     low = are_low(what, how, size, size // degradation.factor)
+    # What could be refused is refused before generators are trained and codes searched, which takes hours.
+    data, subjects, controls = find_subjects(what, how, size, degradation, low)
+    require_channels(data, channels)
+    assay = build_assay(what, data.shape[0], low)
+    intervals = intervals_apart(what)
     generator = load_generator(what["generator"], how, "generator")
-    data, subjects, controls = find_subjects(what, how, generator, degradation, low)
     flow, encoder = load_flow(what["flow"], how, generator), load_encoder(what["encoder"], how)
     problem = Problem(generator, degradation, flow, encoder)
-    # What could be refused is refused before the searches, which take hours.
-    assay = build_assay(what, generator.channels)
     methods = {name: build_method(name, what, how, problem) for name in what["methods"]}
 
-    recovered = {name: solved(name, method, how, run, problem, subjects) for name, method in methods.items()}
+    def solved_by(chosen: Mapping[str, Method], subjects: Subjects, kind: str) -> dict[str, Solutions]:
+        folder = run.folder / kind
+        return {name: solved(name, method, how, folder / name, problem, subjects) for name, method in chosen.items()}
+
+    recovered = solved_by(methods, subjects, "solutions")
     metrics = fidelity(recovered, subjects, run)
     if assay is not None:
-        metrics |= measure(assay, recovered, subjects, data, controls, what, run)
+        training = None
+        if not low:
+            assay, training = calibrated(assay, data, controls)
+        table = run.save_table("measurements", measurements(assay, recovered, subjects, controls))
+        metrics |= assay_scores(table, training, assay.values, controls, what, run)
+        repeated = {name: method for name, method in methods.items() if method.solutions > 1}
+        if repeated and not low:
+            others = degraded(data, degradation, chosen(data, intervals["part"], intervals["images"], controls))
+            known = measurements(assay, solved_by(repeated, others, "calibration"), others, controls)
+            metrics |= error_bars(table, known, list(repeated), assay.values[0], intervals["nominal"], run)
     draw_images(recovered, subjects, run)
     if isinstance(data, ImageFolder) and low:
         write_images(recovered, subjects, data, run)
@@ -81,12 +96,25 @@ def recover(what: What, how: How, run: Run) -> Metrics:
     return metrics
 
 
-def size_of(what: What) -> int:
-    """Side of the generator's images, known before it is trained."""
+def generated(what: What) -> tuple[int | None, int]:
+    """Channels and side of the generator's images; one that is to be trained takes its channels from the data: None."""
     node = what["generator"]
     if "task" in node:
-        return node["data"].get("size") or DEFAULT_SIZE
-    return Run.named(node["run"], "generator.run").record("model")["shape"][-1]
+        return None, node["data"].get("size") or DEFAULT_SIZE
+    channels, size, _ = Run.named(node["run"], "generator.run").record("model")["shape"]
+    return channels, size
+
+
+def intervals_apart(what: What) -> Mapping[str, Any]:
+    """How intervals are made, where any are: of other cells than those that are reported on."""
+    intervals: Mapping[str, Any] = what["intervals"]
+    several = [name for name, node in what["methods"].items() if node.get("solutions", 1) > 1]
+    if several and intervals["part"] == what["part"]:
+        raise UserError(
+            f"intervals.part={intervals['part']}: the intervals of {', '.join(several)} must be calibrated on other "
+            f"images than part={what['part']}."
+        )
+    return intervals
 
 
 def load_flow(node: Mapping[str, Any], how: How, generator: Generator) -> LatentFlow | None:
@@ -118,8 +146,14 @@ def load_encoder(node: Mapping[str, Any], how: How) -> LatentEncoder | None:
     return encoder
 
 
-def build_assay(what: What, channels: int) -> CellAssay | None:
-    """The measurement, which must name the images' channels; None where nothing is to be measured."""
+def build_assay(what: What, channels: int, low: bool) -> CellAssay | None:
+    """The measurement, which must name the images' channels; None where nothing is to be measured.
+
+    Parameters
+    ----------
+    low
+        Whether the images are of low resolution themselves, so that there is none to take an illumination from.
+    """
     if not what["measurement"].get("_target_"):
         return None
     assay = instantiate(what["measurement"], "measurement")
@@ -128,13 +162,17 @@ def build_assay(what: What, channels: int) -> CellAssay | None:
             f"measurement.channels names {', '.join(assay.channels)}, the images have {channels} channels. "
             "Name them in order, or set measurement=none."
         )
+    if low and assay.illumination_px is not None:
+        raise UserError(
+            "measurement.illumination_px: illumination is taken from images of high resolution, and these are of low. "
+            "Set it to null, and correct the images beforehand."
+        )
     return assay
 
 
-def solved(name: str, method: Method, how: How, run: Run, problem: Problem, subjects: Subjects) -> Solutions:
-    """All subjects' solutions by one method; those that the run's folder holds are not made again."""
+def solved(name: str, method: Method, how: How, folder: Path, problem: Problem, subjects: Subjects) -> Solutions:
+    """All subjects' solutions by one method; those that the folder holds are not made again."""
     progress = WorkProgress(name, how["progress"], per="min")
-    folder = run.folder / "solutions" / name
     try:
         return solve(method, problem, subjects.low_of, subjects.keys, folder, how["accelerator"], progress=progress)
     finally:
@@ -156,7 +194,13 @@ def build_method(name: str, what: What, how: How, problem: Problem) -> Method:
 
 
 def fidelity(recovered: Mapping[str, Solutions], subjects: Subjects, run: Run) -> Metrics:
-    """Score the first solutions, against the images themselves where they are known; means over rows without a flag."""
+    """Score the first solutions, against the images themselves where they are known.
+
+    Returns
+    -------
+    Means over the images without a flag as ``image/<score>/<method>``, over all that could be searched, the same for
+    every method, as ``image_all/<score>/<method>``, and the number of ``flagged/<method>``.
+    """
     tables = []
     for name, solutions in recovered.items():
         first = solutions.table[solutions.table["solution"] == 0].reset_index(drop=True).assign(method=name)
@@ -170,32 +214,42 @@ def fidelity(recovered: Mapping[str, Solutions], subjects: Subjects, run: Run) -
         rows = table[table["method"] == name]
         trusted = rows[rows["flag"] == ""]
         metrics[f"flagged/{name}"] = len(rows) - len(trusted)
-        for score in ("lr_residual", *IMAGE_SCORES):
-            if score in trusted and trusted[score].notna().any():
-                metrics[f"image/{score}/{name}"] = float(trusted[score].mean())
+        for prefix, counted in {"image": trusted, "image_all": rows}.items():
+            for score in ("lr_residual", *IMAGE_SCORES):
+                if score in counted and counted[score].notna().any():
+                    metrics[f"{prefix}/{score}/{name}"] = float(counted[score].mean())
     return metrics
 
 
-def measure(
-    assay: CellAssay,
-    recovered: Mapping[str, Solutions],
-    subjects: Subjects,
-    data: IndexedImages,
+def assay_scores(
+    table: pd.DataFrame,
+    training: pd.DataFrame | None,
+    values: Sequence[str],
     controls: Comparison | None,
     what: What,
     run: Run,
 ) -> Metrics:
-    """Measure the cell in every image, as if it were the true one; tables, figures, and how well it was measured."""
-    training = None
-    if subjects.high is not None:  # else the data's training part is of low resolution too
-        assay, training = calibrated(assay, data, controls)
-    table = run.save_table("measurements", measurements(assay, recovered, subjects, controls))
-    value = assay.values[0]
-    trusted = trusted_rows(table, value)
-    if trusted.empty:
-        return {}
-    draw_measurements(trusted, value, controls, run)
-    return assay_metrics(run.save_table("assay", quality(trusted, training, assay.values, controls, what["seed"])))
+    """Score what was measured, and draw it.
+
+    Returns
+    -------
+    Scores over the rows without a flag as ``assay/<score>/<method>``, over all that were measured as
+    ``assay_all/<score>/<method>``, and the number of these as ``measured/<method>``.
+    """
+    tables: list[pd.DataFrame] = []
+    metrics: Metrics = {}
+    for prefix, trusted in {"assay": True, "assay_all": False}.items():
+        rows = measured_rows(table, values[0], trusted)
+        if not rows.empty:
+            found = quality(rows, training, values, controls, what["seed"])
+            tables.append(found.assign(rows="trusted" if trusted else "all"))
+            metrics |= assay_metrics(found, prefix)
+    for method, rows in table[table["solution"] == 0].groupby("method", sort=False):
+        metrics[f"measured/{method}"] = int(rows[values[0]].notna().sum())
+    if tables:
+        run.save_table("assay", pd.concat(tables, ignore_index=True))
+        draw_measurements(measured_rows(table, values[0]), values[0], controls, run)
+    return metrics
 
 
 def write_images(recovered: Mapping[str, Solutions], subjects: Subjects, data: ImageFolder, run: Run) -> None:
@@ -231,7 +285,9 @@ def draw_images(recovered: Mapping[str, Solutions], subjects: Subjects, run: Run
 
 
 def draw_measurements(trusted: pd.DataFrame, value: str, controls: Comparison | None, run: Run) -> None:
-    """Draw a measurement by method and condition, and against the dose where there is one."""
+    """Draw a measurement by method and condition, and against the dose where there is one; nothing without any row."""
+    if trusted.empty:
+        return
     methods = list(dict.fromkeys(trusted["method"]))
     conditions = "all" if controls is None else trusted[controls.condition]
     run.save_figure("measurements", measurement_figure(trusted.assign(condition=conditions), value, methods))

@@ -45,16 +45,20 @@ class WorkProgress:
         self.visible = visible
         self.per = per
         self.bar: Progress | None = None
+        self.finished = False
 
     def __call__(self, done: float, total: int) -> None:
-        """Move on; the last item closes the bar."""
+        """Move on; the last item closes the bar, once."""
+        if self.finished and done >= total:
+            return
         if self.bar is None:
             self.bar = progress_bar(self.visible)
             self.task = self.bar.add_task(self.title, total=total, note="")
             self.bar.start()
         speed = (self.bar.tasks[self.task].speed or 0.0) * {"s": 1, "min": 60}[self.per]
         self.bar.update(self.task, completed=done, total=total, note=f"{speed:,.0f} images/{self.per}")
-        if done >= total:
+        self.finished = done >= total
+        if self.finished:
             self.close()
 
     def close(self) -> None:

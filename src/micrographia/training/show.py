@@ -146,24 +146,28 @@ def recovery_table(title: str, images: int, metrics: Mapping[str, float]) -> Non
     Columns without any value are left out.
     """
     columns = {
-        "image/psnr": ("PSNR, dB", "{:.1f}"),
-        "image/ssim": ("SSIM", "{:.3f}"),
-        "image/lr_residual": ("residual at low resolution", "{:.4f}"),
-        "assay/mae": ("error of the measurement", "{:.3g}"),
-        "assay/correlation": ("correlation with high resolution", "{:.2f}"),
-        "assay/auc": ("AUC of the controls", "{:.2f}"),
         "flagged": ("flagged", "{:.0f}"),
+        "image/psnr": ("PSNR", "{:.1f}"),
+        "image/ssim": ("SSIM", "{:.3f}"),
+        "image/lr_residual": ("LR diff", "{:.4f}"),
+        "measured": ("measured", "{:.0f}"),
+        "assay/mae": ("error", "{:.3g}"),
+        "assay/correlation": ("r", "{:.2f}"),
+        "assay/auc": ("AUC", "{:.2f}"),
+        "assay/coverage": ("covered", "{:.0%}"),
     }
-    found = dict.fromkeys(
-        name.rpartition("/")[2] for name in metrics if name.startswith(("assay/", "image/", "flagged/"))
-    )
+    found = dict.fromkeys(name.rpartition("/")[2] for name in metrics if name.rpartition("/")[0] in columns)
     methods = [*(name for name in found if name != "hr"), *(name for name in found if name == "hr")]
     shown = {key: words for key, words in columns.items() if any(f"{key}/{method}" in metrics for method in methods)}
     table = Table(
         title=f"{title}: {images} images",
         title_justify="left",
-        caption="Flagged images are left out of the means. hr: the high-resolution images themselves.",
+        caption="Means over the images without a flag. PSNR: in dB; LR diff: from the low-resolution image, 0..1; "
+        "error: of the measurement from the truth; r: of the measurement with that of high resolution; AUC: treated "
+        "against control; hr: the high-resolution images themselves.",
         caption_justify="left",
+        box=SIMPLE,
+        pad_edge=False,
     )
     table.add_column("method")
     for heading, _ in shown.values():

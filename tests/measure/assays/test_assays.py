@@ -18,6 +18,7 @@ from micrographia.measure.assays.assay import FLAGS
 from micrographia.measure.assays.golgi import GolgiSpots
 from micrographia.measure.assays.nuclei import NucleusSegmentation, central_label, cores, ring
 from micrographia.measure.assays.translocation import Translocation
+from micrographia.measure.underflow import flushes_subnormal
 
 DATA = os.environ.get("MICROGRAPHIA_DATA")
 MEASUREMENTS = [Translocation(), GolgiSpots()]
@@ -292,3 +293,23 @@ def test_the_real_plate_shows_its_dose_response():
     assert ratio[[8, 10]].min() > 4
     wells = cells[cells["control"] != 0].groupby(["control", "well"])["translocation_ratio"].median()
     assert wells[-1].max() < wells[1].min()
+
+
+@pytest.mark.parametrize("assay", [Translocation, GolgiSpots])
+def test_measuring_keeps_subnormal_numbers_that_training_flushes(assay):
+    # Else the k-d tree, by which local maxima are thinned out, calls itself until the process dies.
+    seen = []
+
+    class Watched(NucleusSegmentation):
+        def __call__(self, dna):
+            seen.append(flushes_subnormal())
+            return super().__call__(dna)
+
+    torch.set_flush_denormal(True)
+    try:
+        assay(nuclei=Watched()).measure(cell())
+        assay(nuclei=Watched()).measure_field(cell())
+        assert seen == [False, False]
+        assert flushes_subnormal()
+    finally:
+        torch.set_flush_denormal(False)

@@ -11,6 +11,7 @@ from skimage.filters import gaussian
 
 from micrographia.errors import UserError
 from micrographia.measure.assays.nuclei import NucleusSegmentation, central_label, centroids, cut_off
+from micrographia.measure.underflow import gradual_underflow
 
 FLAGS = ("", "nan_pixels", "constant", "no_nucleus", "cut_off", "saturated", "dark", "no_spots")
 """Why a cell could not be measured; empty where it could."""
@@ -123,6 +124,7 @@ class CellAssay:
             result.illumination = smooth / smooth.mean(axis=(1, 2), keepdims=True)
         return result
 
+    @gradual_underflow()
     def measure(self, image: Any) -> dict[str, Any]:
         """The cell in the middle of an image ``(channels, height, width)``: `values`, ``nucleus_area_px`` and ``flag``.
 
@@ -142,6 +144,7 @@ class CellAssay:
         number = central_label(labels, 0.5 * self.nuclei.diameter_px)
         return self.rows(dna, reporter, labels, [number])[0] if number else self.row("no_nucleus")
 
+    @gradual_underflow()
     def measure_field(self, image: Any) -> pd.DataFrame:
         """All cells of a field ``(channels, height, width)``, one row each, with ``y`` and ``x`` of the nucleus.
 
