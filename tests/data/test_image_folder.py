@@ -9,6 +9,7 @@ from PIL import Image
 
 from micrographia.data.datamodule import PARTS
 from micrographia.data.image_folder import ImageFolder
+from micrographia.data.reading import read_image
 from micrographia.errors import UserError
 
 
@@ -175,6 +176,18 @@ def test_deep_images_are_float16_in_unit_range(tmp_path):
     assert (images[:, 2] == 0).all()
     assert data.channel_mapping == "0, 1, zero"
     assert "of the training part" in data.record()["intensity"]
+
+
+def test_given_limits_become_0_and_1(tmp_path):
+    root = make_folder(tmp_path / "set", shape=(2, 16, 16), dtype=np.uint16, suffix="tif")
+    data = folder(root, limits=[[100, 300], [0, 1000]], model_channels=2)
+    file = root / data.table(torch.tensor([0]))["file"].item()
+    counts = read_image(file)[1].astype(float)
+    expected = np.stack([(counts[0] - 100) / 200, counts[1] / 1000]).clip(0, 1)
+    np.testing.assert_allclose(data.images(torch.tensor([0]))[0].float(), expected, atol=1e-3)
+    assert data.record()["limits"] == [[100.0, 300.0], [0.0, 1000.0]]
+    values, _ = data.restored(0, np.full((2, 16, 16), 0.5))
+    assert values[:, 0, 0].tolist() == [200, 500]
 
 
 def test_inverting_leaves_the_missing_channel_zero(tmp_path):
@@ -415,6 +428,9 @@ def test_faulty_tables(tmp_path):
         ("val_fraction", 1.0),
         ("pad_quantile", 0.0),
         ("percentiles", [99, 1]),
+        ("limits", [[5, 5]]),
+        ("limits", [[0, 1], [0, 1]]),
+        ("limits", [[0, 1, 2]]),
         ("test", ["p2"]),
     ],
 )

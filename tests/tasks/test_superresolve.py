@@ -141,6 +141,26 @@ def test_low_resolution_images_of_ones_own_come_back_in_their_units(generator, m
         assert 100 <= image.min() <= image.max() <= 3000
 
 
+def test_deep_images_are_scaled_as_the_generator_has_learned_them(micrographia, tmp_path):
+    draws = np.random.default_rng(0)
+    for side, highest in ((32, 4000), (4, 900)):
+        (tmp_path / f"{side}").mkdir()
+        for number in range(12):
+            image = draws.integers(100, highest, (1, side, side), dtype=np.uint16)
+            tifffile.imwrite(tmp_path / f"{side}" / f"{number}.tif", image, metadata={"axes": "CYX"})
+    own = ("data=image_folder", "data.model_channels=1")
+    options = [option.removeprefix("generator.") for option in GENERATOR]
+    trained = micrographia(
+        *("train", "model=stylegan2", *own, f"data.root={tmp_path / '32'}", "data.size=32", "budget.steps=null"),
+        *options,
+    )
+    run = micrographia(
+        *("superresolve", *own, f"data.root={tmp_path / '4'}", f"generator={trained.folder}", "flow=none"),
+        *("~methods.rls", "measurement=none", SEARCH[1]),
+    )
+    assert run.record("data")["limits"] == trained.record("model")["data"]["limits"]
+
+
 @pytest.mark.parametrize(
     ("side", "options", "answer"),
     [

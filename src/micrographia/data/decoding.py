@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 from micrographia.data.channels import ChannelMapping, map_channels
-from micrographia.data.intensity import Intensity, channel_limits
+from micrographia.data.intensity import Intensity, Rule, channel_limits
 from micrographia.data.reading import ImageHeader, read_header, read_image
 from micrographia.data.sizes import Background, Squares, common_side
 from micrographia.errors import UserError
@@ -87,10 +87,19 @@ class Recipe:
     fit: Literal["pad", "resize"]
     pad_quantile: float
     background: Background
+    limits: tuple[tuple[float, float], ...] | None = None
 
     def content(self) -> dict[str, Any]:
         """Settings in JSON's types, for the address of a cache entry."""
         return {"version": VERSION, **asdict(self)}
+
+    def rule(self, dtype: np.dtype) -> Rule:
+        """How intensities of files of a type are scaled."""
+        if self.limits is not None:
+            return "limits"
+        if self.intensity == "auto":
+            return "dtype" if dtype == np.uint8 else "percentile"
+        return self.intensity
 
     def prepare(self, paths: Sequence[Path], train: np.ndarray) -> Conversion:
         """Fit the conversion to files, of which ``train`` (bool) are the training part.
@@ -106,14 +115,14 @@ class Recipe:
         headers = list(in_threads(read_header, paths))
         dtype = one_dtype(headers, paths)
         mappings = one_mapping_each(headers, paths, self.channels, self.model_channels)
-        rule = ("dtype" if dtype == np.uint8 else "percentile") if self.intensity == "auto" else self.intensity
+        rule = self.rule(dtype)
         side = None
         if self.fit == "pad":
             side = common_side(
                 [header.shape for header, fitted in zip(headers, train, strict=True) if fitted],
                 self.pad_quantile,
             )
-        limits: tuple[tuple[float, float], ...] = ()
+        limits = self.limits or ()
         if rule == "percentile":
             train_paths = [path for path, fitted in zip(paths, train, strict=True) if fitted]
 

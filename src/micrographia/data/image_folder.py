@@ -61,6 +61,9 @@ class ImageFolder(IndexedImages):
     intensity, percentiles
         How values become 0..1: see `Intensity`. "auto" is "dtype" for 8 bit and "percentile", with limits from the
         training part, for deeper images.
+    limits
+        Instead of these: the values that become 0 and 1, in the files' units, one pair for each of the model's channels
+        or one for all.
     invert
         Make dark on bright into bright on dark.
     fit, pad_quantile, background
@@ -91,6 +94,7 @@ class ImageFolder(IndexedImages):
         model_channels: int = 3,
         intensity: Literal["auto", "dtype", "percentile", "image"] = "auto",
         percentiles: Sequence[float] = (0.1, 99.9),
+        limits: list[list[float]] | None = None,
         invert: bool = False,
         fit: Literal["pad", "resize"] = "pad",
         pad_quantile: float = 1.0,
@@ -130,6 +134,7 @@ class ImageFolder(IndexedImages):
             fit=fit,
             pad_quantile=pad_quantile,
             background=background,
+            limits=None if limits is None else pairs_of(limits, model_channels),
         )
         self.cache = None if cache is None else Path(cache)
         self.progress = progress
@@ -298,6 +303,24 @@ def as_list(value: Any) -> list[str] | None:
     if value is None:
         return None
     return [value] if isinstance(value, str) else [str(item) for item in value]
+
+
+def pairs_of(limits: Sequence[Sequence[float]], channels: int) -> tuple[tuple[float, float], ...]:
+    """Limits as one rising pair per channel; raises `UserError` if they are not.
+
+    Examples
+    --------
+    >>> pairs_of([[100, 4000]], 2)
+    ((100.0, 4000.0), (100.0, 4000.0))
+    """
+    rising = all(len(pair) == 2 and pair[0] < pair[1] for pair in limits)
+    if not rising or len(limits) not in (1, channels):
+        raise UserError(
+            f"data.limits={[list(pair) for pair in limits]}: expected one rising pair, [[0, 4000]], or {channels}, one "
+            "for each of the model's channels."
+        )
+    pairs = tuple((float(low), float(high)) for low, high in limits)
+    return pairs * channels if len(pairs) < channels else pairs
 
 
 def in_order(classes: set[str]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Pixel values of any depth as 0..1: by their type, by percentiles of the training part, or image by image."""
+"""Pixel values of any depth as 0..1: by their type, by limits, given or from the training part, or image by image."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-Rule = Literal["dtype", "percentile", "image"]
+Rule = Literal["dtype", "limits", "percentile", "image"]
 
 # Pixels looked at for percentiles, per channel and in all: evenly spaced ones, at least 64 of every image.
 SAMPLED_PIXELS = 2**24
@@ -18,12 +18,13 @@ class Intensity:
 
     Attributes
     ----------
-    rule : "dtype", "percentile" or "image"
-        By the range of the image's type; by fixed limits per channel; by the image's own percentiles per channel.
+    rule : "dtype", "limits", "percentile" or "image"
+        By the range of the image's type; by limits per channel that were given, or fitted to the training part; by the
+        image's own percentiles per channel.
     percentiles : pair of float
         Percentiles that become 0 and 1; values beyond are clipped.
     limits : tuple of pairs, one per channel
-        The values that become 0 and 1 under ``percentile``, in the images' own units.
+        The values that become 0 and 1 under ``limits`` and ``percentile``, in the images' own units.
     """
 
     rule: Rule
@@ -47,7 +48,7 @@ class Intensity:
         return np.clip((image.astype(np.float32) - low) / span, 0, 1)
 
     def limits_of(self, image: np.ndarray) -> tuple[tuple[float, float], ...]:
-        """The values of each channel that become 0 and 1 under ``percentile`` and ``image``."""
+        """The values of each channel that become 0 and 1, unless it is by the type."""
         if self.rule != "image":
             return self.limits
         return tuple((float(low), float(high)) for low, high in np.percentile(image, self.percentiles, axis=(1, 2)).T)
@@ -66,6 +67,8 @@ class Intensity:
         if self.rule == "image":
             return f"percentiles {low:g} to {high:g} of each image"
         limits = ", ".join(f"{first:.4g} to {last:.4g}" for first, last in self.limits)
+        if self.rule == "limits":
+            return f"given limits: {limits}"
         return f"percentiles {low:g} to {high:g} of the training part: {limits}"
 
 

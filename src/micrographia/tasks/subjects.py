@@ -1,5 +1,6 @@
 """The images that are super-resolved: which ones, as they are and as they were seen."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,10 +13,12 @@ from micrographia.data.datamodule import IndexedImages, Part, all_indices
 from micrographia.data.splits import some
 from micrographia.degradations import Degradation
 from micrographia.errors import UserError
-from micrographia.runs.run import How, What
+from micrographia.runs.run import How, Run, What
 from micrographia.scores.wells import Comparison
 from micrographia.tasks.assembly import build_data
 from micrographia.tasks.meaning import spread
+
+log = logging.getLogger(__name__)
 
 # Columns of results, which a data set's own must not hide.
 RESULTS = (
@@ -69,7 +72,7 @@ def find_subjects(
         If generator, degradation and images do not fit each other, or the table has no column of the controls.
     """
     if low:
-        data = build_data(undivided(what), how, size // degradation.factor, {})
+        data = scaled_alike(what, how, build_data(undivided(what), how, size // degradation.factor, {}))
         keys = all_indices(data).sort().values
         seen = torch.cat(list(data.chunks(keys)))
         return data, Subjects(keys, None, seen, known_of(data, keys)), controls_of(data, what)
@@ -130,6 +133,20 @@ def are_low(what: What, how: How, size: int, side: int) -> bool:
             "generator=FOLDER of a finished train run of model=stylegan2."
         )
     return True
+
+
+def scaled_alike(what: What, how: How, data: IndexedImages) -> IndexedImages:
+    """Low-resolution images as 0..1 by the limits of the images that the generator has learned, if both go by limits.
+
+    Their own percentiles would be others, since low resolution takes the peaks off, and all images would be too bright.
+    """
+    learned = Run.named(what["generator"]["run"], "generator.run").record("model")["data"]
+    if data.record()["rule"] != "percentile" or learned.get("rule") not in ("percentile", "limits"):
+        return data
+    limits = learned["limits"]
+    log.info("%s: intensities by the generator's limits, %s; data.limits sets others", data.name, limits)
+    config = undivided(what)
+    return build_data({**config, "data": {**config["data"], "limits": limits}}, how, data.shape[1], {})
 
 
 def undivided(what: What) -> dict[str, Any]:
