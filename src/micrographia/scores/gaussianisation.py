@@ -2,9 +2,16 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import stats
 from torch import Tensor
+
+
+def squared_norms(codes: Tensor) -> NDArray[np.float64]:
+    """Squared norms of codes ``(n, d)``, ``(n,)``."""
+    return codes.double().square().sum(1).cpu().numpy()
 
 
 def gaussianisation(spaces: Mapping[str, Tensor]) -> pd.DataFrame:
@@ -37,7 +44,7 @@ def gaussianisation(spaces: Mapping[str, Tensor]) -> pd.DataFrame:
     rows = []
     for name, codes in spaces.items():
         dimensions = codes.shape[1]
-        norms = codes.double().square().sum(1).cpu().numpy()
+        norms = squared_norms(codes)
         rows.append(
             {
                 "space": name,

@@ -12,9 +12,10 @@ from micrographia.models.gan.stylegan2 import StyleGAN2
 from micrographia.models.vae.vae import VAE
 from micrographia.plots.association import association_figure
 from micrographia.plots.confusion import confusion_figure
+from micrographia.plots.norms import norm_figure
 from micrographia.probes.evaluation import SCORES, count_confusions, scores_of_counts
 from micrographia.runs.run import Metrics, Run, What
-from micrographia.scores.gaussianisation import gaussianisation
+from micrographia.scores.gaussianisation import gaussianisation, squared_norms
 from micrographia.tasks.meaning import describe_latents, name_latents
 from micrographia.training.samples import Samples
 
@@ -99,7 +100,10 @@ def describe_flow(model: LatentFlow, data: IndexedImages, run: Run) -> Metrics:
     assert isinstance(data, LatentCodes)
     test = data.indices("test")
     w = torch.cat(list(data.chunks(test)))
-    table = run.save_table("gaussianisation", gaussianisation(compared_spaces(data.draw(test), w, model)))
+    spaces = compared_spaces(data.draw(test), w, model)
+    table = run.save_table("gaussianisation", gaussianisation(spaces))
+    norms = {name: squared_norms(codes) for name, codes in spaces.items()}
+    run.save_figure("gaussianisation", norm_figure(norms, {name: codes.shape[1] for name, codes in spaces.items()}))
     log_prob = torch.cat([model.log_prob(chunk.to(model.mean)) for chunk in data.chunks(test)])
     distances = {f"gaussianisation/{row['space']}/ks": row["ks"] for row in table.to_dict("records")}
     return {"flow/nats_per_dimension": float(-log_prob.mean() / model.shape[0]), **distances}
