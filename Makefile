@@ -12,9 +12,10 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt -e ".[dev]"
 	touch $@
 
-demo: setup  ## the main job on embedded synthetic data: learn sprites, transfer to cells, classify
+demo: setup  ## both jobs on embedded synthetic data: learn, transfer, classify; super-resolve, measure
 	$(BIN)/micrographia train experiment=drl/demo_source
 	$(BIN)/micrographia transfer experiment=drl/demo
+	$(BIN)/micrographia superresolve experiment=rls/demo
 
 test: setup  ## the suite, without the slow tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -q

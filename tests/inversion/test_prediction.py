@@ -53,6 +53,18 @@ def test_a_set_in_chunks_is_the_set_at_once_in_the_order_asked_for(short, proble
     assert len(list(tmp_path.glob("*.safetensors"))) == 3
 
 
+def test_solutions_of_another_version_are_searched_anew(short, problem, source, tmp_path, monkeypatch):
+    superresolve(short(), problem, source, KEYS[:4], tmp_path)
+    monkeypatch.setattr("micrographia.inversion.prediction.__version__", "another")
+    source.asked.clear()
+    monkeypatch.setattr("micrographia.inversion.solutions.__version__", "another")
+    superresolve(short(), problem, source, KEYS[:4], tmp_path)
+    assert source.asked == KEYS[:4].tolist()
+    source.asked.clear()
+    superresolve(short(), problem, source, KEYS[:4], tmp_path)
+    assert source.asked == []
+
+
 def test_what_is_done_is_not_done_again(short, problem, source, tmp_path):
     class KilledError(Exception):
         pass

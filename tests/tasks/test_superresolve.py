@@ -62,6 +62,31 @@ def test_several_solutions_are_searched_for_other_cells_too(micrographia, capsys
     assert not others & set(run.table("images")["key"])
 
 
+def test_an_encoder_is_trained_for_the_search_that_starts_from_it(micrographia):
+    encoder = ("encoder=trained", "encoder.model.filters=4", "encoder.model.blocks=1", "encoder.budget.steps=2")
+    run = micrographia(
+        *("superresolve", *TINY, *encoder, "encoder.budget.batch_size=4", "encoder.budget.validate_every=1"),
+        "methods.rls.start.kind=encoder",
+    )
+    trained = list((run.folder.parents[1] / "train").glob("latent_encoder-*/result.json"))
+    assert len(trained) == 1
+    assert len(run.table("images").query("method == 'rls'")) == 6
+
+
+def test_all_methods_beside_each_other(micrographia):
+    searches = ("rls", "no_regularization", "gaussianized_w", "no_pw", "no_cross", "rls_plus", "pulse", "brgm")
+    network = "methods.supervised.network"
+    run = micrographia(
+        *("superresolve", "experiment=rls/methods", *GENERATOR, *FLOW, *ASSAY),
+        *(f"methods.{name}.schedule.steps=4" for name in searches),
+        *("methods.rls_plus.tuning.steps=1", f"{network}.budget.steps=2", f"{network}.budget.batch_size=4"),
+        *(f"{network}.model.filters=4", f"{network}.model.blocks=1", f"{network}.budget.validate_every=1"),
+    )
+    methods = {"bicubic", "supervised", *searches}
+    assert set(run.table("images")["method"]) == methods
+    assert {name for name in methods if f"image_all/psnr/{name}" in run.metrics} == methods
+
+
 def test_searches_of_all_seeds_share_one_generator(micrographia):
     runs = [micrographia("superresolve", *TINY, f"seed={seed}") for seed in (0, 1)]
     assert runs[0].folder != runs[1].folder
@@ -89,9 +114,9 @@ def test_without_flow_and_measurement(micrographia):
     assert "image/psnr/no_regularization" in run.metrics
 
 
-@pytest.mark.parametrize("preset", ["bbbc021", "translocation", "golgi", "plankton", "yeast", "human_cells"])
+@pytest.mark.parametrize("preset", ["bbbc021", "translocation", "golgi", "plankton", "yeast", "human_cells", "demo"])
 def test_every_preset_runs(preset, micrographia, real_layouts):
-    simulated = ASSAY[1:4] if preset == "golgi" else ()
+    simulated = ASSAY[1:4] if preset in ("golgi", "demo") else ()
     run = micrographia(
         *(
             "superresolve",

@@ -101,6 +101,10 @@ class Recipe:
             return "dtype" if dtype == np.uint8 else "percentile"
         return self.intensity
 
+    def side(self, headers: Sequence[ImageHeader]) -> int | None:
+        """Side of the square that images are padded to, by the training part's headers; None where they are not."""
+        return common_side([header.shape for header in headers], self.pad_quantile) if self.fit == "pad" else None
+
     def prepare(self, paths: Sequence[Path], train: np.ndarray) -> Conversion:
         """Fit the conversion to files, of which ``train`` (bool) are the training part.
 
@@ -116,12 +120,7 @@ class Recipe:
         dtype = one_dtype(headers, paths)
         mappings = one_mapping_each(headers, paths, self.channels, self.model_channels)
         rule = self.rule(dtype)
-        side = None
-        if self.fit == "pad":
-            side = common_side(
-                [header.shape for header, fitted in zip(headers, train, strict=True) if fitted],
-                self.pad_quantile,
-            )
+        side = self.side([header for header, fitted in zip(headers, train, strict=True) if fitted])
         limits = self.limits or ()
         if rule == "percentile":
             train_paths = [path for path, fitted in zip(paths, train, strict=True) if fitted]

@@ -12,6 +12,7 @@ from micrographia.data.datamodule import PARTS, IndexedImages, Part
 from micrographia.data.decoding import Recipe, read_images
 from micrographia.data.listing import list_images
 from micrographia.data.pixel_cache import PixelCache
+from micrographia.data.reading import read_header
 from micrographia.data.restoring import restored
 from micrographia.data.splits import (
     check_parts,
@@ -261,6 +262,11 @@ class ImageFolder(IndexedImages):
         parts = draw_parts(class_codes(rows, classes), numbers, given, *self.fractions, self.split_seed)
         check_parts(parts, rows["class"] if classes else pd.Series("all", rows.index), rows, self.group)
         return parts
+
+    def native_side(self) -> int | None:
+        """Side that images are padded to, before they are resized, by the headers alone; None where they are not."""
+        files = self.arrange()["file"][self.parts == "train"]
+        return self.recipe.side([read_header(self.root / name) for name in files])
 
     def decode(self) -> np.ndarray:
         """All images as the model takes them, from the cache where they are in it."""

@@ -10,6 +10,7 @@ import torch
 from pytorch_lightning import Trainer
 from torch import Tensor
 
+from micrographia import __version__
 from micrographia.console import quieten_lightning
 from micrographia.errors import UserError
 from micrographia.inversion.checks import UNUSABLE
@@ -108,9 +109,12 @@ def predict(
 
 
 def kept_solutions(folder: Path) -> list[Solutions]:
-    """Solutions that lie in a folder, by their first keys."""
+    """Solutions that lie in a folder, by their first keys, but those that another version of the package has made."""
     files = sorted(folder.glob("[0-9]*.safetensors"), key=lambda file: int(file.stem))
-    return [Solutions.load(file) for file in files]
+    own = [file for file in files if Solutions.made_by(file) == __version__]
+    if len(own) < len(files):
+        log.info("%s: %d files are of another version and are searched anew", folder, len(files) - len(own))
+    return [Solutions.load(file) for file in own]
 
 
 def require_some(found: Solutions, method: Method) -> None:

@@ -201,7 +201,7 @@ def spread_of(chunks: Iterator[Tensor]) -> dict[str, Tensor]:
 
 PARTS = {
     "flow": "a flow over the generator's latents: choose flow=..., or set its weights to 0",
-    "encoder": "an encoder to start from: choose encoder=path encoder.run=RUN, or start.kind=mean",
+    "encoder": "an encoder to start from: choose encoder=trained or encoder=RUN, or start.kind=mean",
 }
 
 

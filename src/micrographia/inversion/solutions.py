@@ -1,7 +1,8 @@
 """What a search returns, and how it is kept in a run's folder."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +14,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from micrographia import __version__
 from micrographia.errors import UserError
 from micrographia.inversion.problem import Problem
 from micrographia.inversion.terms import l1
 from micrographia.runs.fingerprint import write_atomically
 
-TABLE = "table"
+TABLE, VERSION = "table", "version"  # what a file of solutions tells beside its tensors
 
 
 @dataclass(frozen=True)
@@ -49,9 +51,15 @@ class Solutions:
         tensors = {"keys": self.keys, "images": self.images.float()}
         if self.codes is not None:
             tensors["codes"] = self.codes.float()
-        metadata = {TABLE: self.table.to_csv(index=False)}
+        metadata = {TABLE: self.table.to_csv(index=False), VERSION: __version__}
         content = save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, metadata)
         write_atomically(path, lambda part: part.write_bytes(content))
+
+    @staticmethod
+    def made_by(path: Path) -> str | None:
+        """Version of the package that wrote a file; None where it does not say."""
+        with readable_solutions(path), safe_open(path, "pt") as file:
+            return (file.metadata() or {}).get(VERSION)
 
     @classmethod
     def load(cls, path: Path) -> "Solutions":
@@ -62,15 +70,21 @@ class Solutions:
         UserError
             If the file is damaged.
         """
-        try:
-            with safe_open(path, "pt") as file:
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
-                text = file.metadata()[TABLE]
-        except (SafetensorError, OSError, KeyError, TypeError) as error:
-            raise UserError(f"{path}: not readable solutions ({error}). Delete it to search them anew.") from error
+        with readable_solutions(path), safe_open(path, "pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
+            text = file.metadata()[TABLE]
         table = pd.read_csv(io.StringIO(text), float_precision="round_trip", dtype={"flag": str})
         table["flag"] = table["flag"].fillna("")
         return cls(tensors["keys"], tensors["images"], tensors.get("codes"), table)
+
+
+@contextmanager
+def readable_solutions(path: Path) -> Iterator[None]:
+    """Answer a file of solutions that is damaged."""
+    try:
+        yield
+    except (SafetensorError, OSError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: not readable solutions ({error}). Delete it to search them anew.") from error
 
 
 def solved(

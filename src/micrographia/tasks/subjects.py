@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from micrographia.config import instantiate
 from micrographia.data.datamodule import IndexedImages, Part, all_indices
 from micrographia.data.splits import some
 from micrographia.degradations import Degradation
@@ -91,7 +92,7 @@ def degraded(data: IndexedImages, degradation: Degradation, keys: Tensor) -> Sub
     return Subjects(keys, high, degradation(high, keys), known_of(data, keys))
 
 
-def are_low(what: What, how: How, size: int, side: int) -> bool:
+def are_low(what: What, size: int, side: int) -> bool:
     """Whether the images are low-resolution themselves.
 
     Parameters
@@ -110,7 +111,7 @@ def are_low(what: What, how: How, size: int, side: int) -> bool:
         return False
     if what["given"] == "high":
         return False
-    native = build_data(undivided(what), how, side, {}).record()["side"]
+    native = instantiate({**undivided(what)["data"], "size": side}, "data").native_side()
     if native is None:
         if what["given"] == "low":
             raise UserError("data.fit=resize hides the size of the images. Set data.fit=pad.")

@@ -57,7 +57,7 @@ def recover(what: What, how: How, run: Run) -> Metrics:
     channels, size = generated(what)
     if size % degradation.factor:
         raise UserError(f"degradation: {size} px cannot be reduced {degradation.factor} times.")
-    low = are_low(what, how, size, size // degradation.factor)
+    low = are_low(what, size, size // degradation.factor)
     # What could be refused is refused before generators are trained and codes searched, which takes hours.
     data, subjects, controls = find_subjects(what, how, size, degradation, low)
     require_channels(data, channels)
@@ -138,7 +138,7 @@ def load_flow(node: Mapping[str, Any], how: How, generator: Generator) -> Latent
 
 def load_encoder(node: Mapping[str, Any], how: How) -> LatentEncoder | None:
     """The network that gives searches their first codes; None where there is none."""
-    if node["run"] is None:
+    if "task" not in node and node["run"] is None:
         return None
     encoder = load_model(source_run(node, how, "encoder"), how)
     if not isinstance(encoder, LatentEncoder):
