@@ -52,6 +52,16 @@ def test_flagged_images_count_in_the_means_over_all(micrographia):
     assert set(run.table("assay")["rows"]) == {"trusted", "all"}
 
 
+def test_images_are_compared_in_the_features_of_a_network(micrographia):
+    pytest.importorskip("efficientnet_lite_pytorch")
+    run = micrographia("superresolve", *TINY, "backbone@features=efficientnet_lite0", "features.size=32")
+    table = run.table("images")
+    assert (table["perceptual_efficientnet_lite0"] > 0).all()
+    bicubic = table.query("method == 'bicubic'")["perceptual_efficientnet_lite0"].mean()
+    assert run.metrics["image_all/perceptual_efficientnet_lite0/bicubic"] == pytest.approx(bicubic)
+    assert run.metrics["image_all/frechet_efficientnet_lite0/rls"] > 0
+
+
 def test_several_solutions_are_searched_for_other_cells_too(micrographia, capsys):
     several = ("methods.rls.solutions=2", "~methods.no_regularization", "intervals.images=4")
     run = micrographia("superresolve", *TINY, *several)

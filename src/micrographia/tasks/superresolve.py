@@ -23,7 +23,6 @@ from micrographia.models.latent_encoder import LatentEncoder
 from micrographia.plots.measurements import dose_figure, measurement_figure
 from micrographia.plots.recovery import recovery_figure
 from micrographia.runs.run import How, Metrics, Run, What, obtain
-from micrographia.scores.images import image_scores
 from micrographia.scores.wells import Comparison
 from micrographia.tasks.assay_report import (
     assay_metrics,
@@ -33,6 +32,7 @@ from micrographia.tasks.assay_report import (
     quality,
 )
 from micrographia.tasks.assembly import DEFAULT_SIZE, load_generator, load_model, source_run
+from micrographia.tasks.fidelity import feature_network, fidelity
 from micrographia.tasks.intervals import error_bars
 from micrographia.tasks.meaning import spread
 from micrographia.tasks.subjects import Subjects, are_low, chosen, degraded, find_subjects, require_channels
@@ -41,7 +41,6 @@ from micrographia.training.loggers import log_results, opened_loggers
 from micrographia.training.progress import WorkProgress
 from micrographia.training.show import recovery_table
 
-IMAGE_SCORES = ("psnr", "ssim", "ms_ssim", "spectrum_error")
 DRAWN = 8  # images on the sheet
 
 
@@ -63,6 +62,7 @@ def recover(what: What, how: How, run: Run) -> Metrics:
     require_channels(data, channels)
     assay = build_assay(what, data.shape[0], low)
     intervals = intervals_apart(what)
+    network = feature_network(what, how)
     generator = load_generator(what["generator"], how, "generator")
     flow, encoder = load_flow(what["flow"], how, generator), load_encoder(what["encoder"], how)
     problem = Problem(generator, degradation, flow, encoder)
@@ -73,7 +73,7 @@ def recover(what: What, how: How, run: Run) -> Metrics:
         return {name: solved(name, method, how, folder / name, problem, subjects) for name, method in chosen.items()}
 
     recovered = solved_by(methods, subjects, "solutions")
-    metrics = fidelity(recovered, subjects, run)
+    metrics = fidelity(recovered, subjects, network, run)
     if assay is not None:
         training = None
         if not low:
@@ -191,34 +191,6 @@ def build_method(name: str, what: What, how: How, problem: Problem) -> Method:
     method = instantiate(node, f"methods.{name}", **given)
     method.check(problem)
     return method
-
-
-def fidelity(recovered: Mapping[str, Solutions], subjects: Subjects, run: Run) -> Metrics:
-    """Score the first solutions, against the images themselves where they are known.
-
-    Returns
-    -------
-    Means over the images without a flag as ``image/<score>/<method>``, over all that could be searched, the same for
-    every method, as ``image_all/<score>/<method>``, and the number of ``flagged/<method>``.
-    """
-    tables = []
-    for name, solutions in recovered.items():
-        first = solutions.table[solutions.table["solution"] == 0].reset_index(drop=True).assign(method=name)
-        if subjects.high is not None:
-            scores = image_scores(solutions.images[:, 0].clamp(0, 1), subjects.high)
-            first = first.join(scores[list(IMAGE_SCORES)])
-        tables.append(first.join(subjects.known, on="key"))
-    table = run.save_table("images", pd.concat(tables, ignore_index=True))
-    metrics: Metrics = {}
-    for name in recovered:
-        rows = table[table["method"] == name]
-        trusted = rows[rows["flag"] == ""]
-        metrics[f"flagged/{name}"] = len(rows) - len(trusted)
-        for prefix, counted in {"image": trusted, "image_all": rows}.items():
-            for score in ("lr_residual", *IMAGE_SCORES):
-                if score in counted and counted[score].notna().any():
-                    metrics[f"{prefix}/{score}/{name}"] = float(counted[score].mean())
-    return metrics
 
 
 def assay_scores(
