@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,14 @@ from micrographia.data.splits import (
     some,
 )
 from micrographia.errors import UserError
+
+
+class Controls(TypedDict):
+    """Column of the table that tells the controls of an assay, and its values in both."""
+
+    column: str
+    negative: str | int | float
+    positive: str | int | float
 
 
 class ImageFolder(IndexedImages):
@@ -70,6 +78,8 @@ class ImageFolder(IndexedImages):
     fit, pad_quantile, background
         "pad" to one square (side: this quantile of the training images' longer sides) and resize, or "resize" only:
         see `Squares`.
+    controls
+        Controls of an assay, which a measurement is to tell apart; classes are in the column ``class``.
     cache
         Folder of decoded images; None decodes them in every process.
     progress
@@ -100,6 +110,7 @@ class ImageFolder(IndexedImages):
         fit: Literal["pad", "resize"] = "pad",
         pad_quantile: float = 1.0,
         background: Literal["zero", "border"] = "border",
+        controls: Controls | None = None,
         cache: str | None = None,
         progress: Callable[[int, int], None] | None = None,
     ):
@@ -137,6 +148,8 @@ class ImageFolder(IndexedImages):
             background=background,
             limits=None if limits is None else pairs_of(limits, model_channels),
         )
+        if controls is not None:
+            self.controls = (controls["column"], str(controls["negative"]), str(controls["positive"]))
         self.cache = None if cache is None else Path(cache)
         self.progress = progress
         self.rows: pd.DataFrame | None = None

@@ -1,7 +1,6 @@
 """The images that are super-resolved: which ones, as they are and as they were seen."""
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -178,19 +177,21 @@ def apart(table: pd.DataFrame) -> pd.DataFrame:
 
 def controls_of(data: IndexedImages, what: What) -> Comparison | None:
     """The controls that the config names, else the data set's own, if it has any."""
-    given: Mapping[str, str] | None = what["contrast"]
+    key, given = "contrast", what["contrast"]
+    if given is None and data.controls is not None:
+        key, given = "data.controls", dict(zip(("column", "negative", "positive"), data.controls, strict=True))
     if given is None:
-        return None if data.controls is None else Comparison(*data.controls)
+        return None
     if given["column"] not in (columns := data.table(data.indices("train"))):
         raise UserError(
-            f"contrast.column: the table of {data.name} has no column {given['column']}. "
+            f"{key}.column: the table of {data.name} has no column {given['column']}. "
             f"It has {', '.join(map(str, columns))}."
         )
     found = {as_text(value) for value in data.table(all_indices(data))[given["column"]]}
-    for key in ("negative", "positive"):
-        if as_text(given[key]) not in found:
+    for control in ("negative", "positive"):
+        if as_text(given[control]) not in found:
             raise UserError(
-                f"contrast.{key}={given[key]}: no such value in the column {given['column']} of {data.name}. "
+                f"{key}.{control}={given[control]}: no such value in the column {given['column']} of {data.name}. "
                 f"It holds {some(sorted(found))}."
             )
     return Comparison(given["column"], as_text(given["negative"]), as_text(given["positive"]))
