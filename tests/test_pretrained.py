@@ -1,12 +1,15 @@
 import pytest
 import torch
+from hydra import compose, initialize_config_dir
 
 from micrographia.cli import command
+from micrographia.config import config_directory
 from micrographia.data.synthetic.texture_dsprites import TextureDSprites
 from micrographia.errors import UserError
 from micrographia.models.vae.vae import VAE
-from micrographia.pretrained import pretrained_folder, pretrained_names
+from micrographia.pretrained import pretrained_folder, pretrained_names, shipped_folder
 from micrographia.pretrained.__main__ import ship
+from micrographia.runs.address import digest, split_config
 from micrographia.runs.run import Run
 from micrographia.tasks.assembly import load_model
 from micrographia.tasks.meaning import name_latents
@@ -18,11 +21,35 @@ def test_the_promised_models_ship():
     assert {"ada_gvae", "ada_gvae_efficientnet_lite0", "beta_vae", "factor_vae"} <= set(pretrained_names())
 
 
+VAES = [name for name in pretrained_names() if "vae" in name]
+
+
+def composed(command):
+    """What a command would run."""
+    _, verb, *overrides = command.split(" ")
+    with initialize_config_dir(str(config_directory()), version_base="1.3"):
+        return split_config(compose(verb, overrides))[0]
+
+
 @pytest.mark.parametrize("name", pretrained_names())
-def test_each_is_a_finished_run_that_loads_and_encodes(name):
+def test_each_is_a_finished_run_that_loads(name):
     run = Run(pretrained_folder(name))
     assert run.weights.stat().st_size <= 5_000_000
+    assert all(torch.isfinite(value).all() for value in load_model(run, HOW).lasting_state().values())
+
+
+@pytest.mark.parametrize("name", pretrained_names())
+def test_each_is_found_by_the_command_that_made_it(name):
+    run = Run(pretrained_folder(name))
     assert run.result["command"].startswith("micrographia train ")
+    address = digest(composed(run.result["command"]))
+    assert address == digest(run.config) == run.result["digest"], "mend it: python -m micrographia.pretrained --renew"
+    assert shipped_folder(address) == run.folder
+
+
+@pytest.mark.parametrize("name", VAES)
+def test_each_vae_encodes(name):
+    run = Run(pretrained_folder(name))
     assert {"score/mig", "score/omes"} <= set(run.metrics)
     model = load_model(run, HOW)
     assert isinstance(model, VAE)
@@ -31,13 +58,31 @@ def test_each_is_a_finished_run_that_loads_and_encodes(name):
     assert torch.isfinite(mean).all()
 
 
-@pytest.mark.parametrize("name", [name for name in pretrained_names() if "efficientnet" not in name])
+@pytest.mark.parametrize("name", [name for name in VAES if "efficientnet" not in name])
 def test_the_stated_scores_are_those_of_the_weights(name):
     run = Run(pretrained_folder(name))
     model = load_model(run, HOW)
     found = name_latents(model, TextureDSprites(), samples=1000, strength=run.config["naming"]["strength"])
     assert found.scores["score/omes"] == pytest.approx(run.metrics["score/omes"], abs=0.05)
     assert found.scores["score/mig"] == pytest.approx(run.metrics["score/mig"], abs=0.05)
+
+
+@pytest.mark.parametrize("overrides", [[], ["data.size=64"], ["seed=1"], ["experiment=rls/demo"]])
+def test_super_resolution_trains_nothing_by_default(overrides):
+    what = composed(" ".join(["micrographia superresolve", *overrides]))
+    assert shipped_folder(digest(what["generator"])).name == "stylegan2_translocation"
+    assert shipped_folder(digest(what["flow"])).name == "latent_flow_translocation"
+
+
+def test_a_generator_that_is_named_brings_the_flow_that_ships():
+    what = composed("micrographia superresolve generator=pretrained/translocation")
+    assert shipped_folder(digest(what["flow"])).name == "latent_flow_translocation"
+
+
+def test_another_training_does_not_ship():
+    what = composed("micrographia superresolve generator.seed=1")
+    assert shipped_folder(digest(what["generator"])) is None
+    assert shipped_folder(digest(what["flow"])) is None
 
 
 def test_an_unknown_name_lists_those_that_ship():

@@ -125,6 +125,8 @@ def check_value(value: Any, hint: Any, key: str) -> None:
         for name in [*value, *hints]:
             if name not in hints:
                 raise UserError(f"{key}.{name}: no such key. {key} takes: {', '.join(sorted(hints))}.")
+            if name not in value and name in hint.__optional_keys__:
+                continue
             if name not in value:
                 raise UserError(f"{key}.{name}: no value given. Add {key}.{name}=VALUE to the command.")
             check_value(value[name], hints[name], f"{key}.{name}")
@@ -154,6 +156,8 @@ def accepts(hint: Any, value: Any) -> bool:
             return not all(plain(option) for option in options)
         # Else a config holds plain values: of other classes in a union, as a Tensor, it can hold none.
         return any(accepts(option, value) for option in options if plain(option))
+    if origin is typing.NotRequired:
+        return accepts(typing.get_args(hint)[0], value)
     if origin is typing.Literal:
         return value in typing.get_args(hint)
     if origin is typing.Annotated:

@@ -1,7 +1,7 @@
 """What the configuration of a run may hold, beside the arguments of its targets; checked before any work starts."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from micrographia.config import Between, check_arguments, check_value
 from micrographia.errors import UserError
@@ -65,13 +65,14 @@ class Contrast(TypedDict):
     column: str
     negative: str | int | float
     positive: str | int | float
+    well: NotRequired[str]  # column of the replicates
 
 
 class Intervals(TypedDict):
     """Which cells calibrate the intervals of several solutions, and what these should cover."""
 
     nominal: Annotated[float, Between(0.01, 0.99)]
-    part: Literal["train", "val", "test"]
+    part: Literal["val", "test"]  # the generator has seen the training part
     images: Positive | None
 
 

@@ -428,7 +428,7 @@ def test_faulty_tables(tmp_path):
         ("val_fraction", 1.0),
         ("pad_quantile", 0.0),
         ("percentiles", [99, 1]),
-        ("limits", [[5, 5]]),
+        ("limits", [[5, 4]]),
         ("limits", [[0, 1], [0, 1]]),
         ("limits", [[0, 1, 2]]),
         ("test", ["p2"]),

@@ -18,7 +18,7 @@ def cells(seed, count=400, spread=0.2, error=0.6, truth=True):
     solutions = pd.DataFrame({"item": np.repeat(np.arange(count), 4), "solution": np.tile(range(4), count)})
     solutions = solutions.assign(method="rls", ratio=found.ravel())
     hr = pd.DataFrame({"item": np.arange(count), "solution": 0, "method": "hr", "ratio": true})
-    table = pd.concat([hr, solutions], ignore_index=True)
+    table = pd.concat([hr, solutions], ignore_index=True).assign(flag="")
     return table.assign(true_ratio=table["item"].map(dict(enumerate(true)))) if truth else table
 
 
@@ -37,12 +37,13 @@ def test_the_reference_is_the_truth_where_there_is_any():
     assert (table["reference"] == 7.0).all()
 
 
-def test_cells_that_could_not_be_measured_have_no_interval():
+def test_cells_that_are_flagged_or_not_measured_have_no_interval():
     reported = cells(0, count=20)
     reported.loc[(reported["item"] == 3) & (reported["method"] == "rls"), VALUE] = np.nan
+    reported.loc[(reported["item"] == 4) & (reported["method"] == "rls"), "flag"] = "atypical code"
     table = intervals_of(reported, cells(1), "rls", VALUE, 0.9).set_index("item")
-    assert np.isnan(table.loc[3, "low"])
-    assert table.drop(index=3)["low"].notna().all()
+    assert table.loc[[3, 4], "low"].isna().all()
+    assert table.drop(index=[3, 4])["low"].notna().all()
 
 
 def test_a_method_with_too_few_calibration_cells_is_named_and_left_out(tmp_path, caplog):

@@ -31,8 +31,9 @@ def test_the_second_job_end_to_end(micrographia):
     for method in methods:
         trusted = images.query("method == @method and flag == ''")
         assert run.metrics[f"flagged/{method}"] == 6 - len(trusted)
-        if len(trusted):
-            assert run.metrics[f"image/psnr/{method}"] == pytest.approx(trusted["psnr"].mean())
+        expected = trusted["psnr"].mean() if len(trusted) else None
+        assert run.metrics.get(f"image/psnr/{method}") == pytest.approx(expected)
+    assert (images.query("method == 'bicubic'")["flag"] == "").all()
     assert (run.folder / "figures" / "recovered.png").stat().st_size > 1000
     generators = list((run.folder.parents[1] / "train").glob("stylegan2-*/result.json"))
     assert len(generators) == 1
@@ -176,6 +177,41 @@ def test_low_resolution_images_of_ones_own_come_back_in_their_units(generator, m
         assert 100 <= image.min() <= image.max() <= 3000
 
 
+def test_a_run_that_makes_no_images_is_refused_as_generator(micrographia, capsys):
+    run = micrographia("superresolve", *TINY)
+    flow = next((run.folder.parents[1] / "train").glob("latent_flow-*"))
+    micrographia("superresolve", f"generator={flow}", *ASSAY, status=2)
+    assert "makes no images. Name a run of model=stylegan2" in capsys.readouterr().err
+
+
+def test_an_encoder_of_another_factor_is_refused(generator, micrographia, capsys, tmp_path):
+    tiny = ("budget.steps=2", "budget.batch_size=4", "budget.validate_every=1", "model.filters=4", "model.blocks=1")
+    encoder = micrographia(
+        *("train", "model=latent_encoder", "data=synthetic/translocation", *ASSAY[:-1], *tiny),
+        f"model.generator.run={generator}",
+    )
+    given = ("flow=none", "~methods.rls", *ASSAY, "degradation.steps.reduce.factor=4")
+    micrographia("superresolve", f"generator={generator}", f"encoder={encoder.folder}", *given, status=2)
+    assert "it undoes a reduction by 8, not by 4" in capsys.readouterr().err
+
+
+def test_deep_images_of_two_channels_fit_a_generator_of_three(micrographia, tmp_path):
+    draws = np.random.default_rng(0)
+    for side in (32, 4):
+        (tmp_path / f"{side}").mkdir()
+        for number in range(12):
+            image = draws.integers(100, 4000, (2, side, side), dtype=np.uint16)
+            tifffile.imwrite(tmp_path / f"{side}" / f"{number}.tif", image, metadata={"axes": "CYX"})
+    options = [option.removeprefix("generator.") for option in GENERATOR]
+    own = ("data=image_folder", f"data.root={tmp_path / '32'}", "data.size=32", "budget.steps=null")
+    trained = micrographia("train", "model=stylegan2", *own, *options)
+    run = micrographia(
+        *("superresolve", "data=image_folder", f"data.root={tmp_path / '4'}", f"generator={trained.folder}"),
+        *("flow=none", "~methods.rls", "measurement=none", SEARCH[1]),
+    )
+    assert run.table("images")["flag"].eq("").all()
+
+
 def test_deep_images_are_scaled_as_the_generator_has_learned_them(micrographia, tmp_path):
     draws = np.random.default_rng(0)
     for side, highest in ((32, 4000), (4, 900)):
@@ -204,6 +240,10 @@ def test_deep_images_are_scaled_as_the_generator_has_learned_them(micrographia, 
         (4, ("generator=trained", *GENERATOR, "data.size=32"), "it would learn from these low-resolution images"),
         (4, ("data.model_channels=1", "data.channels=[0]"), "it makes 2 channels, the images of image_folder have 1"),
         (4, ("measurement.channels=[dna,reporter,actin]",), "measurement.channels names dna, reporter, actin"),
+        (4, ("measurement.illumination_px=8",), "illumination is taken from images of high resolution"),
+        (4, ("encoder=trained",), "encoder: it would learn from these low-resolution images"),
+        (4, ("+inversion@methods.supervised=supervised",), "methods.supervised.network: it would learn from these"),
+        (4, ("data.fit=resize",), "data.fit=resize hides the size of the images"),
     ],
 )
 def test_images_that_do_not_fit_are_answered(side, options, answer, generator, micrographia, tmp_path, capsys):
@@ -228,6 +268,8 @@ def test_images_that_do_not_fit_are_answered(side, options, answer, generator, m
         ),
         (("contrast={column: dosis, negative: 0, positive: 7}",), "has no column dosis"),
         (("degradation.steps.reduce.factor=5",), "32 px cannot be reduced 5 times"),
+        (("contrast={column: dose, negative: 0, positive: 100, well: hole}",), "has no column hole"),
+        (("encoder=path", "encoder.run=pretrained/ada_gvae"), "a AdaGVAE makes no codes"),
         (
             ("methods.no_regularization.solutions=2", "intervals.part=test"),
             "must be calibrated on other images than part=test",
@@ -235,9 +277,10 @@ def test_images_that_do_not_fit_are_answered(side, options, answer, generator, m
         (("+inversion@methods.extra=rls",), "needs a flow"),
     ],
 )
-def test_mistakes_are_answered_before_any_search(options, answer, generator, micrographia, capsys):
+def test_mistakes_are_answered_before_any_search(options, answer, generator, micrographia, capsys, tmp_path):
     micrographia("superresolve", f"generator={generator}", "flow=none", "~methods.rls", *ASSAY, *options, status=2)
     assert answer in capsys.readouterr().err
+    assert not list(tmp_path.rglob("*.safetensors"))
 
 
 def test_a_flow_of_another_generator_is_refused(micrographia, capsys):

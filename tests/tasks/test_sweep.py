@@ -102,3 +102,12 @@ def carried(source, target, **data):
 )
 def test_it_is_stated_whose_seeds_varied(configs, sides):
     assert seeds_varied(configs) == sides
+
+
+def test_a_sweep_never_writes_among_what_ships(job, tmp_path, monkeypatch, capsys):
+    own, shipped = (job([f"seed={seed}"], training(seed), score__mig=0.5) for seed in range(2))
+    monkeypatch.setattr("micrographia.tasks.sweep.is_shipped", lambda folder: folder == shipped.run.folder)
+    summarise("train", [shipped])
+    assert not (tmp_path / "runs" / "sweeps").exists()
+    summarise("train", [shipped, own])
+    assert len(list((tmp_path / "runs" / "sweeps").iterdir())) == 1

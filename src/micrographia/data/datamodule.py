@@ -21,6 +21,21 @@ def all_indices(data: "IndexedImages") -> torch.Tensor:
     return torch.cat([data.indices(part) for part in PARTS])
 
 
+def spread(indices: torch.Tensor, count: int, seed: int = 0) -> torch.Tensor:
+    """At most ``count`` of the indices, evenly spaced; each seed begins at another place.
+
+    Examples
+    --------
+    >>> spread(torch.arange(9), 3), spread(torch.arange(9), 3, seed=1)
+    (tensor([0, 4, 8]), tensor([1, 2, 6]))
+    """
+    places = torch.linspace(0, len(indices) - 1, min(count, len(indices))).long()
+    if seed and len(places):
+        golden = seed * (5**0.5 - 1) / 2 % 1  # fills the gap evenly, however many seeds there are
+        places = ((places + int(golden * len(indices) / len(places))) % len(indices)).sort().values
+    return indices[places]
+
+
 def unit_range(images: torch.Tensor) -> torch.Tensor:
     """Images as float32: 8-bit ones scaled from 0..255 to 0..1, others only cast.
 

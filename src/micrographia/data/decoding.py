@@ -65,6 +65,7 @@ class Conversion:
         padded = self.squares.side and f"padded ({self.squares.background}) to {self.squares.side} px, then "
         return {
             "channels": "; ".join(sorted({mapping.describe() for mapping in self.mappings.values()})),
+            "blank": sorted(set.intersection(*(set(mapping.blank) for mapping in self.mappings.values()))),
             "intensity": self.intensity.describe() + (", inverted" if self.invert else ""),
             "size": f"{padded or ''}resized to {self.squares.size} px",
             "side": self.squares.side,

@@ -332,7 +332,8 @@ def pairs_of(limits: Sequence[Sequence[float]], channels: int) -> tuple[tuple[fl
     >>> pairs_of([[100, 4000]], 2)
     ((100.0, 4000.0), (100.0, 4000.0))
     """
-    rising = all(len(pair) == 2 and pair[0] < pair[1] for pair in limits)
+    # Equal ones are of a channel that is zero throughout, as a missing one that the channel rule fills in.
+    rising = all(len(pair) == 2 and (pair[0] < pair[1] or pair[0] == pair[1] == 0) for pair in limits)
     if not rising or len(limits) not in (1, channels):
         raise UserError(
             f"data.limits={[list(pair) for pair in limits]}: expected one rising pair, [[0, 4000]], or {channels}, one "

@@ -1,5 +1,7 @@
 """Low-resolution images that cannot be searched, or only with a reservation."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import torch
@@ -56,10 +58,11 @@ def require_fits(problem: Problem, low: Tensor) -> None:
         )
 
 
-def flags_of(low: Tensor) -> list[str]:
+def flags_of(low: Tensor, blank: Sequence[int] = ()) -> list[str]:
     """Why each image cannot be searched or not be trusted; empty where nothing is known against it.
 
-    An image counts as saturated if one of its channels is.
+    An image counts as saturated if one of its channels is. Channels that are ``blank`` in the whole set, since the
+    images lack them, are not looked at.
 
     Examples
     --------
@@ -68,12 +71,12 @@ def flags_of(low: Tensor) -> list[str]:
     >>> flags_of(low)
     ['', 'NaN pixels', 'constant']
     """
-    pixels = low.flatten(2)
+    pixels = low.flatten(2)[:, [channel for channel in range(low.shape[1]) if channel not in blank]]
     finite = pixels.isfinite().all(2).all(1)
     least, most = pixels.amin(2), pixels.amax(2)
     beyond = ((least < -MARGIN) | (most > 1 + MARGIN)).any(1)
     constant = most - least < LEAST_RANGE
-    saturated = ((pixels >= SATURATION).double().mean(2) >= SATURATED_SHARE).any(1)
+    saturated = ((pixels >= SATURATION).float().mean(2) >= SATURATED_SHARE).any(1)
     named = {
         NAN: ~finite,
         RANGE: beyond,

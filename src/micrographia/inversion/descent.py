@@ -206,7 +206,7 @@ class Best:
         """Which images have settled, by the losses since the last look."""
         losses = (self.first, self.total / settling.window, self.loss)
         self.total = torch.zeros_like(self.total)
-        first, mean, best = (loss.double().cpu().numpy() for loss in losses)
+        first, mean, best = (loss.cpu().double().numpy() for loss in losses)
         return settling.settled(first, mean, best)
 
     def leave(self, gone: Tensor, steps: int, loss: Tensor) -> Found:

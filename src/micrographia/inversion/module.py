@@ -1,6 +1,6 @@
 """Super-resolution as a LightningModule: ``Trainer.predict`` spreads the images over devices."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +33,20 @@ class InversionModule(LightningModule):
         Where each batch's solutions are written, in a file named by its first key; None: nowhere.
     progress
         Called with the images done and those to do.
+    blank
+        Channels that the images lack, which are 0 throughout.
     """
 
-    def __init__(self, method: Method, problem: Problem, folder: Path | None = None, progress: Progress | None = None):
+    def __init__(
+        self,
+        method: Method,
+        problem: Problem,
+        folder: Path | None = None,
+        progress: Progress | None = None,
+        blank: Sequence[int] = (),
+    ):
         super().__init__()
+        self.blank = blank
         self.method = method
         self.problem = problem
         self.folder = folder
@@ -53,11 +63,12 @@ class InversionModule(LightningModule):
         """
         require_fits(self.problem, low)
         self.method.check(self.problem)
-        flags = flags_of(low)
+        flags = flags_of(low, self.blank)
         usable = torch.as_tensor([flag not in UNUSABLE for flag in flags])
         found = None
         if usable.any():
-            with torch.enable_grad():
+            # cuDNN would round the factors of float32 convolutions to 10 bit.
+            with torch.enable_grad(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
                 found = self.method.solve(self.problem, low[usable.to(low.device)], keys[usable].tolist(), watch)
         layers, width = self.method.code_layers(self.problem), self.problem.generator.w_dim
         return with_flags(found, keys, flags, self.method.solutions, self.problem.shape, layers, width)

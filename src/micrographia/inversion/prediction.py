@@ -3,6 +3,7 @@
 import logging
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -31,6 +32,7 @@ def superresolve(
     accelerator: Literal["cpu", "gpu", "cuda", "mps", "auto"] = "cpu",
     devices: int = 1,
     progress: Progress | None = None,
+    blank: Sequence[int] = (),
 ) -> Solutions:
     """Solutions of all images, in the order of their keys; those that lie in the folder are not made again.
 
@@ -48,6 +50,8 @@ def superresolve(
         As Lightning's; several devices share the chunks among them.
     progress
         Called with the images done and those to do.
+    blank
+        Channels that the images lack, which are 0 throughout.
 
     Raises
     ------
@@ -69,6 +73,7 @@ def superresolve(
             accelerator,
             devices,
             progress,
+            blank,
         )
         kept = kept_solutions(folder)
     found = concatenated(kept, keys.tolist())
@@ -84,10 +89,11 @@ def predict(
     accelerator: str,
     devices: int,
     progress: Progress | None,
+    blank: Sequence[int],
 ) -> None:
     """Run Lightning's prediction loop; the solutions are in the folder then."""
     quieten_lightning()
-    module = InversionModule(method, problem, folder, progress)
+    module = InversionModule(method, problem, folder, progress, blank)
     trainer = Trainer(
         accelerator=accelerator,
         devices=devices,

@@ -141,7 +141,8 @@ def solved(
 
 def as_column(values: Tensor) -> NDArray[np.generic]:
     """Whole numbers as they are, others in float64, which a file gives back exactly."""
-    return (values.double() if values.is_floating_point() else values).detach().cpu().numpy()
+    values = values.detach().cpu()  # before float64, which not every device has
+    return (values.double() if values.is_floating_point() else values).numpy()
 
 
 FLAGS = ("atypical code", "diverged")

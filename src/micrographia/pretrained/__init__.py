@@ -9,7 +9,7 @@ from micrographia.errors import UserError
 
 def pretrained_names() -> list[str]:
     """Names of the shipped runs."""
-    return sorted(addresses().values())
+    return sorted(set(addresses().values()))
 
 
 def pretrained_folder(name: str) -> Path:
@@ -33,8 +33,17 @@ def shipped_folder(address: str) -> Path | None:
     return None if name is None else pretrained_folder(name)
 
 
+def is_shipped(run: Path) -> bool:
+    """Whether a run's folder is one of those that ship."""
+    return Path(__file__).parent.resolve() in run.resolve().parents
+
+
 @cache
 def addresses() -> dict[str, str]:
-    """Names of the shipped runs by their digests."""
+    """Names of the shipped runs by all their digests."""
     records = sorted(Path(__file__).parent.glob("*/result.json"))
-    return {json.loads(record.read_text())["digest"]: record.parent.name for record in records}
+    found: dict[str, str] = {}
+    for record in records:
+        result = json.loads(record.read_text())
+        found |= dict.fromkeys([result["digest"], *result.get("also", [])], record.parent.name)
+    return found

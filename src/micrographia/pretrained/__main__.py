@@ -1,14 +1,25 @@
-"""Ship a finished training with the package, in a checkout: ``python -m micrographia.pretrained RUN NAME [--half]``."""
+"""Ship a finished training with the package, in a checkout: ``python -m micrographia.pretrained RUN NAME [--half]``.
+
+``python -m micrographia.pretrained --renew NAME`` composes the config of a shipped run anew from its command, after the
+config tree has gained keys that change nothing for it: else the run would no longer be found by its digest.
+"""
 
 import argparse
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 from safetensors.torch import load_file, save_file
 
+from micrographia.config import config_directory
 from micrographia.errors import UserError
-from micrographia.runs.address import digest
-from micrographia.runs.run import Run
+from micrographia.pretrained import pretrained_folder, shipped_folder
+from micrographia.runs.address import digest, split_config
+from micrographia.runs.run import Run, What
+from micrographia.tasks.assembly import DEFAULT_SIZE
 
 KEPT = ("config.yaml", "model.json", "tables/latents.csv", "tables/association.csv")
 """Files besides the weights, where a run has them."""
@@ -48,15 +59,48 @@ def ship(run: Run, name: str, half: bool = False, into: Path = Path(__file__).pa
     environment = run.record("environment")
     command = [word for word in environment["command"].split(" ") if not word.startswith("how.")]
     result = {key: value for key, value in run.result.items() if key not in OF_THE_DAY}
-    result |= {"digest": digest(run.config), "packages": environment["packages"], "command": " ".join(command)}
-    shipped.save_record("result", result | {"half_precision": half})
+    result |= {"packages": environment["packages"], "command": " ".join(command), "half_precision": half}
+    shipped.save_record("result", result | digests(run.config))
     return shipped.folder
+
+
+def renew(name: str) -> Path:
+    """Compose the config of a shipped run anew from its command."""
+    run = Run(pretrained_folder(name))
+    _, verb, *overrides = run.result["command"].split(" ")
+    with initialize_config_dir(str(config_directory()), version_base="1.3"):
+        what, _ = split_config(compose(verb, overrides))
+    OmegaConf.save(OmegaConf.create(what), run.folder / "config.yaml")
+    run.save_record("result", run.result | digests(what))
+    return run.folder
+
+
+def digests(what: What) -> dict[str, Any]:
+    """The ``digest`` of a shipped run, and ``also`` those of configs that say the same in other words."""
+    variants = [what, with_sizes(what)]
+    generator = what["data"].get("generator")
+    if generator and (shipped := shipped_folder(digest(generator))):
+        node = {"name": shipped.name, "run": f"pretrained/{shipped.name}"}
+        variants.append({**what, "data": {**what["data"], "generator": node}})
+    own, *others = dict.fromkeys(digest(variant) for variant in variants)
+    return {"digest": own, "also": others}
+
+
+def with_sizes(node: Any) -> Any:
+    """A config in which the side of images is written out where it is the usual one."""
+    if not isinstance(node, Mapping):
+        return node
+    found = {key: with_sizes(value) for key, value in node.items()}
+    if "task" in found and found["data"].get("size", DEFAULT_SIZE) is None:
+        found["data"]["size"] = DEFAULT_SIZE
+    return found
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser("python -m micrographia.pretrained", description=__doc__)
-    parser.add_argument("run", type=Path, help="folder of a finished train run")
+    parser.add_argument("run", type=Path, nargs="?", help="folder of a finished train run")
     parser.add_argument("name", help="name after pretrained/")
     parser.add_argument("--half", action="store_true", help="half precision")
+    parser.add_argument("--renew", action="store_true", help="compose the config of a shipped run anew")
     given = parser.parse_args()
-    print(ship(Run(given.run), given.name, given.half))
+    print(renew(given.name) if given.renew else ship(Run(given.run), given.name, given.half))

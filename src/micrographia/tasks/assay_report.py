@@ -2,23 +2,24 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 import torch
 
-from micrographia.data.datamodule import IndexedImages
+from micrographia.data.datamodule import IndexedImages, spread
 from micrographia.inversion.solutions import Solutions
 from micrographia.measure.assays.assay import CellAssay
 from micrographia.runs.run import Metrics
 from micrographia.scores.assay_quality import agreement, assay_quality, transfer_accuracy
 from micrographia.scores.wells import Comparison
-from micrographia.tasks.meaning import spread
 from micrographia.tasks.subjects import Subjects, as_text, known_of
 
 log = logging.getLogger(__name__)
 
 REFERENCE = "hr"
 """The images themselves, among the methods."""
+RESAMPLES, FEWER_RESAMPLES = 1000, 200  # of wells, for the principal value and for the others
 CALIBRATION = 1000  # training images that background, illumination and the support vector machine are taken from
 
 
@@ -66,22 +67,24 @@ def joined(first: pd.Series, second: pd.Series) -> list[str]:
     return ["; ".join(flag for flag in flags if flag) for flags in zip(first, second, strict=True)]
 
 
-def measured_rows(table: pd.DataFrame, value: str, trusted: bool = True) -> pd.DataFrame:
+def measured_rows(table: pd.DataFrame, values: Sequence[str], trusted: bool = True) -> pd.DataFrame:
     """Rows of first solutions that were measured, each beside what the image itself measured (``hr_<value>``).
 
     Parameters
     ----------
+    values
+        Measured columns, the principal one first.
     trusted
         Only rows without any flag; otherwise also those whose image is flagged, but not those without a measurement.
     """
     first = table[table["solution"] == 0]
-    rows = first[first["flag"] == ""] if trusted else first[first[value].notna()]
-    reference = rows[rows["method"] == REFERENCE].set_index("item")[value]
-    return rows.assign(**{f"hr_{value}": rows["item"].map(reference)})
+    rows = first[first["flag"] == ""] if trusted else first[first[values[0]].notna()]
+    reference = rows[rows["method"] == REFERENCE].set_index("item")
+    return rows.assign(**{f"hr_{value}": rows["item"].map(reference[value]) for value in values})
 
 
 def quality(
-    trusted: pd.DataFrame,
+    rows: pd.DataFrame,
     training: pd.DataFrame | None,
     values: Sequence[str],
     comparison: Comparison | None,
@@ -91,8 +94,8 @@ def quality(
 
     Parameters
     ----------
-    trusted
-        Rows of `measured_rows`.
+    rows
+        Of `measured_rows`.
     training
         Measurements of training images, by which the support vector machine learns; None: there is none.
     values
@@ -102,31 +105,24 @@ def quality(
 
     Returns
     -------
-    DataFrame with columns ``method``, ``score`` (``z_prime``, ``ssmd``, ``auc``; ``svm``, the balanced accuracy of the
-    machine; ``correlation`` and ``mae_hr`` with the image's own measurement; ``mae`` and ``bias`` against the truth),
-    ``value``, ``low``, ``high`` and counts.
+    DataFrame with columns ``method``, ``score`` (see `separation`, `agreements` and `machines`; those of other values
+    than the principal one end with the value's name), ``value``, ``low``, ``high`` and counts.
     """
-    principal = values[0]
-    trusted = with_replicates(trusted, comparison or Comparison())
-    training = None if training is None else with_replicates(training, comparison or Comparison())
+    rows = with_replicates(rows, comparison or Comparison())
+    known = None if training is None else with_replicates(training, comparison or Comparison())
     tables = []
-    for method, rows in trusted.groupby("method", sort=False):
-        parts = []
-        if comparison is not None:
-            if missing := unmeasured(rows, comparison):
-                log.info("%s: no cell of the control %s could be measured: no quality", method, missing)
-            else:
-                parts.append(assay_quality(rows, principal, comparison, seed=seed))
-                known = None if training is None else training[training["flag"] == ""]
-                if known is not None and not unmeasured(known, comparison):
-                    machine = transfer_accuracy(known, rows, values, comparison, seed=seed)
-                    parts.append(machine.loc[["balanced_accuracy"]].rename(index={"balanced_accuracy": "svm"}))
-        if method != REFERENCE and rows[f"hr_{principal}"].notna().sum() > 1:
-            names = {"pearson": "correlation", "mae": "mae_hr"}
-            found = agreement(rows, principal, f"hr_{principal}", comparison, seed=seed)
-            parts.append(found.loc[list(names)].rename(index=names))
-        if f"true_{principal}" in rows and len(rows) > 1:
-            parts.append(agreement(rows, principal, f"true_{principal}", comparison, seed=seed).loc[["mae", "bias"]])
+    for method, own in rows.groupby("method", sort=False):
+        parts = [] if comparison is None else machines(own, known, values, comparison, seed)
+        for value in values:
+            principal = value == values[0]
+            given: dict[str, Any] = {"seed": seed, "resamples": RESAMPLES if principal else FEWER_RESAMPLES}
+            found = agreements(own, value, comparison, method == REFERENCE, **given)
+            if comparison is not None:
+                found = [*separation(own, value, comparison, **given), *found]
+            ending = "" if principal else f"_{value}"
+            parts += [part.set_axis([f"{score}{ending}" for score in part.index]) for part in found]
+        if comparison is not None and (missing := unmeasured(own.dropna(subset=values[:1]), comparison)):
+            log.info("%s: no cell of the control %s could be measured: no quality", method, missing)
         if parts:
             tables.append(pd.concat(parts).rename_axis("score").reset_index().assign(method=method))
     columns = ["method", "score", "value", "low", "high"]
@@ -136,6 +132,43 @@ def quality(
     return table[[*columns, *(name for name in table if name not in columns)]]
 
 
+def separation(rows: pd.DataFrame, value: str, comparison: Comparison, **given: Any) -> list[pd.DataFrame]:
+    """``z_prime``, ``ssmd`` and ``auc`` of the controls; nothing where one of them was not measured."""
+    if unmeasured(rows.dropna(subset=[value]), comparison):
+        return []
+    return [assay_quality(rows, value, comparison, **given)]
+
+
+def agreements(
+    rows: pd.DataFrame, value: str, comparison: Comparison | None, is_reference: bool, **given: Any
+) -> list[pd.DataFrame]:
+    """``correlation`` and ``mae_hr`` with the images' own measurement, ``mae`` and ``bias`` against the truth."""
+    names = {"pearson": "correlation", "mae": "mae_hr"}
+    parts = []
+    if not is_reference and len(rows.dropna(subset=[value, f"hr_{value}"])) > 1:
+        found = agreement(rows, value, f"hr_{value}", comparison, **given)
+        parts.append(found.loc[list(names)].rename(index=names))
+    if f"true_{value}" in rows and len(rows.dropna(subset=[value, f"true_{value}"])) > 1:
+        parts.append(agreement(rows, value, f"true_{value}", comparison, **given).loc[["mae", "bias"]])
+    return parts
+
+
+def machines(
+    rows: pd.DataFrame, training: pd.DataFrame | None, values: Sequence[str], comparison: Comparison, seed: int
+) -> list[pd.DataFrame]:
+    """Balanced accuracy of support vector machines that learned on training images: by the principal value, by all."""
+    if training is None:
+        return []
+    parts = []
+    for name, columns in {"svm": [values[0]], "svm_all_values": list(values)}.items():
+        complete = rows.dropna(subset=columns)
+        known = training[training["flag"] == ""].dropna(subset=columns)
+        if not (unmeasured(known, comparison) or unmeasured(complete, comparison)):
+            found = transfer_accuracy(known, complete, columns, comparison, seed=seed)
+            parts.append(found.loc[["balanced_accuracy"]].rename(index={"balanced_accuracy": name}))
+    return parts
+
+
 def unmeasured(rows: pd.DataFrame, comparison: Comparison) -> str | None:
     """The control of which no row is left, if there is one."""
     found = set(rows[comparison.condition])
@@ -143,9 +176,12 @@ def unmeasured(rows: pd.DataFrame, comparison: Comparison) -> str | None:
 
 
 def assay_metrics(table: pd.DataFrame, prefix: str = "assay") -> Metrics:
-    """Scores as flat metrics, ``<prefix>/<score>/<method>``."""
-    return {
-        f"{prefix}/{row['score']}/{row['method']}": float(row["value"])
-        for row in table.to_dict("records")
-        if pd.notna(row["value"])
+    """Scores as flat metrics, ``<prefix>/<score>/<method>``, with the ``wells`` of the control that has fewer."""
+    rows = table.to_dict("records")
+    found = {f"{prefix}/{row['score']}/{row['method']}": float(row["value"]) for row in rows if pd.notna(row["value"])}
+    wells = {
+        f"{prefix}/wells/{row['method']}": float(min(row["wells_negative"], row["wells_positive"]))
+        for row in rows
+        if row["score"] == "auc"
     }
+    return found | wells

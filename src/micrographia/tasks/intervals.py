@@ -39,10 +39,10 @@ def reference_column(table: pd.DataFrame, value: str) -> str:
 
 
 def solution_table(table: pd.DataFrame, method: str, value: str) -> tuple[pd.Series, pd.DataFrame]:
-    """Reference and measured solutions of a method's cells: ``(n,)`` and ``(n, K)``, by item."""
+    """Reference and measured solutions of a method's cells: ``(n,)`` and ``(n, K)``, by item; NaN what is flagged."""
     hr = table[table["method"] == REFERENCE].set_index("item")[value]
     rows = table[table["method"] == method]
-    rows = rows.assign(**{f"hr_{value}": rows["item"].map(hr)})
+    rows = rows.assign(**{f"hr_{value}": rows["item"].map(hr), value: rows[value].where(rows["flag"] == "")})
     solutions = rows.pivot(index="item", columns="solution", values=value)
     reference = rows.groupby("item", sort=False)[reference_column(table, value)].first()
     return reference.reindex(solutions.index), solutions

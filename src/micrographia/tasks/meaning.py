@@ -6,7 +6,7 @@ import pandas as pd
 import torch
 
 from micrographia.data.batches import step_generator
-from micrographia.data.datamodule import IndexedImages
+from micrographia.data.datamodule import IndexedImages, spread
 from micrographia.models.vae.objectives import kl_to_standard
 from micrographia.models.vae.vae import VAE
 from micrographia.plots.images import reconstructions_figure, traversal_figure
@@ -108,11 +108,6 @@ def describe_latents(model: VAE, data: IndexedImages, run: Run, suffix: str = ""
         f"latents{suffix}/kl": float(divergence.sum()),
         f"latents{suffix}/active": int((divergence > ACTIVE).sum()),
     }
-
-
-def spread(indices: torch.Tensor, count: int) -> torch.Tensor:
-    """At most ``count`` of the indices, evenly spaced."""
-    return indices[torch.linspace(0, len(indices) - 1, min(count, len(indices))).long()]
 
 
 def traverse(model: VAE, code: torch.Tensor) -> torch.Tensor:

@@ -9,16 +9,17 @@ import torch
 from torch import Tensor
 
 from micrographia.config import instantiate
-from micrographia.data.datamodule import IndexedImages, Part, all_indices
+from micrographia.data.datamodule import IndexedImages, Part, all_indices, spread
 from micrographia.data.splits import some
 from micrographia.degradations import Degradation
 from micrographia.errors import UserError
 from micrographia.runs.run import How, Run, What
 from micrographia.scores.wells import Comparison
 from micrographia.tasks.assembly import build_data
-from micrographia.tasks.meaning import spread
 
 log = logging.getLogger(__name__)
+
+ORDER = 30.0  # times by which the brightest values of two sets may differ and still be of one unit
 
 # Columns of results, which a data set's own must not hide.
 RESULTS = (
@@ -41,12 +42,15 @@ class Subjects:
         What was seen, ``(n, channels, s, s)``.
     known : DataFrame
         A row per image, under its key: the data set's table, truth included where there is any.
+    blank : tuple of int
+        Channels that the images lack, which are 0 throughout.
     """
 
     keys: Tensor
     high: Tensor | None
     low: Tensor
     known: pd.DataFrame
+    blank: tuple[int, ...] = ()
 
     def low_of(self, keys: Tensor) -> Tensor:
         """Low-resolution images of some of the keys."""
@@ -55,14 +59,14 @@ class Subjects:
 
 
 def find_subjects(
-    what: What, how: How, size: int, degradation: Degradation, low: bool
+    what: What, how: How, channels: int | None, size: int, degradation: Degradation, low: bool
 ) -> tuple[IndexedImages, Subjects, Comparison | None]:
     """The data set, its images to recover, and the controls that a measurement is to tell apart.
 
     Parameters
     ----------
-    size
-        Side of the generator's images.
+    channels, size
+        Of the generator's images; channels None where it is still to learn them.
     low
         Whether the images are low-resolution themselves: see `are_low`.
 
@@ -72,23 +76,32 @@ def find_subjects(
         If generator, degradation and images do not fit each other, or the table has no column of the controls.
     """
     if low:
-        data = scaled_alike(what, how, build_data(undivided(what), how, size // degradation.factor, {}))
+        data = build_data(undivided(what), how, size // degradation.factor, {})
+        require_channels(data, channels)
+        data = scaled_alike(what, how, data)
         keys = all_indices(data).sort().values
         seen = torch.cat(list(data.chunks(keys)))
-        return data, Subjects(keys, None, seen, known_of(data, keys)), controls_of(data, what)
+        return data, Subjects(keys, None, seen, known_of(data, keys), blank_of(data)), controls_of(data, what)
     data = build_data(what, how, size, {})
+    require_channels(data, channels)
     if data.shape[1] != size:
         raise UserError(
             f"data.size={data.shape[1]}: the generator makes images of {size} px. Leave data.size=null to follow it."
         )
     controls = controls_of(data, what)
-    return data, degraded(data, degradation, chosen(data, what["part"], what["images"], controls)), controls
+    keys = chosen(data, what["part"], what["images"], controls, what["seed"])
+    return data, degraded(data, degradation, keys), controls
 
 
 def degraded(data: IndexedImages, degradation: Degradation, keys: Tensor) -> Subjects:
     """High-resolution images of a data set, and what would have been seen of them."""
     high = torch.cat(list(data.chunks(keys)))
-    return Subjects(keys, high, degradation(high, keys), known_of(data, keys))
+    return Subjects(keys, high, degradation(high, keys), known_of(data, keys), blank_of(data))
+
+
+def blank_of(data: IndexedImages) -> tuple[int, ...]:
+    """Channels that the images lack."""
+    return tuple(data.record().get("blank", ()))
 
 
 def are_low(what: What, size: int, side: int) -> bool:
@@ -112,10 +125,12 @@ def are_low(what: What, size: int, side: int) -> bool:
         return False
     native = instantiate({**undivided(what)["data"], "size": side}, "data").native_side()
     if native is None:
-        if what["given"] == "low":
-            raise UserError("data.fit=resize hides the size of the images. Set data.fit=pad.")
+        if what["given"] == "low" or "run" in what["generator"]:
+            raise UserError("data.fit=resize hides the size of the images. Set data.fit=pad, or say given=high.")
         return False
     if what["given"] is None and 2 * native > size:
+        if "run" in what["generator"]:
+            log.info("images of %d px count as high-resolution ones and are reduced; given=low if not", native)
         return False
     if what["given"] is None and native > side:
         raise UserError(
@@ -127,23 +142,53 @@ def are_low(what: What, size: int, side: int) -> bool:
             f"data.root: images of {native} px. The generator and degradation.factor take low-resolution images of "
             f"{side} px: cut them to it, set the factor, or choose another generator."
         )
+    refuse_training(what)
+    return True
+
+
+def refuse_training(what: What) -> None:
+    """Refuse networks that would be trained on low-resolution images as if they were of high resolution."""
     if "task" in what["generator"]:
         raise UserError(
             "generator=trained: it would learn from these low-resolution images. Name one of high-resolution images: "
             "generator=FOLDER of a finished train run of model=stylegan2."
         )
-    return True
+    networks = {f"methods.{name}.network": node.get("network", {}) for name, node in what["methods"].items()}
+    for key, node in {"encoder": what["encoder"], **networks}.items():
+        if "task" in node:
+            raise UserError(
+                f"{key}: it would learn from these low-resolution images. Leave it out, or name a finished run that "
+                "was trained on high-resolution ones."
+            )
 
 
 def scaled_alike(what: What, how: How, data: IndexedImages) -> IndexedImages:
     """Low-resolution images as 0..1 by the limits of the images that the generator has learned, if both go by limits.
 
     Their own percentiles would be others, since low resolution takes the peaks off, and all images would be too bright.
+
+    Raises
+    ------
+    UserError
+        If the images' values are of another order than those of the generator's.
     """
     learned = Run.named(what["generator"]["run"], "generator.run").record("model")["data"]
-    if data.record()["rule"] != "percentile" or learned.get("rule") not in ("percentile", "limits"):
+    if data.record()["rule"] != "percentile":
+        return data
+    if learned.get("rule") not in ("percentile", "limits"):
+        log.info(
+            "%s: intensities by the images' own percentiles, so rather bright: the generator's data had no limits. "
+            "data.limits sets them",
+            data.name,
+        )
         return data
     limits = learned["limits"]
+    own, theirs = (max(high for _, high in pairs) for pairs in (data.record()["limits"], limits))
+    if not theirs / ORDER < own < theirs * ORDER:
+        raise UserError(
+            f"data.limits: these images reach {own:.4g}, those that the generator has learned {theirs:.4g}. "
+            "Set the values that become 0 and 1: data.limits=[[LOW,HIGH]]."
+        )
     log.info("%s: intensities by the generator's limits, %s; data.limits sets others", data.name, limits)
     config = undivided(what)
     return build_data({**config, "data": {**config["data"], "limits": limits}}, how, data.shape[1], {})
@@ -187,6 +232,11 @@ def controls_of(data: IndexedImages, what: What) -> Comparison | None:
             f"{key}.column: the table of {data.name} has no column {given['column']}. "
             f"It has {', '.join(map(str, columns))}."
         )
+    well = given.get("well", Comparison().well)
+    if "well" in given and well not in columns:
+        raise UserError(
+            f"{key}.well: the table of {data.name} has no column {well}. It has {', '.join(map(str, columns))}."
+        )
     found = {as_text(value) for value in data.table(all_indices(data))[given["column"]]}
     for control in ("negative", "positive"):
         if as_text(given[control]) not in found:
@@ -194,7 +244,7 @@ def controls_of(data: IndexedImages, what: What) -> Comparison | None:
                 f"{key}.{control}={given[control]}: no such value in the column {given['column']} of {data.name}. "
                 f"It holds {some(sorted(found))}."
             )
-    return Comparison(given["column"], as_text(given["negative"]), as_text(given["positive"]))
+    return Comparison(given["column"], as_text(given["negative"]), as_text(given["positive"]), well)
 
 
 def as_text(value: Any) -> str:
@@ -202,25 +252,30 @@ def as_text(value: Any) -> str:
 
     Examples
     --------
-    >>> as_text(10.0), as_text("10"), as_text("DMSO")
-    ('10', '10', 'DMSO')
+    >>> as_text(10.0), as_text("10"), as_text(12345679), as_text("DMSO")
+    ('10', '10', '12345679', 'DMSO')
     """
     try:
-        return f"{float(value):g}"
+        return f"{float(value):.15g}"
     except ValueError:
         return str(value)
 
 
-def chosen(data: IndexedImages, part: Part, count: int | None, controls: Comparison | None) -> Tensor:
-    """Keys of so many images of each condition (of each class, where there are no controls), evenly from the part."""
+def chosen(
+    data: IndexedImages, part: Part, count: int | None, controls: Comparison | None, seed: int, key: str = "part"
+) -> Tensor:
+    """Keys of so many images of each condition (of each class, where there are no controls), evenly from the part.
+
+    Another seed takes others of them: searches from the mean of W have no other random choice.
+    """
     indices = data.indices(part)
     if not len(indices):
-        raise UserError(f"part={part}: {data.name} has no image in it. Choose another part or data.split.")
+        raise UserError(f"{key}={part}: {data.name} has no image in it. Choose another part or data.split.")
     if count is None:
         return indices
     table = data.table(indices)
     column = controls.condition if controls else "class" if data.classes else None
     if column is None:
-        return spread(indices, count)
+        return spread(indices, count, seed)
     places = table.groupby(table[column].map(as_text).to_numpy()).indices.values()
-    return indices[torch.cat([spread(torch.as_tensor(rows), count) for rows in places]).sort().values]
+    return indices[torch.cat([spread(torch.as_tensor(rows), count, seed) for rows in places]).sort().values]

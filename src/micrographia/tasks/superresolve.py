@@ -1,5 +1,7 @@
 """``micrographia superresolve``: from low-resolution images to those behind them, and to what these measure."""
 
+import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,9 +10,11 @@ import pandas as pd
 import torch
 
 from micrographia.config import instantiate
+from micrographia.data.datamodule import IndexedImages, spread
 from micrographia.data.image_folder import ImageFolder
 from micrographia.data.latents import mapping_fingerprint
 from micrographia.data.restoring import write_ome_tiff
+from micrographia.degradations import Degradation
 from micrographia.errors import UserError
 from micrographia.inversion.method import Method
 from micrographia.inversion.prediction import superresolve as solve
@@ -34,12 +38,13 @@ from micrographia.tasks.assay_report import (
 from micrographia.tasks.assembly import DEFAULT_SIZE, load_generator, load_model, source_run
 from micrographia.tasks.fidelity import feature_network, fidelity
 from micrographia.tasks.intervals import error_bars
-from micrographia.tasks.meaning import spread
-from micrographia.tasks.subjects import Subjects, are_low, chosen, degraded, find_subjects, require_channels
+from micrographia.tasks.subjects import Subjects, are_low, chosen, degraded, find_subjects
 from micrographia.training.fit import prepare_threads
 from micrographia.training.loggers import log_results, opened_loggers
 from micrographia.training.progress import WorkProgress
 from micrographia.training.show import recovery_table
+
+log = logging.getLogger(__name__)
 
 DRAWN = 8  # images on the sheet
 
@@ -58,13 +63,15 @@ def recover(what: What, how: How, run: Run) -> Metrics:
         raise UserError(f"degradation: {size} px cannot be reduced {degradation.factor} times.")
     low = are_low(what, size, size // degradation.factor)
     # What could be refused is refused before generators are trained and codes searched, which takes hours.
-    data, subjects, controls = find_subjects(what, how, size, degradation, low)
-    require_channels(data, channels)
+    data, subjects, controls = find_subjects(what, how, channels, size, degradation, low)
     assay = build_assay(what, data.shape[0], low)
-    intervals = intervals_apart(what)
+    repeated = [name for name, node in what["methods"].items() if node.get("solutions", 1) > 1]
+    others = None
+    if repeated and assay is not None:
+        others = calibration_subjects(what, data, degradation, controls, low, repeated)
     network = feature_network(what, how)
     generator = load_generator(what["generator"], how, "generator")
-    flow, encoder = load_flow(what["flow"], how, generator), load_encoder(what["encoder"], how)
+    flow, encoder = load_flow(what["flow"], how, generator), load_encoder(what["encoder"], how, generator, degradation)
     problem = Problem(generator, degradation, flow, encoder)
     methods = {name: build_method(name, what, how, problem) for name in what["methods"]}
 
@@ -76,15 +83,16 @@ def recover(what: What, how: How, run: Run) -> Metrics:
     metrics = fidelity(recovered, subjects, network, run)
     if assay is not None:
         training = None
-        if not low:
+        if low:
+            assay = assay.calibrate(subjects.low)  # their background is that of the images behind them
+        else:
             assay, training = calibrated(assay, data, controls)
         table = run.save_table("measurements", measurements(assay, recovered, subjects, controls))
         metrics |= assay_scores(table, training, assay.values, controls, what, run)
-        repeated = {name: method for name, method in methods.items() if method.solutions > 1}
-        if repeated and not low:
-            others = degraded(data, degradation, chosen(data, intervals["part"], intervals["images"], controls))
-            known = measurements(assay, solved_by(repeated, others, "calibration"), others, controls)
-            metrics |= error_bars(table, known, list(repeated), assay.values[0], intervals["nominal"], run)
+        if others is not None:
+            again = solved_by({name: methods[name] for name in repeated}, others, "calibration")
+            known = measurements(assay, again, others, controls)
+            metrics |= error_bars(table, known, repeated, assay.values[0], what["intervals"]["nominal"], run)
     draw_images(recovered, subjects, run)
     if isinstance(data, ImageFolder) and low:
         write_images(recovered, subjects, data, run)
@@ -101,20 +109,35 @@ def generated(what: What) -> tuple[int | None, int]:
     node = what["generator"]
     if "task" in node:
         return None, node["data"].get("size") or DEFAULT_SIZE
-    channels, size, _ = Run.named(node["run"], "generator.run").record("model")["shape"]
-    return channels, size
+    shape = Run.named(node["run"], "generator.run").record("model")["shape"]
+    if len(shape) != 3:
+        raise UserError(f"generator.run: {node['run']} makes no images. Name a run of model=stylegan2.")
+    return shape[0], shape[1]
 
 
-def intervals_apart(what: What) -> Mapping[str, Any]:
-    """How intervals are made, where any are: of other cells than those that are reported on."""
-    intervals: Mapping[str, Any] = what["intervals"]
-    several = [name for name, node in what["methods"].items() if node.get("solutions", 1) > 1]
-    if several and intervals["part"] == what["part"]:
+def calibration_subjects(
+    what: What,
+    data: IndexedImages,
+    degradation: Degradation,
+    controls: Comparison | None,
+    low: bool,
+    repeated: Sequence[str],
+) -> Subjects | None:
+    """Cells that calibrate the intervals of methods with several solutions, others than those that are reported on.
+
+    Of low-resolution images there are none, since nobody knows the truth.
+    """
+    part, count = what["intervals"]["part"], what["intervals"]["images"]
+    if low:
+        log.info("no intervals of %s: the truth of low-resolution images is not known", ", ".join(repeated))
+        return None
+    if part == what["part"]:
         raise UserError(
-            f"intervals.part={intervals['part']}: the intervals of {', '.join(several)} must be calibrated on other "
-            f"images than part={what['part']}."
+            f"intervals.part={part}: the intervals of {', '.join(repeated)} must be calibrated on other images than "
+            f"part={what['part']}."
         )
-    return intervals
+    keys = chosen(data, part, count, controls, what["seed"], "intervals.part")
+    return degraded(data, degradation, keys)
 
 
 def load_flow(node: Mapping[str, Any], how: How, generator: Generator) -> LatentFlow | None:
@@ -136,13 +159,28 @@ def load_flow(node: Mapping[str, Any], how: How, generator: Generator) -> Latent
     return flow
 
 
-def load_encoder(node: Mapping[str, Any], how: How) -> LatentEncoder | None:
-    """The network that gives searches their first codes; None where there is none."""
+def load_encoder(
+    node: Mapping[str, Any], how: How, generator: Generator, degradation: Degradation
+) -> LatentEncoder | None:
+    """The network that gives searches their first codes; None where there is none.
+
+    Raises
+    ------
+    UserError
+        If the run is of another model, or finds the styles of another generator or degradation.
+    """
     if "task" not in node and node["run"] is None:
         return None
     encoder = load_model(source_run(node, how, "encoder"), how)
     if not isinstance(encoder, LatentEncoder):
         raise UserError(f"encoder: a {type(encoder).__name__} makes no codes. Name a run of model=latent_encoder.")
+    if mapping_fingerprint(encoder.generator) != mapping_fingerprint(generator):
+        raise UserError("encoder: it has learned the styles of another generator. Train one: encoder=trained.")
+    if encoder.degradation.factor != degradation.factor:
+        raise UserError(
+            f"encoder: it undoes a reduction by {encoder.degradation.factor}, not by {degradation.factor} as "
+            "degradation.factor says. Train one: encoder=trained."
+        )
     return encoder
 
 
@@ -174,7 +212,16 @@ def solved(name: str, method: Method, how: How, folder: Path, problem: Problem, 
     """All subjects' solutions by one method; those that the folder holds are not made again."""
     progress = WorkProgress(name, how["progress"], per="min")
     try:
-        return solve(method, problem, subjects.low_of, subjects.keys, folder, how["accelerator"], progress=progress)
+        return solve(
+            method,
+            problem,
+            subjects.low_of,
+            subjects.keys,
+            folder,
+            how["accelerator"],
+            progress=progress,
+            blank=subjects.blank,
+        )
     finally:
         progress.close()
 
@@ -211,27 +258,43 @@ def assay_scores(
     tables: list[pd.DataFrame] = []
     metrics: Metrics = {}
     for prefix, trusted in {"assay": True, "assay_all": False}.items():
-        rows = measured_rows(table, values[0], trusted)
+        rows = measured_rows(table, values, trusted)
         if not rows.empty:
-            found = quality(rows, training, values, controls, what["seed"])
+            found = quality(rows, training, values if trusted else values[:1], controls, what["seed"])
             tables.append(found.assign(rows="trusted" if trusted else "all"))
             metrics |= assay_metrics(found, prefix)
     for method, rows in table[table["solution"] == 0].groupby("method", sort=False):
         metrics[f"measured/{method}"] = int(rows[values[0]].notna().sum())
     if tables:
         run.save_table("assay", pd.concat(tables, ignore_index=True))
-        draw_measurements(measured_rows(table, values[0]), values[0], controls, run)
+        draw_measurements(measured_rows(table, values), values[0], controls, run)
     return metrics
 
 
 def write_images(recovered: Mapping[str, Solutions], subjects: Subjects, data: ImageFolder, run: Run) -> None:
     """Write each image's first solution as ``images/<method>/<file>.ome.tif``, in the units of the image's file."""
-    names = subjects.known["file"].tolist()
+    names = distinct(subjects.known["file"].tolist())
     for method, solutions in recovered.items():
         for key, name, item in zip(solutions.keys.tolist(), names, solutions.images[:, 0], strict=True):
             if item.isfinite().all():
-                file = run.folder / "images" / method / below(name)
+                file = run.folder / "images" / method / name
                 write_ome_tiff(file, *data.restored(key, item.numpy()))
+
+
+def distinct(files: Sequence[str]) -> list[Path]:
+    """Where the OME-TIFF of each file is written; where two would be one, their types stay in the names.
+
+    Examples
+    --------
+    >>> [path.name for path in distinct(["a.png", "b.png", "b.tif"])]
+    ['a.ome.tif', 'b.png.ome.tif', 'b.tif.ome.tif']
+    """
+    plain = [below(name) for name in files]
+    several = {path for path, count in Counter(plain).items() if count > 1}
+    return [
+        path.with_name(f"{Path(name).name}.ome.tif") if path in several else path
+        for path, name in zip(plain, files, strict=True)
+    ]
 
 
 def below(name: str) -> Path:

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from micrographia.console import console
+from micrographia.pretrained import is_shipped
 from micrographia.runs.fingerprint import write_atomically
 from micrographia.runs.run import Run
 from micrographia.schema import is_input
@@ -45,9 +46,12 @@ def summarise(verb: str, jobs: Sequence[Job]) -> None:
     table = spread(list(done.values()), [key for key in swept if not is_seed(key)])
     if table.empty:
         return
-    file = next(iter(done)).parents[1] / "sweeps" / f"{label(verb, swept, jobs)}.csv"
-    write_atomically(file, lambda part: table.to_csv(part, index=False))
     sweep_table(f"{verb}: {len(done)} runs", table, failed=sum(job.run is None for job in jobs))
+    own = [folder for folder in done if not is_shipped(folder)]
+    if not own:
+        return
+    file = own[0].parents[1] / "sweeps" / f"{label(verb, swept, jobs)}.csv"
+    write_atomically(file, lambda part: table.to_csv(part, index=False))
     console.print(f"the table as CSV: {file}", markup=False, highlight=False, soft_wrap=True)
 
 

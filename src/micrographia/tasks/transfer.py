@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 
 from micrographia.config import instantiate
-from micrographia.data.datamodule import PARTS, IndexedImages, all_indices
+from micrographia.data.datamodule import PARTS, IndexedImages, all_indices, spread
 from micrographia.errors import UserError
 from micrographia.models.vae.beta_vae import BetaVAE
 from micrographia.models.vae.networks import Network
@@ -26,7 +26,7 @@ from micrographia.probes.evaluation import SCORES
 from micrographia.runs.run import How, Metrics, Run, What, obtain
 from micrographia.scores.naming import lost_names
 from micrographia.tasks.assembly import build_data, encode, load_model, source_run
-from micrographia.tasks.meaning import describe_latents, name_latents, spread
+from micrographia.tasks.meaning import describe_latents, name_latents
 from micrographia.training.fit import device_of, fit
 from micrographia.training.loggers import log_results, opened_loggers
 from micrographia.training.progress import progress_bar

@@ -9,7 +9,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from micrographia.data.batches import step_generator
-from micrographia.data.datamodule import IndexedImages
+from micrographia.data.datamodule import IndexedImages, spread
 from micrographia.models.gan.stylegan2 import StyleGAN2
 from micrographia.plots.images import contact_sheet
 from micrographia.runs.run import Metrics, Run
@@ -79,7 +79,7 @@ class Samples(Callback):
         """Distances to real images in the features that the model names; none where it names none."""
         if self.model.features is None:
             return {}
-        chosen = self.data.indices("train")[: self.model.feature_images]
+        chosen = spread(self.data.indices("train"), self.model.feature_images)  # a folder's images lie class by class
         if self.scores is None:
             network = self.model.features().to(self.model.device)
             real = (images.to(self.model.device) for images in self.data.chunks(chosen, CHUNK))

@@ -154,6 +154,7 @@ def recovery_table(title: str, images: int, metrics: Mapping[str, float]) -> Non
         "assay/mae": ("error", "{:.3g}"),
         "assay/correlation": ("r", "{:.2f}"),
         "assay/auc": ("AUC", "{:.2f}"),
+        "assay/wells": ("wells", "{:.0f}"),
         "assay/coverage": ("covered", "{:.0%}"),
     }
     found = dict.fromkeys(name.rpartition("/")[2] for name in metrics if name.rpartition("/")[0] in columns)
@@ -164,7 +165,7 @@ def recovery_table(title: str, images: int, metrics: Mapping[str, float]) -> Non
         title_justify="left",
         caption="Means over the images without a flag. PSNR: in dB; LR diff: from the low-resolution image, 0..1; "
         "error: of the measurement from the truth; r: of the measurement with that of high resolution; AUC: treated "
-        "against control; hr: the high-resolution images themselves.",
+        "against control; wells: of the control with fewer; hr: the high-resolution images themselves.",
         caption_justify="left",
         box=SIMPLE,
         pad_edge=False,

@@ -175,10 +175,10 @@ class Generator(nn.Module):
     @torch.no_grad()
     def measure_mean(self, count: int, generator: torch.Generator) -> None:
         """Set `w_mean` to the mean of so many mapped codes."""
-        total = torch.zeros_like(self.w_mean, dtype=torch.float64)
+        total = torch.zeros(self.w_dim, dtype=torch.float64)  # on the CPU: not every device has float64
         for done in range(0, count, CHUNK):
             z = torch.randn(min(CHUNK, count - done), self.z_dim, generator=generator, device=generator.device)
-            total += self.mapping(z.to(self.w_mean)).double().sum(0)
+            total += self.mapping(z.to(self.w_mean)).cpu().double().sum(0)
         self.w_mean.copy_(total / count)
 
 
