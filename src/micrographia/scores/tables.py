@@ -86,8 +86,8 @@ def equal_width_bins(values: np.ndarray, bins: int) -> np.ndarray:
 def factor_values(factors: pd.DataFrame, bins: int) -> dict[Hashable, np.ndarray]:
     """Each factor as integers 0, 1, ...: one per distinct value.
 
-    A floating-point factor with more than ``bins`` distinct values is continuous, and cut into ``bins`` equal-width
-    parts.
+    A floating-point factor with more than ``bins`` distinct values, not all of them whole numbers, is continuous, and
+    cut into ``bins`` equal-width parts.
 
     Raises
     ------
@@ -102,6 +102,7 @@ def discrete_values(factors: pd.DataFrame, column: Hashable, bins: int) -> np.nd
     codes, distinct = pd.factorize(factors[column])
     if (codes < 0).any():
         raise ValueError(f"factor {column!r} has missing values")
-    if pd.api.types.is_float_dtype(factors[column]) and len(distinct) > bins:
+    # Whole numbers are classes in a floating-point array, which a table of mixed columns easily becomes.
+    if pd.api.types.is_float_dtype(factors[column]) and len(distinct) > bins and (distinct % 1 != 0).any():
         return np.unique(equal_width_bins(finite_column(factors, column), bins), return_inverse=True)[1]
     return codes
