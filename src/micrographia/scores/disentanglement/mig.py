@@ -1,41 +1,15 @@
 """Mutual information gap."""
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
 from micrographia.scores.association import association
-from micrographia.scores.tables import Table
+from micrographia.scores.disentanglement.bootstrap import bootstrap_intervals
+from micrographia.scores.disentanglement.result import Score
+from micrographia.scores.tables import Table, codes_and_factors
 
 
-@dataclass(frozen=True)
-class MIG:
-    """Result of `mig`.
-
-    Attributes
-    ----------
-    score : float
-        Mean over the factors, in 0..1.
-    per_factor : Series
-        Gap of each factor, in 0..1; NaN where the factor is constant.
-    per_latent : Series
-        The association of each latent with its strongest factor, in 0..1.
-    matrix : DataFrame
-        ``(latents, factors)``: mutual information over the factor's entropy.
-    settings : dict
-        Estimator's settings.
-    """
-
-    score: float
-    per_factor: pd.Series
-    per_latent: pd.Series
-    matrix: pd.DataFrame
-    settings: dict[str, Any]
-
-
-def mig(codes: Table, factors: Table, bins: int = 20) -> MIG:
+def mig(codes: Table, factors: Table, bins: int = 20, n_bootstrap: int = 0, seed: int = 0) -> Score:
     """Mutual information gap: how far each factor is told by one latent alone.
 
     For each factor, the difference between the two latents that tell most of it, as a share of the factor's entropy:
@@ -49,12 +23,21 @@ def mig(codes: Table, factors: Table, bins: int = 20) -> MIG:
         Factor values, shape ``(n, factors)``; continuous ones are binned.
     bins
         Equal-width bins of each latent between its minimum and maximum.
+    n_bootstrap, seed
+        Resamples for a confidence interval, 0 for none, and their seed.
 
     Returns
     -------
-    MIG
+    Score
         Score in 0..1, higher is better. Identity codes score near 1, independent or duplicated codes 0. A constant
-        factor has no gap (NaN) and is left out of the mean; the score is NaN if all are constant.
+        factor has no gap (NaN) and is left out of the mean; the score is NaN if all are constant. ``per_latent``: the
+        association of each latent with its strongest factor. ``matrix`` ``(latents, factors)``: mutual information
+        over the factor's entropy.
+
+    Raises
+    ------
+    ValueError
+        If the tables differ in length or index, or hold missing or infinite values.
 
     Notes
     -----
@@ -67,9 +50,42 @@ def mig(codes: Table, factors: Table, bins: int = 20) -> MIG:
     >>> round(mig(factors, factors).score, 2)
     1.0
     """
+    codes, factors = codes_and_factors(codes, factors)
     matrix = association(codes, factors, bins)
-    # A lone latent has no rival: its gap is its whole information.
+    per_factor = gap(matrix).rename("mig")
+    score = float(per_factor.mean())
+    intervals = bootstrap_intervals(
+        {"score": score},
+        lambda rows: {"score": mig(codes.take(rows), factors.take(rows), bins).score},
+        len(codes),
+        n_bootstrap,
+        seed,
+    )
+    return Score(
+        score=score,
+        per_factor=per_factor,
+        per_latent=matrix.max(axis=1).rename("association"),
+        matrix=matrix,
+        settings={
+            "bins": bins,
+            "estimator": "plug-in",
+            "samples": len(codes),
+            "n_bootstrap": n_bootstrap,
+            "seed": seed,
+        },
+        intervals=intervals,
+        undefined="" if per_factor.notna().any() else "all factors are constant",
+    )
+
+
+def gap(matrix: pd.DataFrame) -> pd.Series:
+    """Difference of the two largest entries of each column, all at least 0; NaN in a column with NaN.
+
+    Examples
+    --------
+    >>> gap(pd.DataFrame({"Shape": [0.1, 0.75, 0.25], "Scale": [0.5, 0.5, 0.0]})).tolist()
+    [0.5, 0.0]
+    """
+    # A lone latent has no rival: its gap is its whole entry.
     ranked = np.sort(np.vstack([matrix.to_numpy(), np.zeros(matrix.shape[1])]), axis=0)
-    per_factor = pd.Series(ranked[-1] - ranked[-2], index=matrix.columns).where(matrix.notna().all())
-    settings = {"bins": bins, "estimator": "plug-in", "samples": len(codes)}
-    return MIG(float(per_factor.mean()), per_factor, matrix.max(axis=1), matrix, settings)
+    return pd.Series(ranked[-1] - ranked[-2], index=matrix.columns).where(matrix.notna().all())

@@ -1,0 +1,42 @@
+"""What a score returns: the number, its parts, the matrix behind it, and how it was estimated."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Score:
+    """Result of a score that is one number.
+
+    Attributes
+    ----------
+    score : float
+        The score; NaN where it is undefined.
+    per_factor : Series
+        Part of each factor; empty where a score knows no factors.
+    per_latent : Series
+        Part of each latent.
+    matrix : DataFrame
+        What score and parts are computed from, mostly ``(latents, factors)``.
+    settings : dict
+        Estimator's settings.
+    intervals : DataFrame or None
+        Row ``score`` with the columns ``low`` and ``high``, 95 % bootstrap interval; None unless asked for.
+    undefined : str
+        Why the score is NaN; empty where it is a number.
+    """
+
+    score: float
+    per_factor: pd.Series
+    per_latent: pd.Series
+    matrix: pd.DataFrame
+    settings: dict[str, Any]
+    intervals: pd.DataFrame | None = None
+    undefined: str = ""
+
+
+def no_factors(name: str) -> pd.Series:
+    """The parts per factor of a score that knows no factors."""
+    return pd.Series(dtype=float, name=name)
