@@ -20,7 +20,8 @@ def named_table(values: Table, prefix: str) -> pd.DataFrame:
         values = np.asarray(values)
         if values.ndim != 2:
             raise ValueError(f"expected a table of shape (samples, columns), got the shape {values.shape}")
-        values = pd.DataFrame(values, columns=[f"{prefix}{column}" for column in range(values.shape[1])])
+        # No score changes its arguments: a million codes need not be copied.
+        values = pd.DataFrame(values, columns=[f"{prefix}{column}" for column in range(values.shape[1])], copy=False)
     if values.empty:
         raise ValueError(f"expected a table with rows and columns, got the shape {values.shape}")
     if not values.columns.is_unique:

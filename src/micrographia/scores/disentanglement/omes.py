@@ -171,11 +171,9 @@ def pooled_deviation(tables: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]]) ->
     ValueError
         If a code is infinite or missing.
     """
-    # The same table often stands before the interventions on all factors.
-    sides = {id(side): side for pair in tables.values() for side in pair}
-    repeats = pd.Series([id(side) for pair in tables.values() for side in pair]).value_counts()
-    counts = np.array([len(side) * repeats[key] for key, side in sides.items()], dtype=float)
-    moments = np.array([[column_moments(side, latent) for latent in side] for side in sides.values()])
+    sides = [side for pair in tables.values() for side in pair]
+    counts = np.array([len(side) for side in sides], dtype=float)
+    moments = np.array([[column_moments(side, latent) for latent in side] for side in sides])
     means, variances = moments[..., 0], moments[..., 1]
     centre = np.average(means, axis=0, weights=counts)
     return np.sqrt(np.average(variances + (means - centre) ** 2, axis=0, weights=counts))
