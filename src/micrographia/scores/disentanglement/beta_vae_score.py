@@ -5,7 +5,7 @@ import pandas as pd
 
 from micrographia.scores.disentanglement.bootstrap import bootstrap_intervals
 from micrographia.scores.disentanglement.result import Score
-from micrographia.scores.disentanglement.sampler import Sampler, encoded
+from micrographia.scores.disentanglement.sampler import Sampler, encoded, with_factor
 
 
 def beta_vae_score(
@@ -106,7 +106,8 @@ def difference_votes(
         raise ValueError("the BetaVAE score tells factors apart, of which it needs two and more")
     chosen = generator.integers(0, first.shape[1], votes)
     for column, factor in enumerate(first):
-        second[factor] = second[factor].where(np.repeat(chosen != column, batch), first[factor])
+        shared = np.repeat(chosen == column, batch)
+        second = with_factor(second, factor, np.where(shared, first[factor], second[factor]))
     before, after = encoded(sampler, first), encoded(sampler, second)
     distance = np.abs(before.to_numpy() - after.to_numpy()).reshape(votes, batch, -1).mean(axis=1)
     names = pd.Categorical.from_codes(chosen, categories=first.columns)

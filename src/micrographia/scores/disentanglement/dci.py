@@ -110,8 +110,9 @@ def dci(
     Notes
     -----
     Known failures. Boosted trees on independent codes still split, so that the null value lies slightly above 0, and
-    more so for few samples; that of the lasso is about 0.15 at 10 latents and 5 factors. Duplicated latents share
-    importance as the booster happens to choose.
+    more so for few samples. The lasso's null value is far from 0 (0.15 at 10 latents and 5 factors, 0.3 at 6 and 4),
+    since importances are shares of whatever little was learned. Duplicated latents share importance as the booster
+    happens to choose.
 
     Examples
     --------

@@ -5,7 +5,7 @@ import pandas as pd
 
 from micrographia.scores.disentanglement.bootstrap import bootstrap_intervals
 from micrographia.scores.disentanglement.result import Score
-from micrographia.scores.disentanglement.sampler import Sampler, encoded, share_factor
+from micrographia.scores.disentanglement.sampler import Sampler, encoded, share_factor, with_factor
 
 
 def factor_vae_score(
@@ -115,8 +115,9 @@ def variance_votes(
         raise ValueError("the FactorVAE score tells factors apart, of which it needs two and more")
     chosen = generator.integers(0, factors.shape[1], votes)
     for column, factor in enumerate(factors):
-        shared = share_factor(factors[[factor]], factor, batch)[factor]
-        factors[factor] = factors[factor].where(np.repeat(chosen != column, batch), shared)
+        of_batch = share_factor(factors[[factor]], factor, batch)[factor]
+        shared = np.repeat(chosen == column, batch)
+        factors = with_factor(factors, factor, np.where(shared, of_batch, factors[factor]))
     codes = encoded(sampler, factors).to_numpy().reshape(votes, batch, -1)
     return factors.columns, chosen, codes.var(axis=1, ddof=1)
 

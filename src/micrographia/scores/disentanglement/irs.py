@@ -111,7 +111,8 @@ def largest_deviations(codes: pd.DataFrame, references: int, quantile: float) ->
     batches = codes.to_numpy().reshape(references, -1, codes.shape[1])
     distances = np.abs(batches - batches.mean(axis=1, keepdims=True))
     # The mean of equal numbers can differ from them in the last digit.
-    distances[:, :][np.broadcast_to((batches == batches[:, :1]).all(axis=1, keepdims=True), batches.shape)] = 0.0
+    still = (batches == batches[:, :1]).all(axis=1, keepdims=True)
+    distances = np.where(still, 0.0, distances)
     return np.quantile(distances, quantile, axis=1)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,6 @@ from micrographia.scores.tables import Table, named_table
 ENCODED_AT_ONCE = 8192
 
 
-@runtime_checkable
 class Sampler(Protocol):
     """A world with known factors, seen through an encoder."""
 
@@ -88,7 +87,14 @@ def share_factor(factors: pd.DataFrame, factor: Hashable, batch: int) -> pd.Data
     [0, 0, 2, 2]
     """
     first = np.arange(len(factors)) // batch * batch
-    return factors.assign(**{str(factor): factors[factor].to_numpy()[first]})
+    return with_factor(factors, factor, factors[factor].to_numpy()[first])
+
+
+def with_factor(factors: pd.DataFrame, factor: Hashable, values: np.ndarray) -> pd.DataFrame:
+    """The same samples with one factor set to other values; the given table is left as it is."""
+    changed = factors.copy(deep=False)
+    changed[factor] = values
+    return changed
 
 
 def pairs_by_intervention(
@@ -100,5 +106,5 @@ def pairs_by_intervention(
     pairs = {}
     for factor in factors:
         redrawn = sampler.draw(count, generator)[factor].to_numpy()
-        pairs[str(factor)] = (before, encoded(sampler, factors.assign(**{str(factor): redrawn})))
+        pairs[str(factor)] = (before, encoded(sampler, with_factor(factors, factor, redrawn)))
     return pairs

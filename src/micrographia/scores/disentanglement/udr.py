@@ -83,8 +83,9 @@ def udr(
 
     Notes
     -----
-    Known failures. Models that fail alike agree: one that encodes one factor only, in one latent, scores 1. Latents
-    that are related but not monotonically count as unrelated.
+    Known failures. A latent that a model holds twice counts half, in both models of a pair. Models that fail alike
+    agree: one that encodes one factor only, in one latent, scores 1. Latents that are related but not monotonically
+    count as unrelated.
 
     Examples
     --------
