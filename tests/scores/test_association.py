@@ -51,6 +51,15 @@ def test_is_normalised_by_the_factors_entropy():
     )
 
 
+def test_whole_numbers_are_classes_in_a_floating_point_table_too():
+    generator = np.random.default_rng(0)
+    factors = pd.DataFrame({"Orientation": generator.integers(0, 40, 500)})
+    codes = pd.DataFrame({"z0": factors["Orientation"] + generator.normal(size=500)})
+    expected = association(codes, factors)
+    pd.testing.assert_frame_equal(association(codes, factors.astype(float)), expected)
+    assert association(codes, factors + 0.5).loc["z0", "Orientation"] != expected.loc["z0", "Orientation"]
+
+
 def test_continuous_factor_is_binned_as_codes_are():
     codes, factors = sample(2)
     codes["z1"] = -7 * factors["Scale"] + 3

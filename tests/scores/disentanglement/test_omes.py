@@ -128,6 +128,15 @@ def test_rejects_pairs_that_do_not_belong_together():
         omes({"Scale": (x, np.where(x == x[0, 0], np.nan, x))})
 
 
+@pytest.mark.parametrize("kind", ["identity", "rotated", "noisy", "independent"])
+def test_a_sampler_gives_what_its_pairs_give(worlds, kind):
+    pairs = interventions(lambda factors, _: worlds[kind].encoder(factors), seed=3)
+    drawn = omes(worlds[kind], samples=4000)
+    assert drawn.score == pytest.approx(omes(pairs).score, abs=0.02)
+    assert drawn.settings["pairs"] == dict.fromkeys(SIZES, 4000)
+    assert omes(worlds[kind], samples=500, seed=1).score == omes(worlds[kind], samples=500, seed=1).score
+
+
 def test_takes_named_tables():
     named = {
         factor: tuple(pd.DataFrame(side, columns=list("abcd")) for side in pair)

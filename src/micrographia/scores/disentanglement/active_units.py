@@ -13,7 +13,7 @@ def active_units(codes: Table, variance: float = 0.01, n_bootstrap: int = 0, see
     """Active units: how many latents respond to the image at all.
 
     The number of latents whose encoder mean varies over the images by more than a threshold, ``Var_x(E_q[z_i]) > 0.01``
-    (Burda et al., 2016, Importance weighted autoencoders, section 5.1).
+    (Burda et al., 2016, Importance weighted autoencoders).
 
     Parameters
     ----------

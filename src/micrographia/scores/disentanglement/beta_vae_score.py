@@ -20,7 +20,7 @@ def beta_vae_score(
 
     A vote is the mean absolute difference of the codes over a batch of pairs that agree in one factor and are drawn
     independently otherwise; a linear classifier predicts the factor from it. The score is its accuracy on new votes
-    (Higgins et al., 2017, beta-VAE, section 3 and algorithm 1).
+    (Higgins et al., 2017, beta-VAE, section 3).
 
     Parameters
     ----------

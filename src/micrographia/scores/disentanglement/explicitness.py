@@ -8,6 +8,7 @@ from scipy.stats import rankdata
 
 from micrographia.scores.disentanglement.bootstrap import bootstrap_intervals
 from micrographia.scores.disentanglement.held_out import train_and_test
+from micrographia.scores.disentanglement.moments import covariance
 from micrographia.scores.disentanglement.result import Score
 from micrographia.scores.tables import Table, codes_and_factors, factor_values, finite_column
 
@@ -28,7 +29,7 @@ def explicitness(
 
     For each value of a factor the area under the ROC curve of recognising it among held-out samples, averaged over the
     values, then over the factors (Ridgeway & Mozer, 2018, Learning deep disentangled embeddings with the F-statistic
-    loss, section 3). One softmax regression is trained for all values of a factor, where the paper trains one logistic
+    loss). One softmax regression is trained for all values of a factor, where the paper trains one logistic
     regression for each: these cannot tell the inner values of an ordered factor apart, even from ideal codes.
 
     Parameters
@@ -122,12 +123,12 @@ def whitened(codes: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         values = finite_column(codes, latent)
         varying = values.min() < values.max()
         features[:, column] = (values - values.mean()) / values.std() if varying else 0.0
-    variances, directions = np.linalg.eigh(features.T @ features / len(features))
+    variances, directions = np.linalg.eigh(covariance(pd.DataFrame(features, copy=False)))
     kept = variances > NEGLIGIBLE * max(variances.max(), 1.0)
     if not kept.any():
         return np.zeros((len(codes), 1), np.float32), np.zeros((codes.shape[1], 1), np.float32)
     unmixing = directions[:, kept] / np.sqrt(variances[kept])
-    return features @ unmixing, unmixing
+    return features @ unmixing.astype(np.float32), unmixing
 
 
 def softmax_regression(

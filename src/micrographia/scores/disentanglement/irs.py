@@ -21,7 +21,8 @@ def irs(
     With factor j held at a reference value and the others drawn anew, latent i deviates from its mean by at most
     ``MPIDA``; ``EMPIDA_ij`` is the mean over reference values, and ``R_ij = 1 - EMPIDA_ij / EMPIDA_i``, whose divisor
     is the same with nothing held. A latent's score is its largest ``R_ij``, and IRS the mean over the latents, weighted
-    by ``EMPIDA_i`` (Suter et al., 2019, Robustly disentangled causal mechanisms, definitions 2 and 3 and section 4).
+    by ``EMPIDA_i`` (Suter et al., 2019, Robustly disentangled causal mechanisms). The paper estimates these from
+    recorded samples; here the interventions are made.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ def latent_information(codes: Table, bins: int = 20, n_bootstrap: int = 0, seed:
     """Mean mutual information of pairs of latents: how much one tells of another, however they are related.
 
     Plug-in mutual information of binned latents, averaged over all pairs (Locatello et al., 2019, Challenging common
-    assumptions, section 5.4). It needs no factors.
+    assumptions). It needs no factors.
 
     Parameters
     ----------

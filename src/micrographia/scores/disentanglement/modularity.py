@@ -14,7 +14,7 @@ def modularity(codes: Table, factors: Table, bins: int = 20, n_bootstrap: int = 
 
     With mutual information ``m_if`` and its largest entry ``m_i`` of latent i, the latent's score is
     ``1 - sum_f m_if^2 / (m_i^2 (K - 1))``, the sum over all other factors; modularity is the mean over the latents
-    (Ridgeway & Mozer, 2018, Learning deep disentangled embeddings with the F-statistic loss, section 3).
+    (Ridgeway & Mozer, 2018, Learning deep disentangled embeddings with the F-statistic loss).
 
     Parameters
     ----------

@@ -134,7 +134,7 @@ def threshold_accuracies(
             continue
         counts = np.stack([np.bincount(cell * classes + values, minlength=rows * classes) for cell in cut])
         shares = counts.reshape(len(cut), rows, classes) / np.bincount(values) / classes
-        accuracy = best_segmentation(shares, classes)
+        accuracy = best_segmentation(shares, min(classes, rows))
         matrix[factor] = (accuracy - 1 / classes) / (1 - 1 / classes) if adjusted else accuracy
     # Rounding can leave a zero at -1e-16.
     return matrix.clip(lower=0.0, upper=1.0)

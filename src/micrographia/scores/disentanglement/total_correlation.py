@@ -17,7 +17,7 @@ def total_correlation(codes: Table, n_bootstrap: int = 0, seed: int = 0) -> Scor
 
     ``KL(N(mu, C) || prod_i N(mu_i, C_ii)) = -1/2 log det R`` with the codes' covariance C and correlation matrix R
     (Watanabe, 1960, Information theoretical analysis of multivariate correlation; as a score in Locatello et al., 2019,
-    Challenging common assumptions, section 5.4). It needs no factors.
+    Challenging common assumptions). It needs no factors.
 
     Parameters
     ----------

@@ -56,8 +56,8 @@ def udr(
     With the absolute rank correlation ``R_ab`` of latent a of one model and b of the other, over informative latents,
     the score of a pair is ``(sum_b r_b^2 / sum_a R_ab + sum_a r_a^2 / sum_b R_ab) / (d_1 + d_2)``, where r is the
     largest entry of a row or column and d the number of informative latents; a model's score is the median over its
-    pairs (Duan et al., 2020, Unsupervised model selection for variational disentangled representation learning,
-    equation 3; its variant UDR_S). It needs no factors.
+    pairs (Duan et al., 2020, Unsupervised model selection for variational disentangled representation learning;
+    its variant UDR_S). It needs no factors.
 
     Parameters
     ----------
