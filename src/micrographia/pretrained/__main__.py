@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from micrographia.config import config_directory
 from micrographia.errors import UserError
-from micrographia.pretrained import pretrained_folder, shipped_folder
+from micrographia.pretrained import pretrained_folder
 from micrographia.runs.address import digest, split_config
 from micrographia.runs.run import Run, What
 from micrographia.tasks.assembly import DEFAULT_SIZE
@@ -25,6 +25,7 @@ KEPT = ("config.yaml", "model.json", "tables/latents.csv", "tables/association.c
 """Files besides the weights, where a run has them."""
 LARGEST = 5_000_000
 """Bytes of weights that may ship."""
+PREFIX = "pretrained/"
 OF_THE_DAY = ("seconds", "resumed")
 """What a result says of the machine and the day, not of the weights."""
 
@@ -77,11 +78,12 @@ def renew(name: str) -> Path:
 
 def digests(what: What) -> dict[str, Any]:
     """The ``digest`` of a shipped run, and ``also`` those of configs that say the same in other words."""
-    variants = [what, with_sizes(what)]
-    generator = what["data"].get("generator")
-    if generator and (shipped := shipped_folder(digest(generator))):
-        node = {"name": shipped.name, "run": f"pretrained/{shipped.name}"}
-        variants.append({**what, "data": {**what["data"], "generator": node}})
+    variants = [what]
+    generator = what["data"].get("generator", {})
+    if str(generator.get("run")).startswith(PREFIX):  # of a flow, whose generator may also be given by its config
+        trained = Run.named(generator["run"]).config
+        variants.append({**what, "data": {**what["data"], "generator": trained}})
+    variants += [with_sizes(variant) for variant in variants]
     own, *others = dict.fromkeys(digest(variant) for variant in variants)
     return {"digest": own, "also": others}
 
