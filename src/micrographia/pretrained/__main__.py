@@ -12,7 +12,7 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from micrographia.config import config_directory
 from micrographia.errors import UserError
@@ -56,7 +56,7 @@ def ship(run: Run, name: str, half: bool = False, into: Path = Path(__file__).pa
         if (run.folder / file).exists():
             (shipped.folder / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(run.folder / file, shipped.folder / file)
-    save_file(weights, shipped.weights)
+    shipped.weights.write_bytes(save(weights))
     environment = run.record("environment")
     command = [word for word in environment["command"].split(" ") if not word.startswith("how.")]
     result = {key: value for key, value in run.result.items() if key not in OF_THE_DAY}
