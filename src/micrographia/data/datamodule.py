@@ -27,7 +27,7 @@ def spread(indices: torch.Tensor, count: int, seed: int = 0) -> torch.Tensor:
     Examples
     --------
     >>> spread(torch.arange(9), 3), spread(torch.arange(9), 3, seed=1)
-    (tensor([0, 4, 8]), tensor([1, 2, 6]))
+    (tensor([0, 4, 8]), tensor([0, 1, 5]))
     """
     places = torch.linspace(0, len(indices) - 1, min(count, len(indices))).long()
     if seed and len(places):
