@@ -167,8 +167,9 @@ def recovery_table(title: str, images: int, metrics: Mapping[str, float]) -> Non
         "error: of the measurement from the truth; r: of the measurement with that of high resolution; AUC: treated "
         "against control; wells: of the control with fewer; hr: the high-resolution images themselves.",
         caption_justify="left",
-        box=SIMPLE,
+        box=None,  # ten columns in 80 characters
         pad_edge=False,
+        collapse_padding=True,
     )
     table.add_column("method")
     for heading, _ in shown.values():
