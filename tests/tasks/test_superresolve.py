@@ -41,6 +41,13 @@ def test_the_second_job_end_to_end(micrographia):
     assert again.folder == run.folder
 
 
+def test_without_arguments_nothing_is_trained(micrographia, tmp_path):
+    run = micrographia("superresolve", "images=1", *SEARCH)
+    assert not (tmp_path / "runs" / "train").exists()
+    assert run.metrics["image/psnr/bicubic"] > 25
+    assert run.table("measurements").query("method == 'hr'")["translocation_ratio"].notna().all()
+
+
 def test_flagged_images_count_in_the_means_over_all(micrographia):
     run = micrographia("superresolve", *TINY)
     images = run.table("images")
