@@ -9,10 +9,8 @@ already; the images are cells of the test part, 8 times reduced.
 import argparse
 
 import pandas as pd
-from hydra import compose, initialize_config_dir
 
-from micrographia.config import config_directory
-from micrographia.runs.address import split_config
+from micrographia.runs.address import composed
 from micrographia.tasks.superresolve import superresolve
 
 
@@ -24,9 +22,7 @@ def losses(overrides: list[str], given: argparse.Namespace) -> pd.Series:
         f"images={given.images}",
         f"how.paths.runs={given.runs}",
     ]
-    with initialize_config_dir(str(config_directory()), version_base="1.3"):
-        what, how = split_config(compose("superresolve", [*common, *overrides]))
-    return superresolve(what, how).table("images").set_index("key")["loss"]
+    return superresolve(*composed("superresolve", [*common, *overrides])).table("images").set_index("key")["loss"]
 
 
 def main() -> None:

@@ -13,10 +13,8 @@ import argparse
 
 import numpy as np
 import pandas as pd
-from hydra import compose, initialize_config_dir
 
-from micrographia.config import config_directory
-from micrographia.runs.address import split_config
+from micrographia.runs.address import composed
 from micrographia.tasks.superresolve import superresolve
 
 PUBLISHED = {"log_p": 0.002, "p_norm": 0.004, "cross": 0.5}
@@ -47,9 +45,7 @@ def scores(assay: str, weights: dict[str, float], given: argparse.Namespace) -> 
         *(f"methods.rls.schedule.steps={given.steps}", f"degradation.steps.reduce.factor={given.factor}"),
         f"how.paths.runs={given.runs}",
     ]
-    with initialize_config_dir(str(config_directory()), version_base="1.3"):
-        what, how = split_config(compose("superresolve", overrides))
-    metrics = superresolve(what, how).metrics
+    metrics = superresolve(*composed("superresolve", overrides)).metrics
     return {name: metrics.get(key, np.nan) for name, key in SCORES.items()}
 
 

@@ -1,15 +1,13 @@
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 
 from micrographia.cli import command
-from micrographia.config import config_directory
 from micrographia.data.synthetic.texture_dsprites import TextureDSprites
 from micrographia.errors import UserError
 from micrographia.models.vae.vae import VAE
 from micrographia.pretrained import pretrained_folder, pretrained_names, shipped_folder
 from micrographia.pretrained.__main__ import ship
-from micrographia.runs.address import digest, split_config
+from micrographia.runs.address import composed, digest
 from micrographia.runs.run import Run
 from micrographia.tasks.assembly import load_model
 from micrographia.tasks.meaning import name_latents
@@ -24,11 +22,10 @@ def test_the_promised_models_ship():
 VAES = [name for name in pretrained_names() if "vae" in name]
 
 
-def composed(command):
+def what_of(command):
     """What a command would run."""
     _, verb, *overrides = command.split(" ")
-    with initialize_config_dir(str(config_directory()), version_base="1.3"):
-        return split_config(compose(verb, overrides))[0]
+    return composed(verb, overrides)[0]
 
 
 @pytest.mark.parametrize("name", pretrained_names())
@@ -42,7 +39,7 @@ def test_each_is_a_finished_run_that_loads(name):
 def test_each_is_found_by_the_command_that_made_it(name):
     run = Run(pretrained_folder(name))
     assert run.result["command"].startswith("micrographia train ")
-    address = digest(composed(run.result["command"]))
+    address = digest(what_of(run.result["command"]))
     assert address == digest(run.config) == run.result["digest"], "mend it: python -m micrographia.pretrained --renew"
     assert shipped_folder(address) == run.folder
 
@@ -69,18 +66,18 @@ def test_the_stated_scores_are_those_of_the_weights(name):
 
 @pytest.mark.parametrize("overrides", [[], ["data.size=64"], ["seed=1"], ["experiment=rls/demo"]])
 def test_super_resolution_trains_nothing_by_default(overrides):
-    what = composed(" ".join(["micrographia superresolve", *overrides]))
+    what = what_of(" ".join(["micrographia superresolve", *overrides]))
     assert shipped_folder(digest(what["generator"])).name == "stylegan2_translocation"
     assert shipped_folder(digest(what["flow"])).name == "latent_flow_translocation"
 
 
 def test_a_generator_that_is_named_brings_the_flow_that_ships():
-    what = composed("micrographia superresolve generator=pretrained/translocation")
+    what = what_of("micrographia superresolve generator=pretrained/translocation")
     assert shipped_folder(digest(what["flow"])).name == "latent_flow_translocation"
 
 
 def test_another_training_does_not_ship():
-    what = composed("micrographia superresolve generator.seed=1")
+    what = what_of("micrographia superresolve generator.seed=1")
     assert shipped_folder(digest(what["generator"])) is None
     assert shipped_folder(digest(what["flow"])) is None
 

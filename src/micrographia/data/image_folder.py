@@ -10,6 +10,7 @@ import torch
 
 from micrographia.data.datamodule import PARTS, IndexedImages, Part
 from micrographia.data.decoding import Recipe, read_images
+from micrographia.data.intensity import pairs_of
 from micrographia.data.listing import list_images
 from micrographia.data.pixel_cache import PixelCache
 from micrographia.data.reading import read_header
@@ -322,25 +323,6 @@ def as_list(value: Any) -> list[str] | None:
     if value is None:
         return None
     return [value] if isinstance(value, str) else [str(item) for item in value]
-
-
-def pairs_of(limits: Sequence[Sequence[float]], channels: int) -> tuple[tuple[float, float], ...]:
-    """Limits as one rising pair per channel; raises `UserError` if they are not.
-
-    Examples
-    --------
-    >>> pairs_of([[100, 4000]], 2)
-    ((100.0, 4000.0), (100.0, 4000.0))
-    """
-    # Equal ones are of a channel that is zero throughout, as a missing one that the channel rule fills in.
-    rising = all(len(pair) == 2 and (pair[0] < pair[1] or pair[0] == pair[1] == 0) for pair in limits)
-    if not rising or len(limits) not in (1, channels):
-        raise UserError(
-            f"data.limits={[list(pair) for pair in limits]}: expected one rising pair, [[0, 4000]], or {channels}, one "
-            "for each of the model's channels."
-        )
-    pairs = tuple((float(low), float(high)) for low, high in limits)
-    return pairs * channels if len(pairs) < channels else pairs
 
 
 def in_order(classes: set[str]) -> tuple[str, ...]:

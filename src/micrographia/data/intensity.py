@@ -6,6 +6,8 @@ from typing import Literal
 
 import numpy as np
 
+from micrographia.errors import UserError
+
 Rule = Literal["dtype", "limits", "percentile", "image"]
 
 # Pixels looked at for percentiles, per channel and in all: evenly spaced ones, at least 64 of every image.
@@ -93,3 +95,22 @@ def channel_limits(
         samples.append(pixels[:, ::step].astype(np.float32))
     limits = np.percentile(np.concatenate(samples, axis=1), percentiles, axis=1)
     return tuple((float(low), float(high)) for low, high in limits.T)
+
+
+def pairs_of(limits: Sequence[Sequence[float]], channels: int) -> tuple[tuple[float, float], ...]:
+    """Limits as one rising pair per channel; raises `UserError` if they are not.
+
+    Examples
+    --------
+    >>> pairs_of([[100, 4000]], 2)
+    ((100.0, 4000.0), (100.0, 4000.0))
+    """
+    # Equal ones are of a channel that is zero throughout, as a missing one that the channel rule fills in.
+    rising = all(len(pair) == 2 and (pair[0] < pair[1] or pair[0] == pair[1] == 0) for pair in limits)
+    if not rising or len(limits) not in (1, channels):
+        raise UserError(
+            f"data.limits={[list(pair) for pair in limits]}: expected one rising pair, [[0, 4000]], or {channels}, one "
+            "for each of the model's channels."
+        )
+    pairs = tuple((float(low), float(high)) for low, high in limits)
+    return pairs * channels if len(pairs) < channels else pairs

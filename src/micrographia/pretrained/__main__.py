@@ -10,14 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from safetensors.torch import load_file, save
 
-from micrographia.config import config_directory
 from micrographia.errors import UserError
 from micrographia.pretrained import pretrained_folder
-from micrographia.runs.address import digest, split_config
+from micrographia.runs.address import composed, digest
 from micrographia.runs.run import Run, What
 from micrographia.tasks.assembly import DEFAULT_SIZE
 
@@ -69,8 +67,7 @@ def renew(name: str) -> Path:
     """Compose the config of a shipped run anew from its command."""
     run = Run(pretrained_folder(name))
     _, verb, *overrides = run.result["command"].split(" ")
-    with initialize_config_dir(str(config_directory()), version_base="1.3"):
-        what, _ = split_config(compose(verb, overrides))
+    what, _ = composed(verb, overrides)
     OmegaConf.save(OmegaConf.create(what), run.folder / "config.yaml")
     run.save_record("result", run.result | digests(what))
     return run.folder

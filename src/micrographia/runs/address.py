@@ -2,13 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, MissingMandatoryValue, OmegaConfBaseException
 
+from micrographia.config import config_directory
 from micrographia.errors import UserError
 from micrographia.pretrained import pretrained_folder
 from micrographia.runs.fingerprint import ContentHashes
@@ -41,6 +42,14 @@ def split_config(config: DictConfig) -> tuple[dict[str, Any], dict[str, Any]]:
     how = resolved.pop("how", {})
     how["paths"] = {name: with_home(path) for name, path in (how.get("paths") or {}).items()}
     return expand_home(resolved), how
+
+
+def composed(verb: str, overrides: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """*What* and *how* of a verb's config with overrides, as its command composes them."""
+    from hydra import compose, initialize_config_dir
+
+    with initialize_config_dir(str(config_directory()), version_base="1.3"):
+        return split_config(compose(verb, list(overrides)))
 
 
 def digest(what: Mapping[str, Any], hashes: ContentHashes | None = None) -> str:

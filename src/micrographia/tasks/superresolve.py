@@ -257,17 +257,20 @@ def assay_scores(
     """
     tables: list[pd.DataFrame] = []
     metrics: Metrics = {}
-    for prefix, trusted in {"assay": True, "assay_all": False}.items():
-        rows = measured_rows(table, values, trusted)
+    trusted, everything = (measured_rows(table, values, trusted) for trusted in (True, False))
+    for prefix, name, rows, scored in (
+        ("assay", "trusted", trusted, values),
+        ("assay_all", "all", everything, values[:1]),
+    ):
         if not rows.empty:
-            found = quality(rows, training, values if trusted else values[:1], controls, what["seed"])
-            tables.append(found.assign(rows="trusted" if trusted else "all"))
+            found = quality(rows, training, scored, controls, what["seed"])
+            tables.append(found.assign(rows=name))
             metrics |= assay_metrics(found, prefix)
     for method, rows in table[table["solution"] == 0].groupby("method", sort=False):
         metrics[f"measured/{method}"] = int(rows[values[0]].notna().sum())
     if tables:
         run.save_table("assay", pd.concat(tables, ignore_index=True))
-        draw_measurements(measured_rows(table, values), values[0], controls, run)
+        draw_measurements(trusted, values[0], controls, run)
     return metrics
 
 
