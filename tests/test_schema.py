@@ -30,12 +30,16 @@ def choices(verb):
         "train": ["data", "backbone", "model", "optimizer", "logger"],
         "transfer": ["source", "data", "finetune"],
         "superresolve": ["generator", "flow", "degradation", "measurement"],
+        "evaluate": ["data"],
     }
     offered = group_choices(config_directory())
     return [(verb, f"{group}={choice}") for group in groups[verb] for choice in offered[group]]
 
 
-@pytest.mark.parametrize(("verb", "choice"), choices("train") + choices("transfer") + choices("superresolve"))
+@pytest.mark.parametrize(
+    ("verb", "choice"),
+    [choice for verb in ("train", "transfer", "superresolve", "evaluate") for choice in choices(verb)],
+)
 def test_every_shipped_choice_passes(verb, choice):
     check_run(configuration(verb, choice, *([NEEDS_A_PATH[choice]] if choice in NEEDS_A_PATH else [])))
 

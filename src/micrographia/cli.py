@@ -4,6 +4,7 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from micrographia.errors import UserError
 if TYPE_CHECKING:
     from micrographia.tasks.sweep import Job
 
-# verb -> (module and function that makes the run, what --help says of it)
+# verb -> (module and function that makes the run, or a list of jobs; what --help says of it)
 VERBS = {
     "train": ("micrographia.tasks.train:train", "train any model on any data"),
     "transfer": ("micrographia.tasks.transfer:transfer", "carry a source model to target images and classify them"),
@@ -23,6 +24,7 @@ VERBS = {
         "micrographia.tasks.superresolve:superresolve",
         "recover images from low resolution and measure them",
     ),
+    "evaluate": ("micrographia.tasks.evaluate:evaluate", "score what the latents of finished runs mean"),
 }
 # Groups whose choice is a run, which may also be named by its folder.
 INPUTS = ("source", "generator", "flow", "encoder")
@@ -137,7 +139,7 @@ def run_verb(verb: str, arguments: list[str]) -> int:
 def conclude(verb: str, jobs: "list[Job]", sweeping: bool) -> int:
     """Say of a sweep how many of its jobs failed and what they have in common; return the exit status."""
     failures = sum(job.run is None for job in jobs)
-    if sweeping and failures:
+    if (sweeping or len(jobs) > 1) and failures:
         print(f"micrographia: {failures} of the sweep's jobs failed; the others are done.", file=sys.stderr)
     if sweeping and len(jobs) > 1:
         from micrographia.tasks.sweep import summarise
@@ -216,13 +218,15 @@ def runner(verb: str, jobs: "list[Job]") -> Callable[[Any], Any]:
         try:
             what, how = split_config(config)
             check_run({**what, "how": how})
-            run = getattr(import_module(module), function)(what, how, rerun=how["rerun"])
+            made = getattr(import_module(module), function)(what, how, rerun=how["rerun"])
         except (UserError, OSError) as error:
             print(f"micrographia: {answer(error)}", file=sys.stderr, flush=True)
             jobs.append(Job(overrides))
             return None
-        jobs.append(Job(overrides, run, what))
-        print(run.folder, flush=True)
-        return str(run.folder)
+        done = made if isinstance(made, list) else [Job((), made, what)]
+        jobs.extend(replace(job, overrides=(*overrides, *job.overrides)) for job in done)
+        folders = [str(job.run.folder) for job in done if job.run]
+        print(*folders, sep="\n", flush=True)
+        return "\n".join(folders)
 
     return run_job

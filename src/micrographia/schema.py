@@ -31,6 +31,7 @@ class Execution(TypedDict):
     rerun: bool
     paths: Paths
     logger: dict[str, Any]
+    processes: NotRequired[Positive | None]  # of evaluate
 
 
 class Budget(TypedDict):
@@ -85,6 +86,9 @@ KEYS: dict[str, Any] = {
     "how": Execution,
     "part": Literal["train", "val", "test"],
     "images": Positive | None,
+    "samples": Annotated[int, Between(2)],
+    "bootstrap": Count,
+    "only": list[str] | None,
     "contrast": Contrast | None,
     "intervals": Intervals,
     "given": Literal["high", "low"] | None,
@@ -103,6 +107,11 @@ GIVEN = frozenset(
         "run",
         "config",
         "threads",
+        "n_bootstrap",
+        "codes",
+        "factors",
+        "sampler",
+        "source",
     }
 )
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 import torch
 from pytorch_lightning import LightningDataModule
@@ -121,6 +122,27 @@ class IndexedImages(LightningDataModule):
     def index_of(self, values: torch.Tensor) -> torch.Tensor:
         """Indices of factor values ``(n, factors)``; the inverse of `factor_values`."""
         raise NotImplementedError
+
+    @property
+    def intervenable(self) -> bool:
+        """Whether items can be made of factors that were set on purpose: `draw_factors`, `of_factors`."""
+        return bool(self.factors)
+
+    def draw_factors(self, count: int, generator: np.random.Generator) -> pd.DataFrame:
+        """Factors of ``count`` specimens, drawn independently of each other: one column per factor.
+
+        The index tells specimens apart: what no factor describes follows from it, and stays when a factor is changed.
+        """
+        values = generator.integers(0, list(self.factors.values()), (count, len(self.factors)))
+        return pd.DataFrame(values, columns=list(self.factors))
+
+    def of_factors(self, factors: pd.DataFrame) -> torch.Tensor:
+        """Items of specimens with these factors, rows as `draw_factors` gives them: ``(n, *shape)``, like `images`."""
+        return self.images(self.index_of(self.values_of(factors)))
+
+    def values_of(self, factors: pd.DataFrame) -> torch.Tensor:
+        """Values ``(n, factors)``, int64, of a table with a column per factor."""
+        return torch.from_numpy(factors[list(self.factors)].to_numpy(np.int64).copy())  # pandas' own may be read-only
 
     def steps_per_epoch(self, batch_size: int) -> int:
         """Steps in which every training item is seen once."""

@@ -141,6 +141,25 @@ def load_model(run: Run, how: How) -> CountingModule:
     return model.eval().to(device_of(how))
 
 
+def load_vae(run: Run, how: How, key: str) -> VAE:
+    """Read the VAE of a finished training back.
+
+    Parameters
+    ----------
+    key
+        The config's key that names the run, for messages.
+
+    Raises
+    ------
+    UserError
+        If the run is no training, or of another model.
+    """
+    model = load_model(run, how)
+    if not isinstance(model, VAE):
+        raise UserError(f"{key}: {run.folder} holds a {type(model).__name__}, and no VAE, whose latents are wanted.")
+    return model
+
+
 @torch.no_grad()
 def encode(model: VAE, data: IndexedImages, indices: torch.Tensor, names: list[str]) -> pd.DataFrame:
     """Posterior means of items as a table: one row per index, one column per latent."""

@@ -4,7 +4,7 @@ import hashlib
 import math
 import re
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from typing import Any
@@ -39,11 +39,15 @@ class Job:
         return {key: value for key, _, value in pairs if key.split(".")[0] not in EXECUTION}
 
 
-def summarise(verb: str, jobs: Sequence[Job]) -> None:
+# From the runs of a group, which differ in seeds only, further metrics, as of how far these agree with each other.
+Further = Callable[[Sequence[Run]], Mapping[str, list[float]]]
+
+
+def summarise(verb: str, jobs: Sequence[Job], further: Further = lambda runs: {}) -> None:
     """Print a sweep's table on stderr, and write it beside the runs as ``sweeps/<verb>-<swept keys>-<digest>.csv``."""
     done = {job.run.folder: job for job in jobs if job.run}  # two jobs may be one run
     swept = swept_keys(jobs)
-    table = spread(list(done.values()), [key for key in swept if not is_seed(key)])
+    table = spread(list(done.values()), [key for key in swept if not is_seed(key)], further)
     if table.empty:
         return
     sweep_table(f"{verb}: {len(done)} runs", table, failed=sum(job.run is None for job in jobs))
@@ -61,6 +65,27 @@ def swept_keys(jobs: Sequence[Job]) -> list[str]:
     return [key for key in keys if len({job.choices.get(key) for job in jobs}) > 1]
 
 
+def distinguishing_keys(configs: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """For each of several configurations, ``key=value`` of what tells it from others that have this key.
+
+    Examples
+    --------
+    >>> one, two = {"model": {"name": "a", "beta": 1}}, {"model": {"name": "a", "beta": 4}}
+    >>> distinguishing_keys([one, two, {"model": {"name": "b", "gamma": 2}}])
+    [['model.name=a', 'model.beta=1'], ['model.name=a', 'model.beta=4'], ['model.name=b']]
+    """
+    tables = [{key: str(value) for key, value in flat(config) if is_setting(key)} for config in configs]
+    values: dict[str, set[str]] = {}
+    for key, value in (item for table in tables for item in table.items()):
+        values.setdefault(key, set()).add(value)
+    return [[f"{key}={value}" for key, value in table.items() if len(values[key]) > 1] for table in tables]
+
+
+def is_setting(key: str) -> bool:
+    """Whether a key says something in words: no class's path, no label of the whole run."""
+    return key != "name" and not key.endswith("_target_")
+
+
 def label(verb: str, swept: Sequence[str], jobs: Sequence[Job]) -> str:
     """Name of a sweep: the same for the same command, whichever of its jobs fail."""
     content = "\n".join(sorted(" ".join(job.overrides) for job in jobs))
@@ -68,7 +93,7 @@ def label(verb: str, swept: Sequence[str], jobs: Sequence[Job]) -> str:
     return "-".join([*words, hashlib.sha256(content.encode()).hexdigest()[:8]])
 
 
-def spread(jobs: Sequence[Job], swept: Sequence[str]) -> pd.DataFrame:
+def spread(jobs: Sequence[Job], swept: Sequence[str], further: Further = lambda runs: {}) -> pd.DataFrame:
     """Mean and sample standard deviation of the headline metrics over the jobs that differ in seeds only.
 
     Parameters
@@ -77,6 +102,8 @@ def spread(jobs: Sequence[Job], swept: Sequence[str]) -> pd.DataFrame:
         Finished jobs, each of another run.
     swept
         Overridden keys, seeds apart, that tell the groups from each other.
+    further
+        Metrics beside those of the runs.
 
     Returns
     -------
@@ -89,7 +116,7 @@ def spread(jobs: Sequence[Job], swept: Sequence[str]) -> pd.DataFrame:
         choices = {key: group[0].choices.get(key, "") for key in swept}
         known = {"runs": len(group), "seeds varied": seeds_varied([job.what or {} for job in group])}
         folders = " ".join(f"{run.folder.parent.name}/{run.folder.name}" for run in runs_of(group))
-        for metric, values in headlines(runs_of(group)).items():
+        for metric, values in {**headlines(runs_of(group)), **further(runs_of(group))}.items():
             sd = statistics.stdev(values) if len(values) > 1 and all(map(math.isfinite, values)) else math.nan
             measured = {"metric": metric, "mean": statistics.fmean(values), "sd": sd}
             rows.append({**choices, **known, **measured, "folders": folders})

@@ -25,7 +25,7 @@ from micrographia.probes import GBT, Probe, ProbeResult, fit_probe
 from micrographia.probes.evaluation import SCORES
 from micrographia.runs.run import How, Metrics, Run, What, obtain
 from micrographia.scores.naming import lost_names
-from micrographia.tasks.assembly import build_data, encode, load_model, source_run
+from micrographia.tasks.assembly import build_data, encode, load_vae, source_run
 from micrographia.tasks.meaning import describe_latents, name_latents
 from micrographia.training.fit import device_of, fit
 from micrographia.training.loggers import log_results, opened_loggers
@@ -47,7 +47,7 @@ def carry_over(what: What, how: How, run: Run) -> Metrics:
     known = known_factors(source, what, how)
     draw_samples(target, run)
     with opened_loggers(how, run, what) as loggers:
-        before = load_source(source, how)
+        before = load_vae(source, how, "source.run")
         phases = {"before": explain(before, target, run, "before")}
         if what["finetune"]["epochs"]:
             after = finetune(before, target, what, how, run, loggers)
@@ -103,14 +103,6 @@ def draw_samples(target: IndexedImages, run: Run) -> None:
     chosen = {name: spread(indices[torch.as_tensor(classes == name)], each) for name in target.classes}
     titles = [name for name, rows in chosen.items() for _ in rows]
     run.save_figure("samples", contact_sheet(target.images(torch.cat(list(chosen.values()))), titles, columns))
-
-
-def load_source(source: Run, how: How) -> VAE:
-    """Read the source VAE back."""
-    model = load_model(source, how)
-    if not isinstance(model, VAE):
-        raise UserError(f"source.run: {source.folder} holds a {type(model).__name__}; transfer carries a VAE over.")
-    return model
 
 
 def explain(model: VAE, target: IndexedImages, run: Run, phase: str) -> Phase:

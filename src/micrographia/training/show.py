@@ -14,6 +14,12 @@ from micrographia.console import console
 PROBES = {"gbt": "boosted trees", "mlp": "perceptron", "logistic": "logistic regression"}
 PHASES = {"before": "codes of the source model", "after": "codes after fine-tuning", "baseline": "raw input"}
 SHORT_PHASES = {"before": "source", "after": "fine-tuned", "baseline": "raw input"}
+# Ranges of the scores that are not in 0..1, the higher the better.
+SCALES = {
+    "total_correlation": "nats, from 0 on, lower is better",
+    "latent_information": "nats, from 0 on, lower is better",
+    "active_units": "latents that respond to the image",
+}
 # What a sweep's table says of its runs beside what tells them apart.
 MEASURED = ("metric", "mean", "sd", "folders")
 
@@ -73,12 +79,12 @@ def sweep_table(title: str, spread: pd.DataFrame, failed: int = 0) -> None:
     places = spread["metric"].map(place)
     shown = map(with_spread, spread["metric"], spread["mean"], spread["sd"])
     cells = spread.assign(probe=places.str[0], column=places.str[1], shown=list(shown))
-    if cells["probe"].any():
+    if spread["metric"].str.startswith("probe/").any():
         title += "; balanced accuracy on the test images, %"
     table = Table(title=title, title_justify="left", caption=explanation(failed), caption_justify="left")
     table.box, table.leading = SIMPLE, 1
     table.add_column("runs", overflow="fold")
-    table.add_column("probe" if cells["probe"].any() else "", no_wrap=True)
+    table.add_column("", no_wrap=True)
     for column in cells["column"].unique():
         table.add_column(column, justify="right", no_wrap=True)
     for values, rows in cells.groupby(known, sort=False):
@@ -86,6 +92,30 @@ def sweep_table(title: str, spread: pd.DataFrame, failed: int = 0) -> None:
         block = block.reindex(index=rows["probe"].unique(), columns=cells["column"].unique(), fill_value="")
         lines = ["\n".join(block.index), *("\n".join(block[column]) for column in block)]
         table.add_row(escape(describe_group(dict(zip(known, values, strict=True)))), *lines)
+    console.print(table)
+
+
+def scores_table(title: str, scores: pd.DataFrame) -> None:
+    """Print scores of disentanglement with their ranges and, where there are resamples, intervals.
+
+    Parameters
+    ----------
+    scores
+        Columns ``score``, ``value``, ``low``, ``high`` and ``undefined``, why a value is none.
+    """
+    with_intervals = scores["low"].notna().any()
+    table = Table(title=title, title_justify="left")
+    table.add_column("score")
+    table.add_column("value", justify="right")
+    if with_intervals:
+        table.add_column("95 %", justify="right")
+    table.add_column("range")
+    for row in scores.to_dict("records"):
+        value = "-" if math.isnan(row["value"]) else f"{row['value']:.3f}"
+        interval = [f"{row['low']:.3f} to {row['high']:.3f}"] if with_intervals else []
+        scale = SCALES.get(row["score"], "0..1, higher is better")
+        undefined = row["undefined"] if isinstance(row["undefined"], str) else ""  # empty text, read back, is NaN
+        table.add_row(row["score"].replace("_", " "), value, *interval, undefined or scale)
     console.print(table)
 
 
@@ -102,16 +132,18 @@ def describe_group(known: Mapping[str, Any]) -> str:
 
 
 def place(metric: str) -> tuple[str, str]:
-    """Probe and column under which a sweep's table shows a metric; without a probe, the first is empty.
+    """Line and column of its block where a sweep's table shows a metric: probes and scores have lines of their own.
 
     Examples
     --------
-    >>> place("probe/gbt/before/balanced_accuracy"), place("score/mig")
-    (('gbt', 'source'), ('', 'mig'))
+    >>> place("probe/gbt/before/balanced_accuracy"), place("score/dci_completeness"), place("assay/auc/rls")
+    (('gbt', 'source'), ('dci completeness', 'score'), ('', 'auc rls'))
     """
     kind, *names = metric.split("/")
     if kind == "probe":
         return names[0], SHORT_PHASES.get(names[1], names[1])
+    if kind == "score":
+        return " ".join(names).replace("_", " "), "score"
     unit = ", %" if is_percentage(metric) else ""
     return "", " ".join(names).replace("_", " ") + unit
 

@@ -9,6 +9,7 @@ from omegaconf import OmegaConf
 from micrographia.config import config_directory, instantiate
 from micrographia.data.datamodule import PARTS
 from micrographia.data.synthetic.camera import Camera
+from micrographia.data.synthetic.central_cell import central_factors
 from micrographia.data.synthetic.dose_response import DoseResponse
 from micrographia.data.synthetic.golgi import GolgiAssay
 from micrographia.data.synthetic.plate_layout import PlateLayout
@@ -197,3 +198,27 @@ def test_mistakes_are_told(make, message):
 def test_cells_outside_the_set_are_errors():
     with pytest.raises(IndexError):
         GolgiAssay("assay").images(torch.tensor([19_200]))
+
+
+@pytest.mark.parametrize("assay_class", ASSAYS)
+def test_a_crop_is_what_its_factors_say(assay_class):
+    assay = assay_class("assay", size=32)
+    crops = np.arange(40)
+    truth = central_factors(*assay.draw(crops), assay.share_name)
+    assert np.allclose(truth[assay.share_name], assay.table(torch.from_numpy(crops))[assay.share_name])
+    images = assay.images(torch.from_numpy(crops)).float()
+    assert torch.allclose(assay.of_factors(truth).float(), images, atol=2e-3)
+    changed = assay.of_factors(truth.assign(**{assay.share_name: 0.9})).float()
+    assert (changed[:, 0] - images[:, 0]).abs().mean() < 0.2 * (changed[:, 1] - images[:, 1]).abs().mean()
+
+
+@pytest.mark.parametrize("assay_class", ASSAYS)
+def test_drawn_factors_are_independent_and_of_no_part(assay_class):
+    assay = assay_class("assay", size=32)
+    drawn = assay.draw_factors(3000, np.random.default_rng(0))
+    known = central_factors(*assay.draw(np.arange(3000)), assay.share_name)
+    assert drawn.index.min() >= len(assay)
+    assert np.abs(np.corrcoef(drawn.T.to_numpy()) - np.eye(drawn.shape[1])).max() < 0.08
+    assert known.corr().loc["nucleus_radius_um", "cell_radius_um"] > 0.3
+    assert np.abs(drawn.quantile(0.5) / known.quantile(0.5) - 1).drop(assay.share_name).max() < 0.1
+    assert assay.of_factors(drawn.head(5)).shape == (5, 2, 32, 32)

@@ -209,3 +209,20 @@ def test_mistakes_are_told(arguments, message):
 def test_cells_outside_the_set_are_errors():
     with pytest.raises(IndexError):
         CELLS.images(torch.tensor([3000]))
+
+
+def test_a_cell_is_what_its_factors_say():
+    indices = torch.arange(40)
+    truth = CELLS.table(indices)[list(FACTORS)]
+    assert torch.equal(CELLS.of_factors(truth), CELLS.images(indices))
+    assert not torch.equal(CELLS.of_factors(truth.assign(basophilia=1.0)), CELLS.images(indices))
+
+
+def test_drawn_factors_are_spread_as_over_the_set_and_independent_of_each_other():
+    drawn = CELLS.draw_factors(4000, np.random.default_rng(0))
+    known = CELLS.table(torch.arange(len(CELLS)))[list(FACTORS)]
+    assert drawn.index.min() >= len(CELLS)
+    assert np.abs(drawn.mean() - known.mean()).max() < 0.03 * known.std().max()
+    assert np.abs(np.corrcoef(drawn.T.to_numpy()) - np.eye(len(FACTORS))).max() < 0.08
+    assert abs(known.corr().loc["lobes", "nucleus_size"]) > 0.5  # which they are not in the set
+    assert drawn.equals(CELLS.draw_factors(4000, np.random.default_rng(0)))

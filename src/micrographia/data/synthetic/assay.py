@@ -1,5 +1,6 @@
 """What simulated assays have in common: plates, cells, optics, camera; a subclass adds its reporter and its truth."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,6 +17,7 @@ from micrographia.data.synthetic.cell_population import (
     neighbour_places,
     well_normals,
 )
+from micrographia.data.synthetic.central_cell import central_factors, set_central_factors
 from micrographia.data.synthetic.dose_response import DoseResponse
 from micrographia.data.synthetic.monolayer import Monolayer, nucleus_area
 from micrographia.data.synthetic.plate_layout import CONDITIONS, PlateLayout
@@ -25,6 +27,9 @@ from micrographia.errors import UserError
 # have the same rounding whoever is beside a crop.
 CHUNK = 32
 BLOCK = 8 * CHUNK  # crops whose cells are drawn at a time
+
+# From numbers of crops to their cells, and the share by which each of them responds.
+Draw = Callable[[NDArray[np.int64]], tuple[CellPopulation, NDArray]]
 
 HALO, HALO_UM = 0.14, 5.0  # share of light from out of focus, and its deviation
 HAZE = 0.012  # light of the medium
@@ -62,6 +67,8 @@ class SimulatedAssay(IndexedImages):
     ----------
     channels : tuple of str
         Names of the channels.
+    share_name : str
+        Name of the truth that follows the dose.
     clean : bool
         Whether images are without noise (blur and camera remain), for comparing a measurement with the truth.
 
@@ -74,6 +81,7 @@ class SimulatedAssay(IndexedImages):
     channels: ClassVar[tuple[str, ...]] = ("dna", "reporter")
     classes = CONDITIONS
     controls = ("control", "-1", "1")
+    share_name: ClassVar[str]
 
     def __init__(
         self,
@@ -160,21 +168,50 @@ class SimulatedAssay(IndexedImages):
 
     def images(self, indices: Tensor) -> Tensor:
         """Images ``(n, 2, size, size)``, float16 in 0..1: counts over the camera's white."""
-        return self.rendered(indices, lambda counts: self.camera.unit_range(counts).half(), torch.float16)
+        return self.unit_images(self.checked(indices), self.draw)
+
+    @property
+    def intervenable(self) -> bool:
+        """Always: a crop is rendered from its cells."""
+        return True
+
+    def draw_factors(self, count: int, generator: np.random.Generator) -> pd.DataFrame:
+        """Factors of the central cell (`central_factors`), each as spread over the set, independent of each other.
+
+        Specimens are crops that are in no part; neighbours, textures and noise stay with them.
+        """
+        specimens = len(self) + generator.integers(0, 2**31, count)
+        blocks = np.split(specimens, range(BLOCK, count, BLOCK))
+        tables = [central_factors(*self.draw(block), self.share_name) for block in blocks]
+        factors = pd.concat(tables).set_axis(specimens, axis=0)
+        return factors.apply(lambda column: generator.permutation(column.to_numpy()))
+
+    def of_factors(self, factors: pd.DataFrame) -> Tensor:
+        """Images ``(n, 2, size, size)``, float16 in 0..1, of the specimens with these factors."""
+        specimens = factors.index.to_numpy(np.int64)
+
+        def draw(rows: NDArray[np.int64]) -> tuple[CellPopulation, NDArray]:
+            return set_central_factors(*self.draw(specimens[rows]), self.share_name, factors.iloc[rows])
+
+        return self.unit_images(np.arange(len(factors)), draw)
+
+    def unit_images(self, numbers: NDArray[np.int64], draw: Draw) -> Tensor:
+        """Crops as images in 0..1."""
+        return self.rendered(numbers, draw, lambda counts: self.camera.unit_range(counts).half(), torch.float16)
 
     def raw(self, indices: Tensor) -> Tensor:
         """Counts of the camera, ``(n, 2, size, size)``, uint16."""
-        return self.rendered(indices, lambda counts: counts.to(torch.int32).to(torch.uint16), torch.uint16)
-
-    def rendered(self, indices: Tensor, finish: Any, dtype: torch.dtype) -> Tensor:
-        """Crops in chunks of one size, the last one filled up; ``finish`` turns counts into the result."""
         numbers = self.checked(indices)
+        return self.rendered(numbers, self.draw, lambda counts: counts.to(torch.int32).to(torch.uint16), torch.uint16)
+
+    def rendered(self, numbers: NDArray[np.int64], draw: Draw, finish: Any, dtype: torch.dtype) -> Tensor:
+        """Crops in chunks of one size, the last one filled up; ``finish`` turns counts into the result."""
         result = torch.empty((len(numbers), *self.shape), dtype=dtype)
         for block in np.split(np.arange(len(numbers)), range(BLOCK, len(numbers), BLOCK)):
             if not len(block):
                 continue
             filled = np.concatenate([block, np.repeat(block[:1], -len(block) % CHUNK)])
-            cells, shares = self.draw(numbers[filled])
+            cells, shares = draw(numbers[filled])
             for first in range(0, len(block), CHUNK):
                 chunk = slice(first, first + CHUNK)
                 counts = self.counts(cells.crops(chunk), shares[chunk])

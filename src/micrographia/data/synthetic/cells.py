@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 
 from micrographia.data.datamodule import PARTS, IndexedImages, Part
-from micrographia.data.synthetic.cell_factors import KINDS, draw_cells, draw_truth
+from micrographia.data.synthetic.cell_factors import FACTORS, KINDS, draw_cells, draw_truth
 from micrographia.data.synthetic.cell_rendering import render_cells
 from micrographia.errors import UserError
 
@@ -86,11 +87,34 @@ class SyntheticCells(IndexedImages):
 
     def images(self, indices: torch.Tensor) -> torch.Tensor:
         """Images ``(n, 3, size, size)``, uint8."""
-        cells = draw_cells(self.checked(indices), self.seed)
-        images = np.empty((len(indices), *self.shape), np.uint8)
+        return self.rendered(draw_cells(self.checked(indices), self.seed))
+
+    @property
+    def intervenable(self) -> bool:
+        """Always: a cell is rendered from its factors."""
+        return True
+
+    def draw_factors(self, count: int, generator: np.random.Generator) -> pd.DataFrame:
+        """The factors of `Kind`, each as it is spread over all classes, but independent of class and of each other.
+
+        Specimens are cells that are in no part; their nuisances stay with them.
+        """
+        specimens = len(self) + generator.integers(0, 2**31, count)
+        truth = draw_truth(specimens, self.seed)[list(FACTORS)]
+        return truth.apply(lambda column: generator.permutation(column.to_numpy()))
+
+    def of_factors(self, factors: pd.DataFrame) -> torch.Tensor:
+        """Images ``(n, 3, size, size)``, uint8, of the specimens with these factors."""
+        specimens = draw_cells(factors.index.to_numpy(np.int64), self.seed)
+        return self.rendered(specimens | {str(name): factors[name].to_numpy(np.float64) for name in factors})
+
+    def rendered(self, cells: dict[str, NDArray[np.float64]]) -> torch.Tensor:
+        """Images of cells with these factors, nuisances and details."""
+        count = len(cells["lobes"])
+        images = np.empty((count, *self.shape), np.uint8)
         # Cells with equally many lobes and neighbours together: no chunk draws more of them than it needs.
         order = np.lexsort((cells["red_cells"], cells["lobes"]))
-        for chunk in np.array_split(order, max(1, len(order) * self.size**2 // CHUNK_PIXELS)):
+        for chunk in np.array_split(order, max(1, count * self.size**2 // CHUNK_PIXELS)):
             if len(chunk):
                 images[chunk] = render_cells({name: values[chunk] for name, values in cells.items()}, self.size)
         return torch.from_numpy(images)

@@ -47,6 +47,8 @@ class GolgiAssay(SimulatedAssay):
     ['dispersal', 'spots', 'mean_spot_area_px', 'scatter_px']
     """
 
+    share_name = "dispersal"
+
     def default_response(self) -> DoseResponse:
         """From a compact Golgi to a scattered one."""
         return DoseResponse(low=0.07, high=0.9)
@@ -74,7 +76,7 @@ class GolgiAssay(SimulatedAssay):
         ]
         areas = HALF_HEIGHT_AREA * sides[0] * sides[1]
         return {
-            "dispersal": shares[:, 0],
+            self.share_name: shares[:, 0],
             "spots": count.astype(np.int64),
             "mean_spot_area_px": (there * areas).sum(1) / count,
             "scatter_px": np.sqrt(squared) / self.pixel_um,

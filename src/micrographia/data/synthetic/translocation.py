@@ -28,6 +28,8 @@ class TranslocationAssay(SimulatedAssay):
     (torch.Size([3, 2, 64, 64]), 4800)
     """
 
+    share_name = "nuclear_fraction"
+
     def default_response(self) -> DoseResponse:
         """From a tenth of the reporter in the nucleus to half of it."""
         return DoseResponse(low=0.09, high=0.5)
@@ -46,7 +48,7 @@ class TranslocationAssay(SimulatedAssay):
         """Share of the reporter in the nucleus, ratio of levels, and the levels."""
         nuclear, cytoplasmic = (level[:, 0] for level in levels(cells, shares))
         return {
-            "nuclear_fraction": shares[:, 0],
+            self.share_name: shares[:, 0],
             "translocation_ratio": nuclear / cytoplasmic,
             "nuclear_level": nuclear * self.camera.electrons,
             "cytoplasm_level": cytoplasmic * self.camera.electrons,

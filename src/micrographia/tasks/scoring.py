@@ -1,0 +1,200 @@
+"""Scores of disentanglement of one finished run: its model's codes of images whose factors are known."""
+
+import logging
+from collections.abc import Mapping
+from inspect import signature
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from rich.progress import Progress, TaskID
+
+from micrographia.config import instantiate
+from micrographia.data.datamodule import IndexedImages, spread
+from micrographia.errors import UserError
+from micrographia.models.vae.vae import VAE
+from micrographia.plots.scores import matrix_figure, scores_figure
+from micrographia.runs.address import run_folder
+from micrographia.runs.run import How, Metrics, Run, What
+from micrographia.scores.disentanglement import DCI, Score
+from micrographia.scores.disentanglement.omes import OMES
+from micrographia.tasks.assembly import build_data, encode, load_vae, source_run
+from micrographia.tasks.interventions import EncodedImages
+from micrographia.training.checkpoints import load_weights
+from micrographia.training.loggers import log_results, opened_loggers
+from micrographia.training.progress import progress_bar
+
+log = logging.getLogger(__name__)
+
+Result = Score | DCI | OMES
+# What a score may take, by the name of its argument; further ones are settings.
+INPUTS = ("codes", "factors", "sampler", "source", "models")
+
+
+def score_run(what: What, how: How, run: Run) -> Metrics:
+    """Encode images with known factors by a run's model, and score what the codes tell of the factors."""
+    nodes = chosen_scores(what)
+    scored = Run(run_folder(what["run"]))
+    model, training = load_scored(scored, how)
+    data = scoring_data(what, how, model, training)
+    with opened_loggers(how, run, what) as loggers, progress_bar(how["progress"]) as bar:
+        task = bar.add_task("encoding", total=len(nodes), note="")
+        given = inputs_of_scores(model, data, what, Watched(bar, task))
+        results: dict[str, Result] = {}
+        for name, node in nodes.items():
+            bar.update(task, description=name)
+            if (result := compute(node, name, given, what)) is not None:
+                results[name] = result
+            bar.advance(task)
+        if not results:
+            raise UserError(f"scores: none of {', '.join(nodes)} can be had on data {data.name}.")
+
+        table = run.save_table("scores", pd.concat([summary(name, each) for name, each in results.items()]))
+        save_parts(results, dict(zip(table["score"], table["value"], strict=True)), run)
+        for name in ("codes", "factors"):
+            if name in given:
+                run.save_table(name, given[name])
+        run.save_record("settings", {name: result.settings for name, result in results.items()})
+        metrics = {f"score/{row['score']}": row["value"] for row in table.to_dict("records")}
+        metrics = {name: value for name, value in metrics.items() if np.isfinite(value)}
+        log_results(loggers, run, metrics, 0)
+    return metrics
+
+
+def chosen_scores(what: What) -> dict[str, Mapping[str, Any]]:
+    """The scores that are asked for, each as its config.
+
+    Raises
+    ------
+    UserError
+        If a name is no score's.
+    """
+    scores = what["scores"]
+    names = list(scores) if what["only"] is None else what["only"]
+    if unknown := [name for name in names if name not in scores]:
+        raise UserError(f"only: no score {unknown[0]}. There are: {', '.join(scores)}.")
+    return {name: scores[name] for name in names}
+
+
+class Watched:
+    """Callback with the number of items just encoded, which shows on a progress bar how many there have been."""
+
+    def __init__(self, bar: Progress, task: TaskID):
+        self.bar, self.task, self.items = bar, task, 0
+
+    def __call__(self, count: int) -> None:
+        """Count some more items."""
+        self.items += count
+        self.bar.update(self.task, note=f"{self.items:,} images encoded")
+
+
+def load_scored(scored: Run, how: How) -> tuple[VAE, What]:
+    """The VAE of a finished run, and the configuration of the training that it, or its source, comes from.
+
+    Raises
+    ------
+    UserError
+        If the run is neither a training of a VAE nor a transfer that fine-tuned one.
+    """
+    config = scored.config
+    if config.get("task") != "transfer":
+        return load_vae(scored, how, "run"), config
+    if not scored.weights.exists():
+        raise UserError(f"run={scored.folder}: a transfer without fine-tuning has its source's model: evaluate that.")
+    source = source_run(config["source"], how)
+    model = load_vae(source, how, "source.run")
+    load_weights(model, scored.weights)
+    if (scored.folder / "tables" / "latents_after.csv").exists():
+        model.latent_names = scored.table("latents_after")["name"].tolist()
+    return model, source.config
+
+
+def scoring_data(what: What, how: How, model: VAE, training: What) -> IndexedImages:
+    """The set to score on: the configuration's own, else the one that the model was trained on, set up.
+
+    Raises
+    ------
+    UserError
+        If its items are not of the model's shape.
+    """
+    backbone = training.get("backbone") or {}
+    size = None if backbone.get("_target_") else model.shape[-1]
+    data = build_data(what if "data" in what else training, how, size, backbone)
+    if tuple(data.shape) != model.shape:
+        raise UserError(f"data: the model takes items of shape {model.shape}, {data.name} gives {tuple(data.shape)}.")
+    return data
+
+
+def inputs_of_scores(model: VAE, data: IndexedImages, what: What, watched: Watched) -> dict[str, Any]:
+    """Codes and factors of sampled images, and the sampler; of a set without known factors, codes of test images."""
+    if not data.intervenable:
+        log.info("data %s has no known factors: only scores that need none are computed", data.name)
+        codes = encode(model, data, spread(data.indices("test"), what["samples"]), model.latent_names)
+        return {"codes": codes.reset_index(drop=True)}
+    world = EncodedImages(model, data, watched)
+    drawn = world.draw(what["samples"], np.random.default_rng(what["seed"]))
+    codes = world.encode(drawn).reset_index(drop=True)
+    return {"codes": codes, "factors": drawn.reset_index(drop=True), "sampler": world, "source": world}
+
+
+def compute(node: Mapping[str, Any], name: str, given: Mapping[str, Any], what: What) -> Result | None:
+    """One score with its configured settings; None where what it takes is not there.
+
+    Raises
+    ------
+    UserError
+        If the score refuses its settings or the codes.
+    """
+    known = {"n_bootstrap": what["bootstrap"], "seed": what["seed"], "threads": torch.get_num_threads()}
+    score = instantiate(node, f"scores.{name}")
+    parameters = signature(score).parameters
+    needed = [parameter for parameter in parameters if parameter in INPUTS]
+    if not all(parameter in given for parameter in needed):
+        return None
+    settings = {key: value for key, value in known.items() if key in parameters and key not in node}
+    try:
+        return score(*(given[parameter] for parameter in needed), **settings)
+    except ValueError as error:
+        raise UserError(f"scores.{name}: {error}.") from error
+
+
+def summary(name: str, result: Result) -> pd.DataFrame:
+    """A row per number of a result: ``score``, ``value``, ``low``, ``high`` (NaN without resamples), ``undefined``."""
+    parts = {"score": name}
+    if isinstance(result, DCI):
+        parts = {part: f"{name}_{part}" for part in ("disentanglement", "completeness", "informativeness")}
+    unknown = pd.DataFrame(np.nan, index=list(parts), columns=["low", "high"])
+    intervals = unknown if result.intervals is None else result.intervals
+    rows = [
+        {"score": label, "value": float(getattr(result, part)), **intervals.loc[part]} for part, label in parts.items()
+    ]
+    return pd.DataFrame(rows).assign(undefined=getattr(result, "undefined", ""))
+
+
+def save_parts(results: Mapping[str, Result], values: Mapping[str, float], run: Run) -> None:
+    """Keep parts per factor and per latent as two tables, matrices as tables and figures, and draw the factors' parts.
+
+    Parameters
+    ----------
+    values
+        The scores by the names that the table gives them.
+    """
+    for side in ("factor", "latent"):
+        parts = [
+            pd.DataFrame(getattr(result, f"per_{side}"))
+            .rename_axis(side)
+            .melt(ignore_index=False, var_name="part")
+            .reset_index()
+            .assign(score=name)
+            for name, result in results.items()
+            if len(getattr(result, f"per_{side}"))
+        ]
+        if parts:
+            run.save_table(f"per_{side}", pd.concat(parts)[["score", side, "part", "value"]])
+    for name, result in results.items():
+        run.save_table(f"matrix_{name}", result.matrix, index=True)
+        run.save_figure(f"matrix_{name}", matrix_figure(result.matrix, name))
+    if any(len(result.per_factor) for result in results.values()):
+        per_factor = {name: result.per_factor for name, result in results.items()}
+        run.save_figure("scores", scores_figure(per_factor, values))

@@ -1,0 +1,141 @@
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from micrographia.runs.run import Run
+from micrographia.scores.disentanglement import mig, modularity
+from micrographia.tasks.assembly import build_data, load_model
+
+FEW = (
+    *(
+        "samples=400",
+        "scores.dci.trees=3",
+        "scores.omes.samples=60",
+        "+scores.irs.references=5",
+        "+scores.irs.batch=10",
+    ),
+    *("scores.beta_vae.votes=20", "+scores.beta_vae.test_votes=10", "scores.beta_vae.batch=4"),
+    *("scores.factor_vae.votes=20", "+scores.factor_vae.test_votes=10", "scores.factor_vae.batch=4"),
+    "+scores.factor_vae.samples=50",
+)
+NAMES = {
+    *("mig", "sap", "modularity", "explicitness", "dci_disentanglement", "dci_completeness", "dci_informativeness"),
+    *("beta_vae", "factor_vae", "irs", "omes", "total_correlation", "latent_information", "active_units"),
+}
+HOW = {"accelerator": "cpu", "threads": None, "paths": {"runs": "runs", "cache": "cache"}, "progress": False}
+
+
+def test_a_run_is_scored_once_on_what_it_was_trained_on(micrographia, tiny):
+    trained = micrographia("train", "model=beta_vae", "model.latents=4", *tiny.training, *tiny.sprites)
+    run = micrographia("evaluate", f"run={trained.folder}", *FEW)
+    assert run.folder.name.startswith("beta_vae-texture_dsprites-")
+    assert run.folder.parent.name == "evaluate"
+    table = run.table("scores").set_index("score")
+    assert set(table.index) == NAMES
+    assert {f"score/{name}" for name in NAMES if math.isfinite(table["value"][name])} == set(run.metrics)
+    assert table["low"].isna().all()
+
+    codes, factors = run.table("codes"), run.table("factors")
+    assert codes.shape == (400, 4)
+    assert factors.columns.tolist() == ["Texture", "Color", "Shape", "Scale", "Orientation", "PosX", "PosY"]
+    assert run.metrics["score/mig"] == pytest.approx(mig(codes, factors).score, abs=1e-6)
+    assert run.metrics["score/modularity"] == pytest.approx(modularity(codes, factors).score, abs=1e-6)
+    assert run.table("matrix_mig").shape == (4, 8)
+    knowing = {"mig", "sap", "modularity", "explicitness", "dci", "beta_vae", "factor_vae", "irs", "omes"}
+    assert set(run.table("per_factor")["score"]) == knowing
+    assert run.record("settings")["dci"]["booster"] == "lightgbm"
+    assert (run.folder / "figures" / "scores.png").stat().st_size > 1000
+
+    written = (run.folder / "result.json").stat().st_mtime_ns
+    again = micrographia("evaluate", f"run={trained.folder}", *FEW)
+    assert (again.folder / "result.json").stat().st_mtime_ns == written
+
+
+def test_the_codes_are_the_models_own_of_the_images_with_these_factors(micrographia, tiny):
+    trained = micrographia("train", "model.latents=3", *tiny.training, *tiny.sprites)
+    run = micrographia("evaluate", f"run={trained.folder}", "only=[mig]", "samples=20")
+    model, data = load_model(trained, HOW), build_data(trained.config, HOW)
+    mean, _ = model.encode(data.of_factors(run.table("factors")).float() / 255)
+    assert np.allclose(run.table("codes"), mean.detach().numpy(), atol=1e-5)
+
+
+def test_intervals_and_single_scores_on_request(micrographia, tiny):
+    trained = micrographia("train", *tiny.training, *tiny.sprites)
+    few = [argument for argument in FEW if "scores.dci" not in argument]
+    run = micrographia("evaluate", f"run={trained.folder}", "bootstrap=4", "~scores.dci", "scores.omes.alpha=0.8", *few)
+    table = run.table("scores").set_index("score")
+    assert set(table.index) == {name for name in NAMES if not name.startswith("dci")}
+    bounded = table.drop(index=["total_correlation", "active_units"])
+    assert (bounded["low"] <= bounded["value"]).all()
+    assert (bounded["value"] <= bounded["high"]).all()
+    assert run.record("settings")["omes"]["alpha"] == 0.8
+
+
+def test_another_set_with_known_factors(micrographia, tiny):
+    trained = micrographia("train", *tiny.training, *tiny.sprites)
+    scores = "only=[mig,irs]"
+    run = micrographia("evaluate", f"run={trained.folder}", "data=synthetic/cells", "samples=100", scores, *FEW[3:5])
+    assert "lobes" in run.table("factors")
+    shape = micrographia("evaluate", f"run={trained.folder}", "data=synthetic/golgi", "samples=100", scores, status=2)
+    assert shape is None
+
+
+def test_a_set_without_factors_gets_the_scores_that_need_none(micrographia, tiny, real_layouts):
+    trained = micrographia("train", "data=plankton/ndsb", "data.size=64", *tiny.training)
+    run = micrographia("evaluate", f"run={trained.folder}", *FEW)
+    assert set(run.metrics) <= {"score/total_correlation", "score/latent_information", "score/active_units"}
+    assert "score/active_units" in run.metrics
+
+
+def test_a_transfer_is_scored_after_its_fine_tuning(micrographia, tiny):
+    source = micrographia("train", "model.latents=3", *tiny.training, *tiny.sprites)
+    moved = micrographia("transfer", f"source={source.folder}", *tiny.cells, *tiny.transfer)
+    only = ("only=[mig]", "samples=30")
+    before = micrographia("evaluate", f"run={source.folder}", *only)
+    after = micrographia("evaluate", f"run={moved.folder}", *only)
+    assert after.table("factors").equals(before.table("factors"))
+    assert not np.allclose(after.table("codes"), before.table("codes"))
+
+
+def test_a_whole_sweep_in_processes_with_the_agreement_of_its_seeds(micrographia, tiny):
+    micrographia("train", "-m", "model.latents=3", "seed=0,1", *tiny.training, *tiny.sprites)
+    micrographia("train", "model.latents=3", "model.beta=4", *tiny.training, *tiny.sprites)
+    micrographia("train", "model=cnn", "model.filters=2", "data=synthetic/cells", *tiny.training, *tiny.cells)
+    only = ("only=[mig,active_units]", "samples=60")
+    runs = micrographia("evaluate", "run=runs/train/*", "how.processes=2", *only)
+    assert len(runs) == 3
+    (file,) = (runs[0].folder.parents[1] / "sweeps").glob("evaluate-*.csv")
+    table = pd.read_csv(file)
+    rows = {beta: set(found["metric"]) for beta, found in table.groupby("model.beta")}
+    assert rows == {1: {"score/mig", "score/active_units", "score/udr"}, 4: {"score/mig", "score/active_units"}}
+    assert table["runs"].tolist() == [2, 2, 2, 1, 1]
+    assert table["seeds varied"].tolist() == 3 * ["training (2)"] + 2 * ["none"]
+    alone = micrographia("evaluate", f"run={Run(runs[0].config['run']).folder}", *only)
+    assert alone.folder.name == runs[0].folder.name  # found again, and the same in a process of its own
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run=nowhere"], "nowhere"),
+        (["run=runs/train/*nothing*"], "no finished run with a VAE"),
+        (["run=pretrained/stylegan2_translocation"], "no VAE"),
+        (["scores.mig.bins=0.5"], "scores.mig.bins"),
+        (["scores.mig.bims=3"], "scores.mig.bims"),
+        (["scores.dci.booster=forest"], "booster"),
+        (["only=[mig,mag]"], "no score mag"),
+        (["samples=1"], "samples"),
+        (["how.processes=0"], "how.processes"),
+    ],
+)
+def test_mistakes_are_told(arguments, message, micrographia, capsys):
+    from micrographia.cli import main
+
+    with pytest.raises(SystemExit) as stopped:
+        main(["evaluate", "how.progress=false", *arguments])
+    assert stopped.value.code == 2
+    told = capsys.readouterr().err
+    assert message in told
+    assert "Traceback" not in told
