@@ -28,6 +28,7 @@ class Execution(TypedDict):
     workers: Count
     progress: bool
     log_every: Positive
+    score_every: Positive | None
     rerun: bool
     paths: Paths
     logger: dict[str, Any]

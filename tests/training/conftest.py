@@ -16,6 +16,9 @@ class Squares(IndexedImages):
     def factor_values(self, indices):
         return torch.stack([indices // 32, indices // 4 % 8, indices % 4], 1)
 
+    def index_of(self, values):
+        return (values * torch.tensor([32, 4, 1])).sum(1)
+
     def images(self, indices):
         canvas = torch.zeros(len(indices), 1, 16, 16, dtype=torch.uint8)
         for row, (size, x, y) in enumerate(self.factor_values(indices).tolist()):

@@ -20,8 +20,8 @@ from micrographia.runs.run import How, Metrics, Run, What
 from micrographia.scores.disentanglement import DCI, Score
 from micrographia.scores.disentanglement.omes import OMES
 from micrographia.tasks.assembly import build_data, encode, load_vae, source_run
-from micrographia.tasks.interventions import EncodedImages
 from micrographia.training.checkpoints import load_weights
+from micrographia.training.interventions import EncodedImages
 from micrographia.training.loggers import log_results, opened_loggers
 from micrographia.training.progress import progress_bar
 

@@ -2,7 +2,10 @@
 
 import pandas as pd
 import torch
+from pytorch_lightning import Callback
 
+from micrographia.data.datamodule import IndexedImages
+from micrographia.models.counting import CountingModule
 from micrographia.models.gan.stylegan2 import StyleGAN2
 from micrographia.models.vae.networks import FeatureNetwork
 from micrographia.models.vae.vae import VAE
@@ -10,6 +13,7 @@ from micrographia.plots.curves import curves_figure
 from micrographia.runs.run import How, Metrics, Run, What, obtain
 from micrographia.tasks.assembly import build_data, build_model
 from micrographia.tasks.description import describe
+from micrographia.training.disentanglement import DisentanglementScores
 from micrographia.training.fit import device_of, fit
 from micrographia.training.loggers import log_results, opened_loggers
 from micrographia.training.samples import Samples
@@ -28,9 +32,18 @@ def train_model(what: What, how: How, run: Run) -> Metrics:
     if isinstance(model, VAE) and isinstance(model.network, FeatureNetwork):
         everything = torch.arange(len(data)) if data.factors else data.indices("train")
         model.network.set_range(data.chunks(everything))
-    watching = [Samples(model, data, run)] if isinstance(model, StyleGAN2) else []
     with opened_loggers(how, run, what) as loggers:
-        fit(model, data, what["budget"], how, run.folder, what["name"], what["seed"], loggers, watching)
+        fit(
+            model,
+            data,
+            what["budget"],
+            how,
+            run.folder,
+            what["name"],
+            what["seed"],
+            loggers,
+            watching(model, data, how, run),
+        )
         model = model.eval().to(device_of(how))
 
         metrics = describe(model, data, what, run)
@@ -49,3 +62,12 @@ def train_model(what: What, how: How, run: Run) -> Metrics:
         log_results(loggers, run, metrics, model.images)
     closing_table(what["name"], metrics)
     return metrics
+
+
+def watching(model: CountingModule, data: IndexedImages, how: How, run: Run) -> list[Callback]:
+    """What looks at a model now and then while it is trained."""
+    if isinstance(model, StyleGAN2):
+        return [Samples(model, data, run)]
+    if isinstance(model, VAE) and data.intervenable and how["score_every"]:
+        return [DisentanglementScores(model, data, how["score_every"])]
+    return []

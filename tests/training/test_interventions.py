@@ -8,9 +8,9 @@ from micrographia.data.synthetic.texture_dsprites import TextureDSprites
 from micrographia.data.synthetic.translocation import TranslocationAssay
 from micrographia.runs.address import composed
 from micrographia.scores.disentanglement import omes
-from micrographia.tasks import interventions
 from micrographia.tasks.assembly import model_from
-from micrographia.tasks.interventions import EncodedImages
+from micrographia.training import interventions
+from micrographia.training.interventions import EncodedImages
 
 
 @pytest.fixture

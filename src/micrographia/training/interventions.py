@@ -9,7 +9,6 @@ import torch
 
 from micrographia.data.datamodule import IndexedImages, unit_range
 from micrographia.models.vae.vae import VAE
-from micrographia.tasks.assembly import encode
 
 CHUNK = 256  # items rendered and encoded at a time
 CLOSED = 50_000  # items of a grid of factors that is encoded once as a whole
@@ -54,8 +53,14 @@ class EncodedImages:
         return self.model.encode(items)[0].cpu()
 
     @cached_property
+    @torch.no_grad()
     def grid(self) -> pd.DataFrame:
         """Codes of all items of a closed grid."""
-        codes = encode(self.model, self.data, torch.arange(len(self.data)), self.model.latent_names)
+        items = self.data.chunks(torch.arange(len(self.data)), CHUNK)
+        codes = torch.cat([self.model.encode(chunk.to(self.model.device))[0].cpu() for chunk in items])
         self.seen(len(codes))
-        return codes
+        return pd.DataFrame(codes.numpy(), columns=self.model.latent_names)
+
+    def forget(self) -> None:
+        """Encode a closed grid anew when it is needed: the model has changed."""
+        self.__dict__.pop("grid", None)
