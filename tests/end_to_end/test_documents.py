@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,3 +44,17 @@ def test_the_make_targets_exist():
     makefile = (ROOT / "Makefile").read_text()
     for target in set(re.findall(r"\bmake ([a-z-]+)", (ROOT / "README.md").read_text())):
         assert re.search(rf"^{target}:", makefile, re.M), target
+
+
+def examples(document):
+    """Blocks of Python code."""
+    return re.findall(r"^```python\n(.*?)^```", document.read_text(), re.M | re.S)
+
+
+@pytest.mark.parametrize(
+    "code", [pytest.param(code, id=document.name) for document in DOCUMENTS for code in examples(document)]
+)
+def test_every_example_runs(code, tmp_path):
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout
