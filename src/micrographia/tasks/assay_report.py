@@ -176,12 +176,16 @@ def unmeasured(rows: pd.DataFrame, comparison: Comparison) -> str | None:
 
 
 def assay_metrics(table: pd.DataFrame, prefix: str = "assay") -> Metrics:
-    """Scores as flat metrics, ``<prefix>/<score>/<method>``, with the ``wells`` of the control that has fewer."""
+    """Scores as flat metrics, ``<prefix>/<score>/<method>``.
+
+    With the ``wells`` of the control that has fewer and, of three wells and more, the ``p_value`` of the controls'
+    difference.
+    """
     rows = table.to_dict("records")
     found = {f"{prefix}/{row['score']}/{row['method']}": float(row["value"]) for row in rows if pd.notna(row["value"])}
-    wells = {
-        f"{prefix}/wells/{row['method']}": float(min(row["wells_negative"], row["wells_positive"]))
-        for row in rows
-        if row["score"] == "auc"
-    }
-    return found | wells
+    for row in rows:
+        if row["score"] == "auc":
+            found[f"{prefix}/wells/{row['method']}"] = float(min(row["wells_negative"], row["wells_positive"]))
+            if pd.notna(row["p_value"]):
+                found[f"{prefix}/p_value/{row['method']}"] = float(row["p_value"])
+    return found

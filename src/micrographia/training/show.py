@@ -187,6 +187,7 @@ def recovery_table(title: str, images: int, metrics: Mapping[str, float]) -> Non
         "assay/correlation": ("r", "{:.2f}"),
         "assay/auc": ("AUC", "{:.2f}"),
         "assay/wells": ("wells", "{:.0f}"),
+        "assay/p_value": ("p", "{:.2g}"),
         "assay/coverage": ("covered", "{:.0%}"),
     }
     found = dict.fromkeys(name.rpartition("/")[2] for name in metrics if name.rpartition("/")[0] in columns)
@@ -197,7 +198,8 @@ def recovery_table(title: str, images: int, metrics: Mapping[str, float]) -> Non
         title_justify="left",
         caption="Means over the images without a flag. PSNR: in dB; LR diff: from the low-resolution image, 0..1; "
         "error: of the measurement from the truth; r: of the measurement with that of high resolution; AUC: treated "
-        "against control; wells: of the control with fewer; hr: the high-resolution images themselves.",
+        "against control; wells: of the control with fewer; p: of the controls' difference, permuting wells; hr: the "
+        "high-resolution images themselves.",
         caption_justify="left",
         box=None,  # ten columns in 80 characters
         pad_edge=False,
