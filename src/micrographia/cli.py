@@ -226,7 +226,8 @@ def runner(verb: str, jobs: "list[Job]") -> Callable[[Any], Any]:
         done = made if isinstance(made, list) else [Job((), made, what)]
         jobs.extend(replace(job, overrides=(*overrides, *job.overrides)) for job in done)
         folders = [str(job.run.folder) for job in done if job.run]
-        print(*folders, sep="\n", flush=True)
+        for folder in folders:
+            print(folder, flush=True)
         return "\n".join(folders)
 
     return run_job
