@@ -1,6 +1,5 @@
 """The command line: verbs, their help, and the answer to every mistake. Nothing heavy is imported before the work."""
 
-import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from micrographia import __version__
 from micrographia.config import config_directory
-from micrographia.errors import UserError
+from micrographia.errors import UserError, answer
 
 if TYPE_CHECKING:
     from micrographia.tasks.sweep import Job
@@ -36,8 +35,6 @@ OPTIONS = {
     **dict.fromkeys(("-i", "--info"), "defaults-tree"),
     **dict.fromkeys(("-cd", "--config-dir"), "FOLDER"),
 }
-# Errors of a disk that is full or must not be written to.
-REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 # Hydra's own writing: no outputs/ folder, sweeps recorded beside the runs, log lines on stderr.
 HYDRA_SETTINGS = (
     "hydra.run.dir=.",
@@ -64,18 +61,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         print("micrographia: interrupted. The same command goes on from the last checkpoint.", file=sys.stderr)
         sys.exit(130)
-
-
-def answer(error: UserError | OSError) -> str:
-    """What to say of a mistake, or of a disk that refuses; any other error of the system is raised again, as a bug."""
-    if isinstance(error, UserError):
-        return str(error)
-    if error.errno not in REFUSALS:
-        raise error
-    return (
-        f"{error.filename or 'a file'}: {error.strerror}. Finished runs are kept; make room, or set "
-        "how.paths.runs=FOLDER or how.paths.cache=FOLDER, then start the same command again."
-    )
 
 
 def command(arguments: list[str]) -> int:

@@ -163,8 +163,11 @@ def accepts(hint: Any, value: Any) -> bool:
     if origin is typing.Annotated:
         kind, limits = typing.get_args(hint)
         return accepts(kind, value) and limits.holds(value)
-    if typing.is_typeddict(hint) or origin is dict:
+    if typing.is_typeddict(hint):
         return isinstance(value, Mapping)
+    if origin is dict:
+        _, kind = typing.get_args(hint)
+        return isinstance(value, Mapping) and all(accepts(kind, item) for item in value.values())
     if hint is float:
         return isinstance(value, (int, float)) and not isinstance(value, bool)
     if hint is int:

@@ -1,4 +1,9 @@
-"""The error that a user can cause and mend."""
+"""The errors that a user can cause and mend, and what is said of them."""
+
+import errno
+
+# Errors of a disk that is full or must not be written to.
+REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 class UserError(Exception):
@@ -6,3 +11,15 @@ class UserError(Exception):
 
     The message says what is wrong, where (file or key), and what to do.
     """
+
+
+def answer(error: UserError | OSError) -> str:
+    """What to say of a mistake, or of a disk that refuses; any other error of the system is raised again, as a bug."""
+    if isinstance(error, UserError):
+        return str(error)
+    if error.errno not in REFUSALS:
+        raise error
+    return (
+        f"{error.filename or 'a file'}: {error.strerror}. Finished runs are kept; make room, or set "
+        "how.paths.runs=FOLDER or how.paths.cache=FOLDER, then start the same command again."
+    )

@@ -10,7 +10,12 @@ def measured(wells):
     """Cells of both controls in so many wells each, with a measurement that tells them apart."""
     generator = np.random.default_rng(0)
     rows = [
-        {"method": "hr", "control": control, "well": f"{control}{well}", "ratio": 1 + control + generator.normal(0, 0.1)}
+        {
+            "method": "hr",
+            "control": control,
+            "well": f"{control}{well}",
+            "ratio": 1 + control + generator.normal(0, 0.1),
+        }
         for control in (0, 1)
         for well in range(wells)
         for _ in range(5)

@@ -1,4 +1,5 @@
 import math
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -13,12 +14,12 @@ FEW = (
         "samples=400",
         "scores.dci.trees=3",
         "scores.omes.samples=60",
-        "+scores.irs.references=5",
-        "+scores.irs.batch=10",
+        "scores.irs.references=5",
+        "scores.irs.batch=10",
     ),
-    *("scores.beta_vae.votes=20", "+scores.beta_vae.test_votes=10", "scores.beta_vae.batch=4"),
-    *("scores.factor_vae.votes=20", "+scores.factor_vae.test_votes=10", "scores.factor_vae.batch=4"),
-    "+scores.factor_vae.samples=50",
+    *("scores.beta_vae.votes=20", "scores.beta_vae.test_votes=10", "scores.beta_vae.batch=4"),
+    *("scores.factor_vae.votes=20", "scores.factor_vae.test_votes=10", "scores.factor_vae.batch=4"),
+    "scores.factor_vae.samples=50",
 )
 NAMES = {
     *("mig", "sap", "modularity", "explicitness", "dci_disentanglement", "dci_completeness", "dci_informativeness"),
@@ -99,11 +100,39 @@ def test_a_transfer_is_scored_after_its_fine_tuning(micrographia, tiny):
     assert not np.allclose(after.table("codes"), before.table("codes"))
 
 
-def test_a_whole_sweep_in_processes_with_the_agreement_of_its_seeds(micrographia, tiny):
+def test_a_transfer_without_fine_tuning_is_answered(micrographia, tiny, capsys):
+    source = micrographia("train", "model.latents=3", *tiny.training, *tiny.sprites)
+    moved = micrographia("transfer", f"source={source.folder}", "finetune=none", *tiny.cells, *tiny.probes)
+    micrographia("evaluate", f"run={moved.folder}", status=2)
+    assert "has its source's model: evaluate that" in capsys.readouterr().err
+
+
+def test_other_names_and_other_images_are_other_evaluations(micrographia, tiny, real_layouts):
+    training = ("data=plankton/ndsb", "data.size=64", *tiny.training)
+    trained = micrographia("train", *training)
+    first = micrographia("evaluate", f"run={trained.folder}", "only=active_units")
+    record = trained.record("model")
+    trained.save_record("model", {**record, "latents": [f"name{latent}" for latent in range(10)]})
+    renamed = micrographia("evaluate", f"run={trained.folder}", "only=active_units")
+    assert renamed.folder != first.folder
+    assert renamed.table("codes").columns[0] == "name0"
+    next((real_layouts / "plankton").rglob("*.jpg")).unlink()
+    assert micrographia("evaluate", f"run={trained.folder}", "only=active_units").folder != renamed.folder
+
+
+def test_a_score_can_be_switched_off(micrographia, tiny):
+    trained = micrographia("train", *tiny.training, *tiny.sprites)
+    run = micrographia("evaluate", f"run={trained.folder}", "only=null", "scores.dci=null", *FEW[:1], *FEW[2:])
+    assert not any("dci" in name for name in run.metrics)
+
+
+def test_a_whole_sweep_in_processes_with_the_agreement_of_its_seeds(micrographia, tiny, tmp_path):
     micrographia("train", "-m", "model.latents=3", "seed=0,1", *tiny.training, *tiny.sprites)
     micrographia("train", "model.latents=3", "model.beta=4", *tiny.training, *tiny.sprites)
     micrographia("train", "model=cnn", "model.filters=2", "data=synthetic/cells", *tiny.training, *tiny.cells)
     only = ("only=[mig,active_units]", "samples=60")
+    former = next((tmp_path / "runs" / "train").glob("beta_vae-*"))
+    shutil.copytree(former, f"{former}.previous")  # as how.rerun=true leaves it
     runs = micrographia("evaluate", "run=runs/train/*", "how.processes=2", *only)
     assert len(runs) == 3
     (file,) = (runs[0].folder.parents[1] / "sweeps").glob("evaluate-*.csv")
@@ -112,6 +141,9 @@ def test_a_whole_sweep_in_processes_with_the_agreement_of_its_seeds(micrographia
     assert rows == {1: {"score/mig", "score/active_units", "score/udr"}, 4: {"score/mig", "score/active_units"}}
     assert table["runs"].tolist() == [2, 2, 2, 1, 1]
     assert table["seeds varied"].tolist() == 3 * ["training (2)"] + 2 * ["none"]
+    again = micrographia("evaluate", "run=runs/train/*", "how.processes=2", "samples=61", *only[:1])
+    assert len(again) == 3
+    assert len(list((runs[0].folder.parents[1] / "sweeps").glob("evaluate-*.csv"))) == 2  # of other settings
     alone = micrographia("evaluate", f"run={Run(runs[0].config['run']).folder}", *only)
     assert alone.folder.name == runs[0].folder.name  # found again, and the same in a process of its own
 
@@ -126,6 +158,14 @@ def test_a_whole_sweep_in_processes_with_the_agreement_of_its_seeds(micrographia
         (["scores.mig.bims=3"], "scores.mig.bims"),
         (["scores.dci.booster=forest"], "booster"),
         (["only=[mig,mag]"], "no score mag"),
+        (["only=[]"], "no score is named"),
+        (["run=5"], "run=5: expected text"),
+        (["run=null"], "run=null: expected text"),
+        (["run=runs/**vae*"], "no pattern of paths"),
+        (["scores.dci=5"], "scores.dci=5: expected"),
+        (["only=dci", "samples=50", "+scores.dci.depth=0"], "scores.dci: depth=0"),
+        (["only=irs", "samples=50", "scores.irs.batch=1"], "scores.irs: batch=1"),
+        (["only=mig", "samples=50", "scores.mig.bins=0"], "scores.mig: bins=0"),
         (["samples=1"], "samples"),
         (["how.processes=0"], "how.processes"),
     ],
@@ -139,3 +179,21 @@ def test_mistakes_are_told(arguments, message, micrographia, capsys):
     told = capsys.readouterr().err
     assert message in told
     assert "Traceback" not in told
+
+
+def test_a_mistake_in_one_run_leaves_the_others_alone(micrographia, tiny, tmp_path, capsys):
+    micrographia("train", "-m", "model.latents=3", "seed=0,1", *tiny.training, *tiny.sprites)
+    spoiled = sorted((tmp_path / "runs" / "train").glob("beta_vae-*"))[0]
+    (spoiled / "weights.safetensors").write_bytes(b"nothing")
+    micrographia("evaluate", "run=runs/train/*", "how.processes=1", "only=mig", "samples=50", status=2)
+    told = capsys.readouterr()
+    assert "weights.safetensors: not a readable weights file" in told.err
+    assert len(told.out.splitlines()) == 1
+
+
+def test_models_that_were_scored_on_different_images_are_not_compared(micrographia, tiny):
+    data = ("data=synthetic/cells", "data.seed=0,1", *tiny.cells)
+    micrographia("train", "-m", "model.latents=3", *data, *tiny.training)
+    runs = micrographia("evaluate", "run=runs/train/*", "how.processes=1", "only=mig", "samples=50")
+    (file,) = (runs[0].folder.parents[1] / "sweeps").glob("evaluate-*.csv")
+    assert set(pd.read_csv(file)["metric"]) == {"score/mig"}

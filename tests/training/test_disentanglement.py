@@ -50,6 +50,14 @@ def test_a_changed_model_is_looked_at_anew(squares):
     assert second["mig"] < first["mig"]
 
 
+def test_a_model_that_diverged_is_not_scored(squares):
+    watched = Decoded().train()
+    watched.encode = lambda images: (torch.full((len(images), 3), torch.nan), None)
+    with pytest.raises(ValueError, match="infinite or missing"):
+        DisentanglementScores(watched, squares, every=1, samples=50).look()
+    assert watched.training
+
+
 @pytest.mark.parametrize(("every", "looks"), [(1, [2, 4, 6]), (2, [4])])
 def test_scores_go_to_the_curves_when_they_are_due(every, looks, tmp_path, monkeypatch):
     from micrographia.cli import command

@@ -138,10 +138,30 @@ class FeatureData(IndexedImages):
 
     def extract(self, indices: Tensor) -> NDArray[np.float32]:
         """Features of at most one batch of items, computed as a whole batch."""
-        filled = torch.cat([indices, indices[-1:].expand(self.batch_size - len(indices))])
-        images = unit_range(self.inner.images(filled).to(self.device))
+        return self.extract_images(self.inner.images(indices))
+
+    def extract_images(self, images: Tensor) -> NDArray[np.float32]:
+        """Features of at most one batch of images, filled up with the last one."""
+        filled = torch.cat([images, images[-1:].expand(self.batch_size - len(images), *images.shape[1:])])
         with torch.inference_mode():
-            return self.backbone(images)[: len(indices)].float().cpu().numpy()
+            return self.backbone(unit_range(filled.to(self.device)))[: len(images)].float().cpu().numpy()
+
+    @property
+    def intervenable(self) -> bool:
+        """As in the inner data."""
+        return self.inner.intervenable
+
+    def draw_factors(self, count: int, generator: np.random.Generator) -> pd.DataFrame:
+        """Factors of specimens, as in the inner data."""
+        return self.inner.draw_factors(count, generator)
+
+    def of_factors(self, factors: pd.DataFrame) -> Tensor:
+        """Features of specimens with these factors, ``(n, features)``; kept on disk where these are items."""
+        if self.factors:
+            return super().of_factors(factors)
+        self.backbone.to(self.device)
+        batches = self.inner.of_factors(factors).split(self.batch_size)
+        return torch.from_numpy(np.concatenate([self.extract_images(batch) for batch in batches]))
 
     def report(self, done: int, total: int) -> None:
         """Move the progress bar, if there is one."""

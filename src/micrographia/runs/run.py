@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+PREVIOUS = ".previous"  # added to the folder of a run that is made anew
+
 What = Mapping[str, Any]
 How = Mapping[str, Any]
 Metrics = dict[str, float]
@@ -174,6 +176,16 @@ def obtain(what: What, how: How, recipe: Callable[[What, How, Run], Metrics], re
     return run
 
 
+def finished_run(what: What, how: How) -> Run | None:
+    """The finished run of a configuration, made here or shipped; None where there is none."""
+    address = digest(what, ContentHashes(Path(how["paths"]["cache"]) / "fingerprints.json"))
+    run = located(Path(how["paths"]["runs"]) / what["task"], what["name"], address)
+    if run.finished:
+        return run
+    shipped = shipped_folder(address)
+    return Run(shipped) if shipped else None
+
+
 def located(folder: Path, name: str, address: str) -> Run:
     """The run of an address: where it lies, whatever its label, else where it is to lie."""
     there = sorted(folder.glob(f"*-{address}"))
@@ -208,7 +220,7 @@ def held(run: Run) -> Iterator[None]:
 def begin(run: Run, what: What) -> None:
     """Prepare a run's folder, and say whether the run starts or resumes."""
     if run.finished:  # made anew: nothing of the former run may be resumed from, nor lost
-        previous = run.folder.with_name(run.folder.name + ".previous")
+        previous = run.folder.with_name(run.folder.name + PREVIOUS)
         shutil.rmtree(previous, ignore_errors=True)
         run.folder.rename(previous)
     remove_partial_files(run.folder)

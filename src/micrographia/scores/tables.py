@@ -7,6 +7,28 @@ import pandas as pd
 
 Table = pd.DataFrame | np.ndarray
 
+MOST_CLASSES = 256  # distinct numbers above which a factor is a measurement, whole numbers or not
+
+
+def require_least(least: int, **settings: float) -> None:
+    """Refuse settings below the least that means something.
+
+    Raises
+    ------
+    ValueError
+        If one is.
+
+    Examples
+    --------
+    >>> require_least(1, bins=20)
+    >>> require_least(1, bins=0)
+    Traceback (most recent call last):
+    ValueError: bins=0: expected 1 or more
+    """
+    for name, value in settings.items():
+        if not value >= least:
+            raise ValueError(f"{name}={value}: expected {least} or more")
+
 
 def named_table(values: Table, prefix: str) -> pd.DataFrame:
     """A table as it is; an array of shape ``(n, columns)`` with the columns ``prefix0``, ``prefix1``, ...
@@ -78,6 +100,7 @@ def equal_width_bins(values: np.ndarray, bins: int) -> np.ndarray:
     >>> equal_width_bins(np.array([0.0, 0.24, 0.25, 1.0]), bins=4)
     array([0, 0, 1, 3])
     """
+    require_least(1, bins=bins)
     low, high = values.min(), values.max()
     if low == high:
         return np.zeros(len(values), dtype=np.intp)
@@ -87,14 +110,15 @@ def equal_width_bins(values: np.ndarray, bins: int) -> np.ndarray:
 def factor_values(factors: pd.DataFrame, bins: int) -> dict[Hashable, np.ndarray]:
     """Each factor as integers 0, 1, ...: one per distinct value.
 
-    A floating-point factor with more than ``bins`` distinct values, not all of them whole numbers, is continuous, and
-    cut into ``bins`` equal-width parts.
+    A numeric factor is continuous, and cut into ``bins`` equal-width parts, if it has more than ``bins`` distinct
+    values that are not all whole numbers, or more than `MOST_CLASSES` of any kind.
 
     Raises
     ------
     ValueError
-        If a value is missing.
+        If a value is missing or infinite, or there are fewer than one ``bins``.
     """
+    require_least(1, bins=bins)
     return {column: discrete_values(factors, column, bins) for column in factors}
 
 
@@ -103,7 +127,10 @@ def discrete_values(factors: pd.DataFrame, column: Hashable, bins: int) -> np.nd
     codes, distinct = pd.factorize(factors[column])
     if (codes < 0).any():
         raise ValueError(f"factor {column!r} has missing values")
-    # Whole numbers are classes in a floating-point array, which a table of mixed columns easily becomes.
-    if pd.api.types.is_float_dtype(factors[column]) and len(distinct) > bins and (distinct % 1 != 0).any():
+    if not pd.api.types.is_numeric_dtype(factors[column]) or pd.api.types.is_bool_dtype(factors[column]):
+        return codes
+    finite_column(factors, column)
+    # Whole numbers are classes in a floating-point array, too, which a table of mixed columns easily becomes.
+    if len(distinct) > MOST_CLASSES or (len(distinct) > bins and (distinct % 1 != 0).any()):
         return np.unique(equal_width_bins(finite_column(factors, column), bins), return_inverse=True)[1]
     return codes

@@ -1,19 +1,20 @@
 """``micrographia evaluate``: scores of disentanglement of finished runs, of one or of a whole sweep."""
 
 import logging
+import re
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import BrokenExecutor
 from glob import has_magic
-from multiprocessing import get_context
 from pathlib import Path
 
 import torch
+from joblib import Parallel, delayed
 
 from micrographia.console import show_notices
-from micrographia.errors import UserError
-from micrographia.runs.run import How, Run, What, obtain
+from micrographia.errors import UserError, answer
+from micrographia.runs.run import PREVIOUS, How, Run, What, obtain
 from micrographia.scores.disentanglement import udr
-from micrographia.tasks.scoring import score_run
+from micrographia.tasks.scoring import described, score_run
 from micrographia.tasks.sweep import Job, distinguishing_keys, summarise
 from micrographia.training.progress import progress_bar
 from micrographia.training.show import scores_table
@@ -31,37 +32,51 @@ def evaluate(what: What, how: How, rerun: bool = False) -> list[Job]:
     list of Job
         One per evaluated run, without a run of its own where it failed.
     """
-    scored = matching_runs(what["run"])
-    wanted = [{**what, "name": run.config["name"], "run": str(run.folder)} for run in scored]
-    if len(wanted) == 1:
-        run = obtain_scores(wanted[0], how, rerun)
-        scores_table(f"{scored[0].folder}: scores of disentanglement", run.table("scores"))
-        return [Job((), run, wanted[0])]
-    evaluations = evaluate_all(wanted, how, rerun)
-    overrides = distinguishing_keys([run.config for run in scored])
+    pattern = what["run"]
+    if not has_magic(pattern):
+        wanted = described(what, how, Run.named(pattern))
+        run = obtain(wanted, how, score_run, rerun)
+        scores_table(f"{pattern}: scores of disentanglement", run.table("scores"))
+        return [Job((), run, wanted)]
+    scored = matching_runs(pattern)
+    evaluations = evaluate_all(scored, what, how, rerun)
     settings = {key: value for key, value in what.items() if key not in ("task", "run")}
+    overrides = distinguishing_keys([run.config for run in scored])
     jobs = [
         Job(tuple(own), evaluation, {**run.config, "evaluation": settings})
         for own, evaluation, run in zip(overrides, evaluations, scored, strict=True)
     ]
-    jobs.sort(key=lambda job: job.overrides)
-    summarise("evaluate", jobs, further=agreement)
+    jobs.sort(key=lambda job: [by_number(override) for override in job.overrides])
+    summarise("evaluate", jobs, further=agreement, common=f"{pattern} {settings}")
     return jobs
 
 
+def by_number(text: str) -> list[tuple[int, float, str]]:
+    """Key to sort texts by, in which numbers stand in their own order.
+
+    Examples
+    --------
+    >>> sorted(["seed=10", "seed=9", "beta=1"], key=by_number)
+    ['beta=1', 'seed=9', 'seed=10']
+    """
+    parts = re.split(r"(\d+(?:\.\d+)?)", text)
+    return [(1, float(part), "") if position % 2 else (0, 0.0, part) for position, part in enumerate(parts)]
+
+
 def matching_runs(pattern: str) -> list[Run]:
-    """The run of that name, or the finished runs with a VAE among those that a pattern matches.
+    """Finished runs with a VAE among the paths that a pattern matches; of a run made anew, the present one.
 
     Raises
     ------
     UserError
         If there is none.
     """
-    if not has_magic(pattern):
-        return [Run.named(pattern)]
     path = Path(pattern).expanduser()
-    folders = sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
-    finished = [Run(folder) for folder in folders if Run(folder).finished]
+    try:
+        folders = sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
+    except ValueError as error:
+        raise UserError(f"run={pattern}: no pattern of paths ({error}).") from error
+    finished = [Run(folder) for folder in folders if Run(folder).finished and folder.suffix != PREVIOUS]
     found = [run for run in finished if holds_vae(run)]
     if left := len(finished) - len(found):
         log.info("%d of the matching runs hold no VAE, and are left out", left)
@@ -80,38 +95,46 @@ def holds_vae(run: Run) -> bool:
     return run.weights.exists() and (config["task"] == "transfer" or target.startswith("micrographia.models.vae."))
 
 
-def evaluate_all(wanted: Sequence[What], how: How, rerun: bool) -> list[Run | None]:
+def evaluate_all(scored: Sequence[Run], what: What, how: How, rerun: bool) -> list[Run | None]:
     """Evaluate many runs, several at once in processes of their own; a mistake in one leaves the others alone."""
     threads = how["threads"] or torch.get_num_threads()
-    processes = min(how["processes"] or min(threads, MOST_PROCESSES), len(wanted))
+    processes = min(how["processes"] or min(threads, MOST_PROCESSES), len(scored))
     quiet = {**how, "threads": max(1, threads // processes), "progress": False}
-    found: list[Run | None] = [None] * len(wanted)
-    # Started afresh: a forked process would inherit torch's threads in whatever state they are.
-    pool = ProcessPoolExecutor(processes, get_context("spawn"), initializer=show_notices)
+    found: list[Run | None] = [None] * len(scored)
     with progress_bar(how["progress"]) as bar:
-        task = bar.add_task("evaluations", total=len(wanted), note=f"{processes} at once")
-        begun = {pool.submit(obtain_scores, what, quiet, rerun): place for place, what in enumerate(wanted)}
+        task = bar.add_task("evaluations", total=len(scored), note=f"{processes} at once")
+        attempts = (delayed(attempt)(place, run, what, quiet, rerun) for place, run in enumerate(scored))
         try:
-            for future in as_completed(begun):
-                place = begun[future]
-                try:
-                    found[place] = future.result()
-                except (UserError, OSError) as error:
-                    log.error("%s: %s", wanted[place]["run"], error)
+            for place, evaluation, mistake in Parallel(processes, return_as="generator_unordered")(attempts):
+                found[place] = evaluation
+                if mistake:
+                    log.error("%s: %s", scored[place].folder, mistake)
                 bar.advance(task)
-        finally:
-            pool.shutdown(cancel_futures=True)
+        except BrokenExecutor as error:
+            raise UserError(
+                "a process that evaluates runs has died, most often for want of memory. Finished evaluations are kept: "
+                "start the same command again with how.processes=1."
+            ) from error
     return found
 
 
-def obtain_scores(what: What, how: How, rerun: bool) -> Run:
-    """Obtain the evaluation of one run."""
-    return obtain(what, how, score_run, rerun)
+def attempt(place: int, scored: Run, what: What, how: How, rerun: bool) -> tuple[int, Run | None, str]:
+    """Evaluate one run: its place among others, its evaluation, and what the user has to mend if there is none."""
+    show_notices()
+    try:
+        return place, obtain(described(what, how, scored), how, score_run, rerun), ""
+    except (UserError, OSError) as error:
+        return place, None, answer(error)
 
 
 def agreement(evaluations: Sequence[Run]) -> dict[str, list[float]]:
-    """How far models that differ in their seeds agree with each other (UDR), of each of two or more."""
+    """How far models that differ in their seeds agree with each other (UDR): a value per model, of two and more.
+
+    None where they were scored on different images, as where the data have another seed too.
+    """
     if len(evaluations) < 2:
         return {}
-    codes = {run.folder.name: run.table("codes") for run in evaluations}
-    return {"score/udr": udr(codes).per_model.tolist()}
+    if any(run.config["data"] != evaluations[0].config["data"] for run in evaluations):
+        log.info("no UDR of models that were scored on different images: name one set for all, data=...")
+        return {}
+    return {"score/udr": udr({run.folder.name: run.table("codes") for run in evaluations}).per_model.tolist()}

@@ -16,10 +16,10 @@ from micrographia.errors import UserError
 from micrographia.models.vae.vae import VAE
 from micrographia.plots.scores import matrix_figure, scores_figure
 from micrographia.runs.address import run_folder
-from micrographia.runs.run import How, Metrics, Run, What
+from micrographia.runs.run import How, Metrics, Run, What, finished_run
 from micrographia.scores.disentanglement import DCI, Score
 from micrographia.scores.disentanglement.omes import OMES
-from micrographia.tasks.assembly import build_data, encode, load_vae, source_run
+from micrographia.tasks.assembly import build_data, encode, load_vae
 from micrographia.training.checkpoints import load_weights
 from micrographia.training.interventions import EncodedImages
 from micrographia.training.loggers import log_results, opened_loggers
@@ -35,9 +35,8 @@ INPUTS = ("codes", "factors", "sampler", "source", "models")
 def score_run(what: What, how: How, run: Run) -> Metrics:
     """Encode images with known factors by a run's model, and score what the codes tell of the factors."""
     nodes = chosen_scores(what)
-    scored = Run(run_folder(what["run"]))
-    model, training = load_scored(scored, how)
-    data = scoring_data(what, how, model, training)
+    model = load_scored(Run(run_folder(what["run"])), how)
+    data = scoring_data(what, how, model)
     with opened_loggers(how, run, what) as loggers, progress_bar(how["progress"]) as bar:
         task = bar.add_task("encoding", total=len(nodes), note="")
         given = inputs_of_scores(model, data, what, Watched(bar, task))
@@ -68,12 +67,17 @@ def chosen_scores(what: What) -> dict[str, Mapping[str, Any]]:
     Raises
     ------
     UserError
-        If a name is no score's.
+        If a name is no score's, or what stands under it no settings.
     """
-    scores = what["scores"]
+    scores = {name: node for name, node in what["scores"].items() if node is not None}
     names = list(scores) if what["only"] is None else what["only"]
+    names = [names] if isinstance(names, str) else names
+    if not names:
+        raise UserError(f"only: no score is named. There are: {', '.join(scores)}.")
     if unknown := [name for name in names if name not in scores]:
         raise UserError(f"only: no score {unknown[0]}. There are: {', '.join(scores)}.")
+    if odd := [name for name in names if not isinstance(scores[name], Mapping)]:
+        raise UserError(f"scores.{odd[0]}={scores[odd[0]]}: expected the score's settings, or null for none.")
     return {name: scores[name] for name in names}
 
 
@@ -89,38 +93,78 @@ class Watched:
         self.bar.update(self.task, note=f"{self.items:,} images encoded")
 
 
-def load_scored(scored: Run, how: How) -> tuple[VAE, What]:
-    """The VAE of a finished run, and the configuration of the training that it, or its source, comes from.
+def described(what: What, how: How, scored: Run) -> What:
+    """The full configuration of one run's evaluation: with the data, the backbone and the names of the latents.
+
+    All of it is part of the address: changed images, or other names of the latents, are another evaluation.
 
     Raises
     ------
     UserError
         If the run is neither a training of a VAE nor a transfer that fine-tuned one.
     """
+    training = training_of(scored, how)
+    config = training.config
+    return {
+        **what,
+        "name": scored.config["name"],
+        "run": str(scored.folder),
+        "data": what.get("data") or config["data"],
+        "backbone": config.get("backbone"),
+        "latents": latent_names(scored, training),
+    }
+
+
+def training_of(scored: Run, how: How) -> Run:
+    """The training that a run's model comes from: the run itself, or a transfer's source.
+
+    Raises
+    ------
+    UserError
+        If the run is neither a training nor a transfer with fine-tuning, or the source is no longer there.
+    """
     config = scored.config
+    if config.get("task") == "train":
+        return scored
     if config.get("task") != "transfer":
-        return load_vae(scored, how, "run"), config
+        raise UserError(f"run={scored.folder}: of a {config.get('task')} run no latents are scored. Name a train run.")
     if not scored.weights.exists():
         raise UserError(f"run={scored.folder}: a transfer without fine-tuning has its source's model: evaluate that.")
-    source = source_run(config["source"], how)
-    model = load_vae(source, how, "source.run")
-    load_weights(model, scored.weights)
-    if (scored.folder / "tables" / "latents_after.csv").exists():
-        model.latent_names = scored.table("latents_after")["name"].tolist()
-    return model, source.config
+    node = config["source"]
+    source = finished_run(node, how) if "task" in node else Run.named(node["run"], "source.run")
+    if source is None:
+        raise UserError(f"run={scored.folder}: its source, {node['name']}, is not in {how['paths']['runs']} any more.")
+    return source
 
 
-def scoring_data(what: What, how: How, model: VAE, training: What) -> IndexedImages:
-    """The set to score on: the configuration's own, else the one that the model was trained on, set up.
+def latent_names(scored: Run, training: Run) -> list[str]:
+    """Names of the latents of a run's model."""
+    if scored is not training and (scored.folder / "tables" / "latents_after.csv").exists():
+        return scored.table("latents_after")["name"].tolist()
+    return training.record("model")["latents"]
+
+
+def load_scored(scored: Run, how: How) -> VAE:
+    """The VAE of a finished run, with its weights after fine-tuning where it is a transfer."""
+    training = training_of(scored, how)
+    model = load_vae(training, how, "run")
+    if training is not scored:
+        load_weights(model, scored.weights)
+        model.latent_names = latent_names(scored, training)
+    return model
+
+
+def scoring_data(what: What, how: How, model: VAE) -> IndexedImages:
+    """The set to score on, set up.
 
     Raises
     ------
     UserError
         If its items are not of the model's shape.
     """
-    backbone = training.get("backbone") or {}
+    backbone = what["backbone"] or {}
     size = None if backbone.get("_target_") else model.shape[-1]
-    data = build_data(what if "data" in what else training, how, size, backbone)
+    data = build_data(what, how, size, backbone)
     if tuple(data.shape) != model.shape:
         raise UserError(f"data: the model takes items of shape {model.shape}, {data.name} gives {tuple(data.shape)}.")
     return data

@@ -18,6 +18,7 @@ from micrographia.runs.run import Run
 from micrographia.schema import is_input
 from micrographia.training.show import sweep_table
 
+MODEL = "model.name"
 # What a sweep is made for, among the metrics of its runs.
 HEADLINES = ("probe/*/balanced_accuracy", "classifier/test/balanced_accuracy", "score/*", "image/psnr/*", "assay/*")
 # Keys and groups that say how a run is executed.
@@ -43,8 +44,16 @@ class Job:
 Further = Callable[[Sequence[Run]], Mapping[str, list[float]]]
 
 
-def summarise(verb: str, jobs: Sequence[Job], further: Further = lambda runs: {}) -> None:
-    """Print a sweep's table on stderr, and write it beside the runs as ``sweeps/<verb>-<swept keys>-<digest>.csv``."""
+def summarise(verb: str, jobs: Sequence[Job], further: Further = lambda runs: {}, common: str = "") -> None:
+    """Print a sweep's table on stderr, and write it beside the runs as ``sweeps/<verb>-<swept keys>-<digest>.csv``.
+
+    Parameters
+    ----------
+    further
+        Metrics beside those of the runs.
+    common
+        What all jobs have in common that tells this sweep from others with the same overrides.
+    """
     done = {job.run.folder: job for job in jobs if job.run}  # two jobs may be one run
     swept = swept_keys(jobs)
     table = spread(list(done.values()), [key for key in swept if not is_seed(key)], further)
@@ -54,7 +63,7 @@ def summarise(verb: str, jobs: Sequence[Job], further: Further = lambda runs: {}
     own = [folder for folder in done if not is_shipped(folder)]
     if not own:
         return
-    file = own[0].parents[1] / "sweeps" / f"{label(verb, swept, jobs)}.csv"
+    file = own[0].parents[1] / "sweeps" / f"{label(verb, swept, jobs, common)}.csv"
     write_atomically(file, lambda part: table.to_csv(part, index=False))
     console.print(f"the table as CSV: {file}", markup=False, highlight=False, soft_wrap=True)
 
@@ -66,7 +75,9 @@ def swept_keys(jobs: Sequence[Job]) -> list[str]:
 
 
 def distinguishing_keys(configs: Sequence[Mapping[str, Any]]) -> list[list[str]]:
-    """For each of several configurations, ``key=value`` of what tells it from others that have this key.
+    """For each of several configurations, ``key=value`` of what tells it from others, or from others of its model.
+
+    A key that only some configurations of a model have tells them from the rest.
 
     Examples
     --------
@@ -75,10 +86,13 @@ def distinguishing_keys(configs: Sequence[Mapping[str, Any]]) -> list[list[str]]
     [['model.name=a', 'model.beta=1'], ['model.name=a', 'model.beta=4'], ['model.name=b']]
     """
     tables = [{key: str(value) for key, value in flat(config) if is_setting(key)} for config in configs]
-    values: dict[str, set[str]] = {}
-    for key, value in (item for table in tables for item in table.items()):
-        values.setdefault(key, set()).add(value)
-    return [[f"{key}={value}" for key, value in table.items() if len(values[key]) > 1] for table in tables]
+
+    def tells(key: str, table: Mapping[str, str]) -> bool:
+        everywhere = all(key in other for other in tables)
+        others = tables if everywhere else [o for o in tables if o.get(MODEL) == table.get(MODEL)]
+        return len({other.get(key) for other in others}) > 1
+
+    return [[f"{key}={value}" for key, value in table.items() if tells(key, table)] for table in tables]
 
 
 def is_setting(key: str) -> bool:
@@ -86,9 +100,9 @@ def is_setting(key: str) -> bool:
     return key != "name" and not key.endswith("_target_")
 
 
-def label(verb: str, swept: Sequence[str], jobs: Sequence[Job]) -> str:
+def label(verb: str, swept: Sequence[str], jobs: Sequence[Job], common: str = "") -> str:
     """Name of a sweep: the same for the same command, whichever of its jobs fail."""
-    content = "\n".join(sorted(" ".join(job.overrides) for job in jobs))
+    content = "\n".join([*sorted(" ".join(job.overrides) for job in jobs), *([common] if common else [])])
     words = [re.sub(r"[^\w.]+", ".", word) for word in (verb, *swept)]
     return "-".join([*words, hashlib.sha256(content.encode()).hexdigest()[:8]])
 

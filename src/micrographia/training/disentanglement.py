@@ -1,5 +1,7 @@
 """What the latents mean so far, now and then during a training."""
 
+import logging
+
 import numpy as np
 import pandas as pd
 import torch
@@ -12,6 +14,8 @@ from micrographia.scores.disentanglement.metrics import MIG, OMES, SAP, ActiveUn
 from micrographia.scores.disentanglement.sampler import pairs_by_intervention
 from micrographia.training.curves import RunLogger, counting
 from micrographia.training.interventions import EncodedImages
+
+log = logging.getLogger(__name__)
 
 SEED = 0  # the specimens are the same at every look, and in every run
 
@@ -49,7 +53,11 @@ class DisentanglementScores(Callback):
             return
         module = counting(pl_module)
         seen = {"images": module.images, "batches": module.batches}
-        values = {f"val/{name}": value for name, value in self.look().items()}
+        try:
+            values = {f"val/{name}": value for name, value in self.look().items()}
+        except ValueError as error:  # codes that are not finite: the training itself says what is wrong
+            log.info("no scores of disentanglement after %d batches: %s", module.batches, error)
+            return
         for logger in trainer.loggers:
             if isinstance(logger, RunLogger):
                 logger.log_metrics({**values, **seen}, step=module.batches)
@@ -58,17 +66,17 @@ class DisentanglementScores(Callback):
         """The scores of the model as it is."""
         training = self.model.training
         self.model.eval()
-        self.world.forget()
-        generator = np.random.default_rng(SEED)
-        drawn = self.world.draw(self.samples, generator)
-        codes = as_tensor(self.world.encode(drawn))
-        self.of_tables.reset()
-        for name, metric in self.of_tables.items(keep_base=True):
-            metric.update(codes) if name == "active_units" else metric.update(codes, as_tensor(drawn))
-        overlap = OMES([str(factor) for factor in drawn])
-        for factor, (before, after) in pairs_by_intervention(self.world, self.samples, generator).items():
-            overlap.update(factor, as_tensor(before), as_tensor(after))
-        self.model.train(training)
+        try:
+            self.world.forget()
+            generator = np.random.default_rng(SEED)
+            drawn = self.world.draw(self.samples, generator)
+            self.of_tables.reset()
+            self.of_tables.update(as_tensor(self.world.encode(drawn)), as_tensor(drawn))
+            overlap = OMES([str(factor) for factor in drawn])
+            for factor, (before, after) in pairs_by_intervention(self.world, self.samples, generator).items():
+                overlap.update(factor, as_tensor(before), as_tensor(after))
+        finally:
+            self.model.train(training)
         return {name: float(value) for name, value in {**self.of_tables.compute(), "omes": overlap.compute()}.items()}
 
 

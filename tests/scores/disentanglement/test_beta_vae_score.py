@@ -48,6 +48,13 @@ def test_does_not_change_what_the_sampler_drew(worlds):
     pd.testing.assert_frame_equal(stored, before)
 
 
-def test_needs_two_factors():
-    with pytest.raises(ValueError, match="two and more"):
-        beta_vae_score(DiscreteFactors({"a": 3}, lambda values: values * 1.0))
+def test_one_factor_is_nothing_to_tell_apart():
+    result = beta_vae_score(DiscreteFactors({"a": 3}, lambda values: values * 1.0), votes=20, test_votes=10)
+    assert np.isnan(result.score)
+    assert "one factor" in result.undefined
+
+
+@pytest.mark.parametrize("settings", [{"votes": 0}, {"test_votes": 0}, {"batch": 0}])
+def test_settings_without_sense_are_refused(settings):
+    with pytest.raises(ValueError, match=r"expected \d or more"):
+        beta_vae_score(DiscreteFactors({"a": 3, "b": 2}, lambda values: values * 1.0), **settings)

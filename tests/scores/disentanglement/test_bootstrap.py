@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -77,15 +79,32 @@ def test_every_score_has_an_interval_that_its_seed_determines(name, kinds, truth
     assert found().intervals is None
     result, again = found(n_bootstrap=6), found(n_bootstrap=6)
     pd.testing.assert_frame_equal(result.intervals, again.intervals)
-    if name == "udr":
-        estimates = result.per_model
-    else:
-        estimates = pd.Series({row: getattr(result, row) for row in result.intervals.index})
-    assert (result.intervals["low"] <= estimates).all()
-    assert (estimates <= result.intervals["high"]).all()
     assert result.settings["n_bootstrap"] == 6
     if name != "active_units":
         assert (result.intervals["low"] < result.intervals["high"]).all()
+
+
+@pytest.mark.parametrize("name", [*OF_TABLES, *OF_SAMPLERS])
+def test_what_is_resampled_is_the_score(name, kinds, truth, worlds, monkeypatch):
+    """All samples once, in their order, give the score itself."""
+    seen = []
+
+    def spy(estimates, statistic, sizes, n_bootstrap, seed, bounds=(0.0, 1.0)):
+        if n_bootstrap:
+            groups = (sizes,) if isinstance(sizes, int) else sizes
+            again = statistic(*(np.arange(size) for size in groups))
+            seen.append(again == pytest.approx(dict(estimates), abs=1e-9, nan_ok=True))
+            other = statistic(*(np.zeros(size, dtype=int) + np.arange(size) // 2 for size in groups))
+            seen.append(name == "active_units" or other != pytest.approx(dict(estimates), nan_ok=True))
+
+    module = sys.modules[f"micrographia.scores.disentanglement.{name}"]  # the package's attribute is the function
+    monkeypatch.setattr(module, "bootstrap_intervals", spy)
+    few = kinds["noisy"].iloc[:600], truth.iloc[:600]
+    if name in OF_TABLES:
+        OF_TABLES[name](*few, n_bootstrap=2)
+    else:
+        OF_SAMPLERS[name](worlds["very noisy"], n_bootstrap=2)
+    assert seen == [True, True]
 
 
 def test_more_samples_narrow_an_interval(kinds, truth):

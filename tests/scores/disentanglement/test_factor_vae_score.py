@@ -40,6 +40,13 @@ def test_inactive_latents_do_not_vote(worlds):
     assert (factor_vae_score(worlds["constant"], **QUICK).matrix == 0).all(axis=None)
 
 
-def test_needs_two_factors():
-    with pytest.raises(ValueError, match="two and more"):
-        factor_vae_score(DiscreteFactors({"a": 3}, lambda values: values * 1.0))
+def test_one_factor_is_nothing_to_tell_apart():
+    result = factor_vae_score(DiscreteFactors({"a": 3}, lambda values: values * 1.0), votes=20, test_votes=10)
+    assert np.isnan(result.score)
+    assert "one factor" in result.undefined
+
+
+@pytest.mark.parametrize("settings", [{"votes": 0}, {"test_votes": 0}, {"batch": 1}, {"samples": 1}])
+def test_settings_without_sense_are_refused(settings):
+    with pytest.raises(ValueError, match=r"expected \d or more"):
+        factor_vae_score(DiscreteFactors({"a": 3, "b": 2}, lambda values: values * 1.0), **settings)

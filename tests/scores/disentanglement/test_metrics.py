@@ -3,7 +3,7 @@ import pytest
 import torch
 from torchmetrics import MetricCollection
 
-from micrographia.scores.disentanglement import dci, mig, modularity, omes, sap, total_correlation
+from micrographia.scores.disentanglement import dci, latent_information, mig, modularity, omes, sap, total_correlation
 from micrographia.scores.disentanglement import metrics as wrapped
 
 PLAIN = {
@@ -57,6 +57,15 @@ def test_scores_of_codes_alone(batches):
     values = together.compute()
     assert float(values["tc"]) == pytest.approx(total_correlation(joined(batches)[0]).score, abs=1e-6)
     assert float(values["active"]) == 3
+
+
+def test_scores_of_codes_leave_factors_aside_in_a_collection(batches):
+    together = MetricCollection([wrapped.MIG(), wrapped.ActiveUnits(), wrapped.LatentInformation()])
+    for codes, factors in batches:
+        together.update(codes, factors)
+    values = together.compute()
+    assert float(values["ActiveUnits"]) == 3
+    assert float(values["LatentInformation"]) == pytest.approx(latent_information(joined(batches)[0]).score)
 
 
 def test_every_wrapper_of_tables_computes(batches):

@@ -26,11 +26,12 @@ def central_factors(cells: CellPopulation, shares: NDArray, share: str) -> pd.Da
     Returns
     -------
     DataFrame
-        The share; ``dna``, ``expression`` (around 1); ``nucleus_angle`` (radians); ``nucleus_radius_um``,
+        The share; ``dna``, ``expression`` (around 1); ``nucleus_angle`` (radians, 0 to pi); ``nucleus_radius_um``,
         ``nucleus_elongation``, ``cell_radius_um``, ``cell_elongation`` (root of the half axes' ratio); ``focus``
         (relative width of the point spread).
     """
     columns = {share: shares[:, 0]} | {name: getattr(cells, name)[:, 0] for name in PLAIN}
+    columns["nucleus_angle"] = np.mod(columns["nucleus_angle"], np.pi)  # an ellipse turned by half is the same
     for name, (long, short) in SIZES.items():
         axes = getattr(cells, long)[:, 0], getattr(cells, short)[:, 0]
         columns[name] = np.sqrt(axes[0] * axes[1])

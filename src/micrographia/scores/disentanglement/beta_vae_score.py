@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 
 from micrographia.scores.disentanglement.bootstrap import bootstrap_intervals
-from micrographia.scores.disentanglement.result import Score
+from micrographia.scores.disentanglement.result import ONE_FACTOR, Score
 from micrographia.scores.disentanglement.sampler import Sampler, encoded, with_factor
+from micrographia.scores.tables import require_least
 
 
 def beta_vae_score(
@@ -37,14 +38,14 @@ def beta_vae_score(
     -------
     Score
         Score in 0..1, higher is better. Identity codes score near 1; chance, for independent and for constant codes, is
-        one over the number of factors. ``per_factor``: accuracy on its votes. ``per_latent``: how far a latent's
-        differences shrink when its factor is shared, 1 for all the way. ``matrix`` ``(latents, factors)``: mean
-        difference when the factor is shared, over the latent's mean difference.
+        one over the number of factors; with one factor there is nothing to tell apart: NaN. ``per_factor``: accuracy on
+        its votes. ``per_latent``: how far a latent's differences shrink when its factor is shared, 1 for all the way.
+        ``matrix`` ``(latents, factors)``: mean difference when the factor is shared, over the latent's mean difference.
 
     Raises
     ------
     ValueError
-        If there are fewer than two factors, or codes are missing or not finite.
+        If codes are missing or not finite, or a number of votes or pairs is below 1.
 
     Notes
     -----
@@ -58,6 +59,7 @@ def beta_vae_score(
     >>> beta_vae_score(world, votes=200, test_votes=100).score
     1.0
     """
+    require_least(1, votes=votes, test_votes=test_votes, batch=batch)
     generator = np.random.default_rng(seed)
     factors, differences = difference_votes(sampler, votes + test_votes, batch, generator)
     values = differences.to_numpy()
@@ -67,7 +69,7 @@ def beta_vae_score(
 
     predicted = classify(values, shared, train, test)
     correct = pd.Series(predicted == shared[test])
-    score = float(correct.mean())
+    score = float(correct.mean()) if len(names) > 1 else float("nan")
     intervals = bootstrap_intervals(
         {"score": score},
         lambda *drawn: {
@@ -83,7 +85,7 @@ def beta_vae_score(
     return Score(
         score=score,
         per_factor=correct.groupby(factors.to_numpy()[test]).mean().reindex(names).rename("accuracy"),
-        per_latent=(1 - matrix.min(axis=1)).clip(lower=0.0).rename("stillness"),
+        per_latent=(1 - matrix.min(axis=1)).clip(lower=0.0).rename("shrinkage"),
         matrix=matrix,
         settings={
             "votes": votes,
@@ -94,6 +96,7 @@ def beta_vae_score(
             "seed": seed,
         },
         intervals=intervals,
+        undefined="" if len(names) > 1 else ONE_FACTOR,
     )
 
 
@@ -102,8 +105,6 @@ def difference_votes(
 ) -> tuple[pd.Series, pd.DataFrame]:
     """The factor that each vote's pairs share, categorical ``(votes,)``, and their mean difference, a row per vote."""
     first, second = (sampler.draw(votes * batch, generator) for _ in range(2))
-    if first.shape[1] < 2:
-        raise ValueError("the BetaVAE score tells factors apart, of which it needs two and more")
     chosen = generator.integers(0, first.shape[1], votes)
     for column, factor in enumerate(first):
         shared = np.repeat(chosen == column, batch)

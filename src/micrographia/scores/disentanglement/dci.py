@@ -1,6 +1,7 @@
 """Disentanglement, completeness and informativeness, by the importances of predictors."""
 
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from scipy.special import xlogy
 
 from micrographia.scores.disentanglement.bootstrap import bootstrap_intervals
 from micrographia.scores.disentanglement.held_out import train_and_test
-from micrographia.scores.disentanglement.predictors import Booster, Lasso, Predictor, predictor
+from micrographia.scores.disentanglement.predictors import BoostedTrees, Booster, Lasso, Predictor, predictor
 from micrographia.scores.tables import Table, codes_and_factors, factor_values, finite_column
 
 
@@ -89,6 +90,8 @@ def dci(
         Share of the samples that the predictors are trained on.
     seed
         Of the split into training and held-out samples, of the predictor, and of the resamples.
+    bins
+        Equal-width parts of a continuous factor.
     threads
         Threads of the predictor; the result does not depend on it.
     n_bootstrap
@@ -109,7 +112,8 @@ def dci(
 
     Notes
     -----
-    Known failures. Boosted trees on independent codes still split, so that the null value lies slightly above 0, and
+    Known failures. A leaf of lightgbm's trees holds 20 samples at least: of a few dozen samples nothing is learned, and
+    all scores are 0. Boosted trees on independent codes still split, so that the null value lies slightly above 0, and
     more so for few samples. The lasso's null value is far from 0 (0.15 at 10 latents and 5 factors, 0.3 at 6 and 4),
     since importances are shares of whatever little was learned. Duplicated latents share importance as the booster
     happens to choose.
@@ -142,6 +146,7 @@ def dci(
         "booster": booster,
         "importance": model.importance,
         **asdict(model),
+        "library": library(model),
         "train_fraction": train_fraction,
         "bins": bins,
         "samples": len(codes),
@@ -158,6 +163,12 @@ def dci(
         intervals=intervals,
         undefined=undefined,
     )
+
+
+def library(model: Predictor) -> str:
+    """Name and version of the library that a predictor comes from."""
+    name = "lightgbm" if isinstance(model, BoostedTrees) else "scikit-learn"
+    return f"{name} {version(name)}"
 
 
 def parts(

@@ -80,7 +80,7 @@ def explicitness(
         found = dict.fromkeys(truth, np.nan)
         matrix = pd.DataFrame(np.nan, index=codes.columns, columns=factors.columns)
         for factor, values in truth.items():
-            if len(np.unique(values[train])) < 2:
+            if len(np.unique(values[train])) < 2 or len(np.unique(values[test])) < 2:
                 continue
             probabilities, weights = softmax_regression(features, values, train, test, strength)
             found[factor] = roc_areas(probabilities, values[test]).mean()
@@ -106,7 +106,10 @@ def explicitness(
         "seed": seed,
     }
     per_latent = pd.Series(np.sqrt((matrix**2).sum(axis=1)), name="weight")
-    undefined = "" if per_factor.notna().any() else "all factors are constant"
+    undefined = ""
+    if per_factor.isna().all():
+        constant = all(values.max() == 0 for values in truth.values())
+        undefined = "all factors are constant" if constant else "no factor has two values in training and held-out part"
     return Score(score, per_factor, per_latent, matrix, settings, intervals, undefined)
 
 

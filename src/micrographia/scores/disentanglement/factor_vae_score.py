@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 
 from micrographia.scores.disentanglement.bootstrap import bootstrap_intervals
-from micrographia.scores.disentanglement.result import Score
+from micrographia.scores.disentanglement.result import ONE_FACTOR, Score
 from micrographia.scores.disentanglement.sampler import Sampler, encoded, share_factor, with_factor
+from micrographia.scores.tables import require_least
 
 
 def factor_vae_score(
@@ -63,6 +64,8 @@ def factor_vae_score(
     >>> factor_vae_score(world, votes=200, test_votes=100).score
     1.0
     """
+    require_least(1, votes=votes, test_votes=test_votes)
+    require_least(2, batch=batch, samples=samples)
     generator = np.random.default_rng(seed)
     codes = encoded(sampler, sampler.draw(samples, generator))
     deviation = np.array([codes[latent].to_numpy(dtype=np.float64).std() for latent in codes])
@@ -73,7 +76,7 @@ def factor_vae_score(
     train, test = np.arange(votes), np.arange(votes, votes + test_votes)
 
     correct = pd.Series(majority(winner, chosen, train, test) == chosen[test])
-    score = float(correct.mean())
+    score = float(correct.mean()) if len(names) > 1 else float("nan")
     intervals = bootstrap_intervals(
         {"score": score},
         lambda *drawn: {
@@ -103,6 +106,7 @@ def factor_vae_score(
             "seed": seed,
         },
         intervals=intervals,
+        undefined="" if len(names) > 1 else ONE_FACTOR,
     )
 
 
@@ -111,8 +115,6 @@ def variance_votes(
 ) -> tuple[pd.Index, np.ndarray, np.ndarray]:
     """The factors' names, the one that each vote's batch shares, ``(votes,)``, and its variances, a row per vote."""
     factors = sampler.draw(votes * batch, generator)
-    if factors.shape[1] < 2:
-        raise ValueError("the FactorVAE score tells factors apart, of which it needs two and more")
     chosen = generator.integers(0, factors.shape[1], votes)
     for column, factor in enumerate(factors):
         of_batch = share_factor(factors[[factor]], factor, batch)[factor]

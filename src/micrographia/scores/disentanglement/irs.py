@@ -6,6 +6,7 @@ import pandas as pd
 from micrographia.scores.disentanglement.bootstrap import bootstrap_intervals
 from micrographia.scores.disentanglement.result import Score
 from micrographia.scores.disentanglement.sampler import Sampler, encoded, share_factor
+from micrographia.scores.tables import require_least
 
 
 def irs(
@@ -21,8 +22,8 @@ def irs(
     With factor j held at a reference value and the others drawn anew, latent i deviates from its mean by at most
     ``MPIDA``; ``EMPIDA_ij`` is the mean over reference values, and ``R_ij = 1 - EMPIDA_ij / EMPIDA_i``, whose divisor
     is the same with nothing held. A latent's score is its largest ``R_ij``, and IRS the mean over the latents, weighted
-    by ``EMPIDA_i`` (Suter et al., 2019, Robustly disentangled causal mechanisms). The paper estimates these from
-    recorded samples; here the interventions are made.
+    by ``EMPIDA_i`` (Suter et al., 2019, Robustly disentangled causal mechanisms, section 4). The paper estimates these
+    from recorded samples; here the interventions are made.
 
     Parameters
     ----------
@@ -47,12 +48,14 @@ def irs(
     Raises
     ------
     ValueError
-        If codes are missing or not finite.
+        If codes are missing or not finite, or there are no references or fewer than two images for each.
 
     Notes
     -----
-    Known failures. Duplicated codes, and factors that no latent encodes, are not penalised. Latents are weighted by
-    their range, so that it changes when one of them is rescaled (in proportion to another one's, not all alike).
+    Known failures. Deviations are those of single images, the paper's of expectations: what varies beside the factors
+    (noise, debris, an encoder that samples) counts as a lack of robustness. Duplicated codes, and factors that no
+    latent encodes, are not penalised. Latents are weighted by their range, so that it changes when one of them is
+    rescaled (in proportion to another one's, not all alike).
 
     Examples
     --------
@@ -61,6 +64,8 @@ def irs(
     >>> irs(world).score
     1.0
     """
+    require_least(1, references=references)
+    require_least(2, batch=batch)
     generator = np.random.default_rng(seed)
     free = sampler.draw(references * batch, generator)
     codes = encoded(sampler, free)

@@ -1,6 +1,7 @@
 """Scores of disentanglement as torchmetrics metrics, with settings fast enough for use inside a training.
 
-The only module of scores that needs torch; import it by its own name.
+The only module of scores that needs torch; import it by its own name. Scores that make interventions of their own
+(BetaVAE, FactorVAE, IRS) encode a hundred thousand images: they have no place here.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from torchmetrics.utilities import dim_zero_cat
 from micrographia.scores.disentanglement.active_units import active_units
 from micrographia.scores.disentanglement.dci import dci
 from micrographia.scores.disentanglement.explicitness import explicitness
+from micrographia.scores.disentanglement.latent_information import latent_information
 from micrographia.scores.disentanglement.mig import mig
 from micrographia.scores.disentanglement.modularity import modularity
 from micrographia.scores.disentanglement.omes import omes
@@ -36,12 +38,15 @@ class TableMetric(Metric):
         The pure function.
     fast : dict
         Settings that differ from the function's own.
+    of_codes : bool
+        Whether it knows no factors; in a collection beside others it leaves these aside.
     """
 
     is_differentiable = False
     full_state_update = False
     score: ClassVar[Callable[..., Any]]
     fast: ClassVar[dict[str, Any]] = {}
+    of_codes: ClassVar[bool] = False
 
     codes: list[Tensor]
     factors: list[Tensor]
@@ -49,18 +54,23 @@ class TableMetric(Metric):
     def __init__(self, **settings: Any):
         super().__init__()
         self.settings = {**self.fast, **settings}
-        self.add_state("codes", default=[], dist_reduce_fx="cat")
-        self.add_state("factors", default=[], dist_reduce_fx="cat")
+        for state in self.states():
+            self.add_state(state, default=[], dist_reduce_fx="cat")
+
+    @classmethod
+    def states(cls) -> tuple[str, ...]:
+        """What is kept of the batches. torchmetrics lets metrics of a collection share states that begin alike."""
+        return ("codes",) if cls.of_codes else ("codes", "factors")
 
     def update(self, codes: Tensor, factors: Tensor | None = None) -> None:
         """Take a batch: codes ``(n, latents)`` and, where the score knows them, factors ``(n, factors)``."""
         self.codes.append(codes.detach())
-        if factors is not None:
+        if factors is not None and not self.of_codes:
             self.factors.append(factors.detach())
 
     def compute(self) -> Tensor | dict[str, Tensor]:
         """The score of all batches since the last reset."""
-        tables = [dim_zero_cat(state).cpu().numpy() for state in (self.codes, self.factors) if len(state)]
+        tables = [dim_zero_cat(getattr(self, state)).cpu().numpy() for state in self.states()]
         return self.as_tensors(type(self).score(*tables, **self.settings))
 
     def as_tensors(self, result: Any) -> Tensor | dict[str, Tensor]:
@@ -118,12 +128,21 @@ class TotalCorrelation(TableMetric):
     """Total correlation of the codes in nats, see `total_correlation`."""
 
     score = staticmethod(total_correlation)
+    of_codes = True
+
+
+class LatentInformation(TableMetric):
+    """Mean mutual information of pairs of latents in nats, see `latent_information`."""
+
+    score = staticmethod(latent_information)
+    of_codes = True
 
 
 class ActiveUnits(TableMetric):
     """Number of active latents, see `active_units`."""
 
     score = staticmethod(active_units)
+    of_codes = True
 
 
 class OMES(Metric):

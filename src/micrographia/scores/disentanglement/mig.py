@@ -5,7 +5,7 @@ import pandas as pd
 
 from micrographia.scores.association import association
 from micrographia.scores.disentanglement.bootstrap import bootstrap_intervals
-from micrographia.scores.disentanglement.result import Score
+from micrographia.scores.disentanglement.result import Score, named_parts
 from micrographia.scores.tables import Table, codes_and_factors
 
 
@@ -32,7 +32,7 @@ def mig(codes: Table, factors: Table, bins: int = 20, n_bootstrap: int = 0, seed
         Score in 0..1, higher is better. Identity codes score near 1, independent or duplicated codes 0. A constant
         factor has no gap (NaN) and is left out of the mean; the score is NaN if all are constant. ``per_latent``: the
         association of each latent with its strongest factor. ``matrix`` ``(latents, factors)``: mutual information
-        over the factor's entropy.
+        over the factor's entropy. ``intervals``: of the score, and of each factor's part.
 
     Raises
     ------
@@ -54,9 +54,14 @@ def mig(codes: Table, factors: Table, bins: int = 20, n_bootstrap: int = 0, seed
     matrix = association(codes, factors, bins)
     per_factor = gap(matrix).rename("mig")
     score = float(per_factor.mean())
+
+    def resampled(rows: np.ndarray) -> dict[str, float]:
+        result = mig(codes.take(rows), factors.take(rows), bins)
+        return {"score": result.score, **named_parts(result.per_factor)}
+
     intervals = bootstrap_intervals(
-        {"score": score},
-        lambda rows: {"score": mig(codes.take(rows), factors.take(rows), bins).score},
+        {"score": score, **named_parts(per_factor)},
+        resampled,
         len(codes),
         n_bootstrap,
         seed,

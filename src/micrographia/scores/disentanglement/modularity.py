@@ -14,7 +14,7 @@ def modularity(codes: Table, factors: Table, bins: int = 20, n_bootstrap: int = 
 
     With mutual information ``m_if`` and its largest entry ``m_i`` of latent i, the latent's score is
     ``1 - sum_f m_if^2 / (m_i^2 (K - 1))``, the sum over all other factors; modularity is the mean over the latents
-    (Ridgeway & Mozer, 2018, Learning deep disentangled embeddings with the F-statistic loss).
+    (Ridgeway & Mozer, 2018, Learning deep disentangled embeddings with the F-statistic loss, section 2).
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def modularity(codes: Table, factors: Table, bins: int = 20, n_bootstrap: int = 
     """
     codes, factors = codes_and_factors(codes, factors)
     matrix = mutual_information(codes, factors, bins)
-    per_latent = devotion(matrix).rename("modularity")
+    per_latent = latent_modularity(matrix).rename("modularity")
     score = float(per_latent.mean())
     favourite = matrix.columns[matrix.to_numpy().argmax(axis=1)]
     intervals = bootstrap_intervals(
@@ -81,12 +81,12 @@ def modularity(codes: Table, factors: Table, bins: int = 20, n_bootstrap: int = 
     )
 
 
-def devotion(matrix: pd.DataFrame, negligible: float = 1e-9) -> pd.Series:
+def latent_modularity(matrix: pd.DataFrame, negligible: float = 1e-9) -> pd.Series:
     """One minus the mean square of each row's entries relative to its largest, that one left out; NaN for zero rows.
 
     Examples
     --------
-    >>> devotion(pd.DataFrame({"Shape": [1.0, 1.0, 0.0], "Scale": [0.0, 0.5, 0.0]})).tolist()
+    >>> latent_modularity(pd.DataFrame({"Shape": [1.0, 1.0, 0.0], "Scale": [0.0, 0.5, 0.0]})).tolist()
     [1.0, 0.75, nan]
     """
     information = matrix.to_numpy()

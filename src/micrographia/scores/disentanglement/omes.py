@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from micrographia.scores.disentanglement.bootstrap import bootstrap_intervals
+from micrographia.scores.disentanglement.result import named_parts
 from micrographia.scores.disentanglement.sampler import Sampler, pairs_by_intervention
-from micrographia.scores.tables import Table, named_table
+from micrographia.scores.tables import Table, named_table, require_least
 
 Pairs = Mapping[str, tuple[Table, Table]]
 
@@ -34,7 +35,8 @@ class OMES:
     settings : dict
         Estimator's settings, with the names of the latents that were dropped as ``inactive``.
     intervals : DataFrame or None
-        Row ``score`` with the columns ``low`` and ``high``, 95 % bootstrap interval; None unless asked for.
+        Rows ``score`` and each factor's with the columns ``low`` and ``high``, 95 % bootstrap intervals; None unless
+        asked for.
     """
 
     score: float
@@ -107,6 +109,7 @@ def omes(
     """
     if not 0 <= alpha <= 1:
         raise ValueError(f"alpha is a weight in 0..1, got {alpha}")
+    require_least(2, samples=samples)
     if isinstance(source, Mapping):
         pairs: Pairs = source
     else:
@@ -127,8 +130,10 @@ def omes(
 
     def resampled(*rows: np.ndarray) -> dict[str, float]:
         drawn = {name: (x.take(r), y.take(r)) for (name, (x, y)), r in zip(tables.items(), rows, strict=True)}
-        return {"score": omes(drawn, alpha, pooling, active_deviation).score}
+        result = omes(drawn, alpha, pooling, active_deviation)
+        return {"score": result.score, **named_parts(result.per_factor)}
 
+    estimates = {"score": score, **named_parts(per_factor)}
     sizes = {factor: len(x) for factor, (x, _) in tables.items()}
     settings = {
         "alpha": alpha,
@@ -147,7 +152,7 @@ def omes(
         per_latent=per_latent.reindex(latents),
         matrix=matrix.reindex(latents),
         settings=settings,
-        intervals=bootstrap_intervals({"score": score}, resampled, tuple(sizes.values()), n_bootstrap, seed),
+        intervals=bootstrap_intervals(estimates, resampled, tuple(sizes.values()), n_bootstrap, seed),
     )
 
 

@@ -5,6 +5,10 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from micrographia.scores.tables import require_least
+
+DEEPEST = 16  # lightgbm takes at most 131,072 leaves
+
 Booster = Literal["lightgbm", "sklearn_gbt", "lasso", "random_forest"]
 
 
@@ -25,6 +29,8 @@ class BoostedTrees:
     trees: int = 100
     depth: int = 3
     learning_rate: float = 0.1
+    least_in_leaf: int = 20
+    code_bins: int = 63
     importance = "gain"
 
     def fit(
@@ -39,7 +45,8 @@ class BoostedTrees:
             "learning_rate": self.learning_rate,
             "max_depth": self.depth,
             "num_leaves": 2**self.depth,
-            "max_bin": 63,
+            "min_data_in_leaf": self.least_in_leaf,
+            "max_bin": self.code_bins,
             "seed": seed,
             "deterministic": True,
             "force_row_wise": True,
@@ -145,7 +152,7 @@ def predictor(booster: Booster, **given: float | None) -> Predictor:
     Raises
     ------
     ValueError
-        If there is no such predictor, or it has no such setting.
+        If there is no such predictor, or it has no such setting, or not with this value.
 
     Examples
     --------
@@ -159,4 +166,10 @@ def predictor(booster: Booster, **given: float | None) -> Predictor:
     unknown = [name for name in wanted if name not in asdict(chosen())]
     if unknown:
         raise ValueError(f"{booster} has no setting {unknown[0]!r}; it has {', '.join(asdict(chosen()))}")
+    require_least(1, **{name: wanted[name] for name in ("trees", "depth", "least_in_leaf") if name in wanted})
+    if wanted.get("depth", 1) > DEEPEST:
+        raise ValueError(f"depth={wanted['depth']}: expected {DEEPEST} or less")
+    for name in ("learning_rate", "penalty"):
+        if not wanted.get(name, 1) > 0:
+            raise ValueError(f"{name}={wanted[name]}: expected a number above 0")
     return chosen(**wanted)

@@ -5,6 +5,8 @@ from typing import Any
 
 import pandas as pd
 
+ONE_FACTOR = "one factor: nothing to tell apart"
+
 
 @dataclass(frozen=True)
 class Score:
@@ -35,6 +37,11 @@ class Score:
     settings: dict[str, Any]
     intervals: pd.DataFrame | None = None
     undefined: str = ""
+
+
+def named_parts(parts: pd.Series) -> dict[str, float]:
+    """Parts by the names of their factors or latents, as text."""
+    return {str(name): float(value) for name, value in parts.items()}
 
 
 def no_factors(name: str) -> pd.Series:

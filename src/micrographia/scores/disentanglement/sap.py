@@ -6,7 +6,7 @@ import pandas as pd
 from micrographia.scores.disentanglement.bootstrap import bootstrap_intervals
 from micrographia.scores.disentanglement.mig import gap
 from micrographia.scores.disentanglement.result import Score
-from micrographia.scores.tables import Table, codes_and_factors, factor_values, finite_column
+from micrographia.scores.tables import Table, codes_and_factors, factor_values, finite_column, require_least
 
 
 def sap(
@@ -72,6 +72,7 @@ def sap(
     >>> round(sap(factors, factors, adjusted=False).score, 2)
     0.79
     """
+    require_least(1, cells=cells)
     codes, factors = codes_and_factors(codes, factors)
     matrix = (
         squared_correlations(codes, factors)

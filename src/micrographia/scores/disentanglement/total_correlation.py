@@ -8,7 +8,7 @@ from micrographia.scores.disentanglement.moments import covariance
 from micrographia.scores.disentanglement.result import Score, no_factors
 from micrographia.scores.tables import Table, named_table
 
-# A determinant of a correlation matrix that is 0 but for rounding.
+# A smallest eigenvalue of a correlation matrix that is 0 but for rounding.
 SINGULAR = 1e-12
 
 
@@ -56,15 +56,21 @@ def total_correlation(codes: Table, n_bootstrap: int = 0, seed: int = 0) -> Scor
     varying = np.array([codes[latent].min() < codes[latent].max() for latent in codes])
     deviation = np.sqrt(np.diag(spread))[varying]
     correlations = spread[np.ix_(varying, varying)] / np.outer(deviation, deviation)
-    sign, logarithm = np.linalg.slogdet(correlations)
-    independent = sign > 0 and logarithm > np.log(SINGULAR) and varying.any()
+    eigenvalues = np.linalg.eigvalsh(correlations)
+    independent = varying.any() and eigenvalues.min() > SINGULAR
 
     per_latent = pd.Series(np.nan, index=codes.columns, name="information")
     if independent:
         per_latent[varying] = np.maximum(np.log(np.diag(np.linalg.inv(correlations))) / 2, 0.0)
     elif varying.any():
         per_latent[varying] = np.inf
-    score = float("nan") if not varying.any() else max(-float(logarithm) / 2, 0.0) if independent else float("inf")
+    score = (
+        float("nan")
+        if not varying.any()
+        else max(-float(np.log(eigenvalues).sum()) / 2, 0.0)
+        if independent
+        else float("inf")
+    )
     names = codes.columns[varying]
     intervals = bootstrap_intervals(
         {"score": score},

@@ -11,6 +11,7 @@ from scipy.stats import rankdata
 
 from micrographia.scores.disentanglement.bootstrap import bootstrap_intervals
 from micrographia.scores.disentanglement.moments import covariance
+from micrographia.scores.disentanglement.result import named_parts
 from micrographia.scores.tables import Table, finite_column, named_table
 
 
@@ -32,7 +33,8 @@ class UDR:
     settings : dict
         Estimator's settings, with the ``uninformative`` latents of each model.
     intervals : DataFrame or None
-        One row per model with the columns ``low`` and ``high``, 95 % bootstrap intervals; None unless asked for.
+        Row ``score`` and one per model with the columns ``low`` and ``high``, 95 % bootstrap intervals; None unless
+        asked for.
     """
 
     score: float
@@ -67,6 +69,10 @@ def udr(
         For each model, each latent's mean divergence from the prior in nats, ``(latents,)``: latents above
         ``informative_divergence`` are informative, as in the paper. If not given, those whose codes have a standard
         deviation of ``active_deviation`` and more.
+    informative_divergence
+        Least mean divergence from the prior of an informative latent, in nats.
+    active_deviation
+        Least standard deviation of the codes of an informative latent, where there are no divergences.
     n_bootstrap, seed
         Resamples of the images for confidence intervals, 0 for none, and their seed.
 
@@ -101,16 +107,18 @@ def udr(
     informative = {
         name: (np.sqrt(np.diag(covariance(table))) >= active_deviation)
         if divergences is None
-        else np.asarray(divergences[name]) > informative_divergence
+        else latents_of(divergences, name, table) > informative_divergence
         for name, table in tables.items()
     }
     ranks = {name: standardised_ranks(table, informative[name]) for name, table in tables.items()}
     matrix, shares = agreement(ranks)
     per_model = median_of_others(matrix)
+    score = float(per_model.mean())
 
     def resampled(rows: np.ndarray) -> dict[str, float]:
         drawn = {name: standardised_ranks(table.take(rows), informative[name]) for name, table in tables.items()}
-        return dict(median_of_others(agreement(drawn)[0]))
+        found = median_of_others(agreement(drawn)[0])
+        return {"score": float(found.mean()), **named_parts(found)}
 
     count = len(next(iter(tables.values())))
     per_latent = {
@@ -134,13 +142,31 @@ def udr(
         "seed": seed,
     }
     return UDR(
-        score=float(per_model.mean()),
+        score=score,
         per_model=per_model,
         per_latent=pd.Series(per_latent, name="similarity").rename_axis(["model", "latent"]),
         matrix=matrix,
         settings=settings,
-        intervals=bootstrap_intervals(dict(per_model), resampled, count, n_bootstrap, seed),
+        intervals=bootstrap_intervals({"score": score, **named_parts(per_model)}, resampled, count, n_bootstrap, seed),
     )
+
+
+def latents_of(divergences: Mapping[str, pd.Series | np.ndarray], name: str, table: pd.DataFrame) -> np.ndarray:
+    """Divergences of a model's latents in the order of its codes' columns.
+
+    Raises
+    ------
+    ValueError
+        If they are not of these latents.
+    """
+    if name not in divergences:
+        raise ValueError(f"divergences: none of model {name!r}")
+    given = divergences[name]
+    if isinstance(given, pd.Series) and set(given.index) == set(table.columns):
+        given = given[table.columns]
+    elif isinstance(given, pd.Series) or len(given) != table.shape[1]:
+        raise ValueError(f"divergences of model {name!r} are not those of its latents, {list(table.columns)}")
+    return np.asarray(given, dtype=float)
 
 
 def standardised_ranks(table: pd.DataFrame, chosen: np.ndarray) -> np.ndarray:
