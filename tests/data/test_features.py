@@ -10,6 +10,7 @@ import torch
 from micrographia.data.datamodule import IndexedImages
 from micrographia.data.feature_store import FeatureStore
 from micrographia.data.features import BLOCK, FeatureData
+from micrographia.data.synthetic.cells import SyntheticCells
 from micrographia.errors import UserError
 
 
@@ -257,3 +258,20 @@ def test_features_that_are_not_finite_are_refused(tmp_path):
 
     with pytest.raises(UserError, match="not finite"):
         features(tmp_path, Broken()).images(torch.arange(4))
+
+
+def test_rendered_specimens_have_features_too(tmp_path):
+    cells = SyntheticCells("cells", size=16, count=120)
+    backbone = Counting()
+    data = FeatureData(cells, backbone, tmp_path, "cells", batch_size=8)
+    assert data.intervenable
+    drawn = data.draw_factors(19, np.random.default_rng(0))
+    assert drawn.equals(cells.draw_factors(19, np.random.default_rng(0)))
+    found = data.of_factors(drawn)
+    levels = cells.of_factors(drawn).float().mean((1, 2, 3))
+    assert torch.allclose(found, torch.stack([levels, -levels], 1), atol=1e-3)
+    assert backbone.sizes == {8}  # whole batches, as everywhere
+
+
+def test_what_cannot_be_rendered_says_so(tmp_path):
+    assert not FeatureData(Squares(), Counting(), tmp_path, "squares").intervenable
