@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
+from sklearn.multiclass import OneVsRestClassifier
 
 from micrographia.scores.disentanglement import explicitness
 from micrographia.scores.disentanglement.explicitness import roc_areas, whitened
@@ -17,6 +18,19 @@ def test_agrees_with_scikit_learn(kinds, truth):
     model = LogisticRegression(tol=1e-6, max_iter=1000).fit(codes[train], truth["Shape"].iloc[train])
     expected = roc_auc_score(truth["Shape"].iloc[test], model.predict_proba(codes[test]), multi_class="ovr")
     assert explicitness(kinds["noisy"], truth).per_factor["Shape"] == pytest.approx(expected, abs=1e-3)
+
+
+def test_a_regression_of_each_value_cannot_tell_inner_values_apart(kinds, truth):
+    codes, factors = kinds["slightly noisy"], truth[["Scale"]]
+    separate = explicitness(codes, factors, one_versus_rest=True)
+    train, test = train_and_test(len(codes), 2 / 3, 0)
+    features = ((codes - codes.mean()) / codes.std(ddof=0)).to_numpy()
+    model = OneVsRestClassifier(LogisticRegression(tol=1e-6, max_iter=1000)).fit(features[train], truth["Scale"][train])
+    odds = model.decision_function(features[test])
+    expected = [roc_auc_score(truth["Scale"][test] == value, odds[:, value]) for value in range(odds.shape[1])]
+    assert separate.score == pytest.approx(np.mean(expected), abs=2e-3)
+    assert separate.score < explicitness(codes, factors).score - 0.05
+    assert separate.settings["one_versus_rest"]
 
 
 @settings(max_examples=25, deadline=None)

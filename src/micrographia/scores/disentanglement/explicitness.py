@@ -19,6 +19,7 @@ NEGLIGIBLE = 1e-6
 def explicitness(
     codes: Table,
     factors: Table,
+    one_versus_rest: bool = False,
     train_fraction: float = 2 / 3,
     strength: float = 1.0,
     bins: int = 20,
@@ -29,8 +30,9 @@ def explicitness(
 
     For each value of a factor the area under the ROC curve of recognising it among held-out samples, averaged over the
     values, then over the factors (Ridgeway & Mozer, 2018, Learning deep disentangled embeddings with the F-statistic
-    loss). One softmax regression is trained for all values of a factor, where the paper trains one logistic
-    regression for each: these cannot tell the inner values of an ordered factor apart, even from ideal codes.
+    loss, section 2). One softmax regression is trained for all values of a factor; the paper trains one logistic
+    regression for each (``one_versus_rest``), which cannot tell the inner values of an ordered factor apart, even from
+    ideal codes.
 
     Parameters
     ----------
@@ -40,6 +42,10 @@ def explicitness(
     factors
         Factor values, shape ``(n, factors)``, each predicted as classes; continuous ones are cut into ``bins``
         equal-width parts.
+    one_versus_rest
+        Train a regression for each value, as the paper does, in place of one for all values.
+    bins
+        Equal-width parts of a continuous factor.
     train_fraction
         Share of the samples that the regression is trained on.
     strength
@@ -82,8 +88,9 @@ def explicitness(
         for factor, values in truth.items():
             if len(np.unique(values[train])) < 2 or len(np.unique(values[test])) < 2:
                 continue
-            probabilities, weights = softmax_regression(features, values, train, test, strength)
-            found[factor] = roc_areas(probabilities, values[test]).mean()
+            regress = regressions_of_values if one_versus_rest else softmax_regression
+            scores, weights = regress(features, values, train, test, strength)
+            found[factor] = roc_areas(scores, values[test]).mean()
             matrix[factor] = np.linalg.norm(unmixing @ weights, axis=1)
         return pd.Series(found, name="explicitness"), matrix
 
@@ -97,7 +104,8 @@ def explicitness(
         seed,
     )
     settings = {
-        "classifier": "softmax regression on whitened codes",
+        "classifier": "logistic regression of each value" if one_versus_rest else "softmax regression",
+        "one_versus_rest": one_versus_rest,
         "strength": strength,
         "train_fraction": train_fraction,
         "bins": bins,
@@ -147,8 +155,24 @@ def softmax_regression(
     return probabilities, cast(np.ndarray, model.coef_).T
 
 
-def roc_areas(probabilities: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Area under the ROC curve of each value against all others, from the ranks of its probabilities.
+def regressions_of_values(
+    features: np.ndarray, values: np.ndarray, train: np.ndarray, test: np.ndarray, strength: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Log odds of each value against all others for the test rows, ``(test, values)``, and the weights likewise."""
+    from sklearn.linear_model import LogisticRegression
+
+    count = int(values.max()) + 1
+    odds, weights = np.full((len(test), count), -np.inf, np.float32), np.zeros((features.shape[1], count))
+    for value in np.unique(values[train]):
+        model = LogisticRegression(C=strength, tol=1e-3, max_iter=500)
+        model.fit(features[train], values[train] == value)
+        odds[:, value] = model.decision_function(features[test])
+        weights[:, value] = model.coef_[0]
+    return odds, weights
+
+
+def roc_areas(scores: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Area under the ROC curve of each value against all others, from the ranks of its probabilities or odds.
 
     Only values that some rows bear and others do not have one.
 
@@ -157,9 +181,9 @@ def roc_areas(probabilities: np.ndarray, values: np.ndarray) -> np.ndarray:
     >>> roc_areas(np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]]), np.array([0, 1, 1]))
     array([1., 1.])
     """
-    counts = np.bincount(values, minlength=probabilities.shape[1])
+    counts = np.bincount(values, minlength=scores.shape[1])
     present = np.flatnonzero((counts > 0) & (counts < len(values)))
-    ranks = rankdata(probabilities[:, present], axis=0)
+    ranks = rankdata(scores[:, present], axis=0)
     positive = counts[present]
     total = np.where(values[:, None] == present, ranks, 0.0).sum(axis=0)
     return (total - positive * (positive + 1) / 2) / (positive * (len(values) - positive))
