@@ -81,7 +81,7 @@ def bare_loop(model: CountingModule, data: IndexedImages, steps: int, clock: Clo
 
 
 def training(model: CountingModule, data: IndexedImages, steps: int, clock: Clock) -> float:
-    """Seconds of the steps under `fit`, between the first and the last batch, logging and checkpoints included."""
+    """Seconds of the steps under `fit`, between the first and the last batch; validation and checkpoint come after."""
     times: list[float] = []
     step = model.training_step
 

@@ -194,7 +194,7 @@ def runner(verb: str, jobs: "list[Job]") -> Callable[[Any], Any]:
 
         from micrographia.console import show_notices
         from micrographia.runs.address import split_config
-        from micrographia.schema import check_run
+        from micrographia.schema import check_apart, check_run
         from micrographia.tasks.sweep import Job
 
         show_notices()
@@ -203,6 +203,7 @@ def runner(verb: str, jobs: "list[Job]") -> Callable[[Any], Any]:
         try:
             what, how = split_config(config)
             check_run({**what, "how": how})
+            check_apart(what, how["paths"])
             made = getattr(import_module(module), function)(what, how, rerun=how["rerun"])
         except (UserError, OSError) as error:
             print(f"micrographia: {answer(error)}", file=sys.stderr, flush=True)

@@ -5,13 +5,15 @@ import inspect
 import math
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from micrographia.errors import UserError
+
+LISTS = (list, tuple, Sequence)  # what a YAML list may be given for
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,8 @@ def accepts(hint: Any, value: Any) -> bool:
     if origin is dict:
         _, kind = typing.get_args(hint)
         return isinstance(value, Mapping) and all(accepts(kind, item) for item in value.values())
+    if origin in LISTS:
+        return is_list_of(typing.get_args(hint), value)
     if hint is float:
         return isinstance(value, (int, float)) and not isinstance(value, bool)
     if hint is int:
@@ -179,9 +183,25 @@ def accepts(hint: Any, value: Any) -> bool:
     return True
 
 
+def is_list_of(kinds: tuple[Any, ...], value: Any) -> bool:
+    """Whether a config value is a list of the kinds that ``list[...]`` or ``tuple[...]`` names.
+
+    A list of texts may hold numbers, and one text may stand without brackets: ``data.group=plate``.
+    """
+    if kinds[:1] == (str,):
+        return isinstance(value, str) or (isinstance(value, list) and not any(isinstance(v, Mapping) for v in value))
+    if not isinstance(value, list):
+        return False
+    if len(kinds) == 1 or kinds[1:] == (...,):
+        return all(accepts(kinds[0], item) for item in value)
+    return len(value) == len(kinds) and all(accepts(kind, item) for kind, item in zip(kinds, value, strict=True))
+
+
 def plain(hint: Any) -> bool:
     """Whether a config value could be of this type."""
     origin = typing.get_origin(hint)
+    if origin in LISTS:
+        return True
     known = hint in (int, float, bool, str, type(None), Any) or typing.is_typeddict(hint)
     return known or origin not in (None, Callable)
 
@@ -198,6 +218,10 @@ def describe(hint: Any) -> str:
         return f"{describe(kind)} {limits}"
     if typing.is_typeddict(hint):
         return f"the keys {', '.join(hint.__annotations__)}"
+    if origin in LISTS:
+        kinds = [kind for kind in typing.get_args(hint) if kind is not ...]
+        items = describe(kinds[0]) if len(kinds) == 1 else " and ".join(map(describe, kinds))
+        return f"a list in brackets, as [a,b], of {items}"
     if origin is dict:
         return "keys with values, as {key: value}"
     words = {int: "a whole number", float: "a number", bool: "true or false", str: "text", type(None): "null"}

@@ -38,6 +38,9 @@ def explain(error: Exception, verb: str, overrides: Sequence[str]) -> str:
         return unknown_choice(missing[1], verb)
     if refused := re.search(r"Could not (?:override|delete from config\.?|append to config\.?) '?([\w./@]+)'?", text):
         return unknown_key(refused[1], verb, overrides)
+    if "mbiguous value" in text:
+        several = next((item for item in overrides if "," in value_of(item)), "")
+        return f"{several}: several values. Add -m to make a run of each, or write a list in brackets, as key=[a,b]."
     if NO_CHOICE in text:
         return no_choice(overrides, verb)
     if twice := re.search(r"Multiple values for ([\w./@]+)", text):

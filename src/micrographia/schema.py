@@ -1,10 +1,12 @@
 """What the configuration of a run may hold, beside the arguments of its targets; checked before any work starts."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
-from micrographia.config import Between, check_arguments, check_value
+from micrographia.config import Between, check_arguments, check_value, config_directory
 from micrographia.errors import UserError
+from micrographia.presets import offers
 
 Count = Annotated[int, Between(0)]
 Positive = Annotated[int, Between(1)]
@@ -23,7 +25,7 @@ class Execution(TypedDict):
     """How a run is executed."""
 
     accelerator: Literal["cpu", "gpu", "cuda", "mps", "auto"]
-    precision: Literal["32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true", "64-true"]
+    precision: Literal["32-true", "16-mixed", "bf16-mixed"]
     threads: Positive | None
     workers: Count
     progress: bool
@@ -133,6 +135,8 @@ def check_run(node: Mapping[str, Any], key: str = "") -> None:
     UserError
         At the first value that does not fit, or key that does not exist.
     """
+    if "task" in node:
+        require_known(node, key)
     for name, value in node.items():
         path = f"{key}.{name}" if key else name
         if "task" in node and name in KEYS:
@@ -143,6 +147,36 @@ def check_run(node: Mapping[str, Any], key: str = "") -> None:
             own = {argument: child for argument, child in value.items() if not is_input(child)}
             check_arguments(own, path, GIVEN)
             check_run(value, path)
+
+
+def require_known(node: Mapping[str, Any], key: str) -> None:
+    """Refuse keys of a run's configuration that its verb does not have, as ``+seeds=1`` would add them."""
+    known = offers(config_directory() / f"{node['task']}.yaml") | {"how"}
+    for name in node:
+        if name not in known:
+            path = f"{key}.{name}" if key else name
+            raise UserError(f"{path}: no such key. {node['task']} has: {', '.join(sorted(known))}.")
+
+
+def check_apart(node: Mapping[str, Any], paths: Mapping[str, str], key: str = "") -> None:
+    """Refuse to keep runs or caches in a folder of images, whose content says which run it is.
+
+    Raises
+    ------
+    UserError
+        With both keys.
+    """
+    for name, value in node.items():
+        path = f"{key}.{name}" if key else name
+        if isinstance(value, Mapping):
+            check_apart(value, paths, path)
+        elif name == "root" and isinstance(value, str):
+            for kind in ("runs", "cache"):
+                if Path(value).resolve() in Path(paths[kind]).resolve().parents:
+                    raise UserError(
+                        f"{path}={value}: holds how.paths.{kind}={paths[kind]}, and results are no images. "
+                        f"Set how.paths.{kind} to a folder elsewhere, as how.paths.{kind}=../{kind}."
+                    )
 
 
 def check_one_unit(budget: Mapping[str, Any], key: str) -> None:

@@ -399,12 +399,16 @@ def test_faulty_tables(tmp_path):
     fails(r"data\.table: other\.csv does not exist", root, table="other.csv")
     fails(r"data\.split=folders: a table has no part folders", root, split="folders")
     fails(r"data\.include: no class c", root, include=["c"])
+    fails(r"data\.include: a single class, a, is left", root, include=["a"])
+    fails(r"data\.size=0: expected a side", root, size=0)
 
     def table(rows):
         rows.to_csv(root / "labels.csv", index=False)
 
     table(pd.concat([good, pd.DataFrame({"file": ["x.png", "y.png"], "class": "a"})]))
     fails(r"labels\.csv: 2 of 22 files do not exist below .*, the first x\.png", root)
+    table(pd.concat([good, pd.DataFrame({"file": ["../elsewhere/3.png"], "class": "a"})]))
+    fails(r"labels\.csv: 1 of 21 files lie outside .*, the first \.\./elsewhere/3\.png", root)
     table(pd.concat([good, good.iloc[:1]]))
     fails(r"names 00\.png twice \(row 22\)", root)
     table(good.assign(**{"class": ["", *good["class"][1:]]}))

@@ -127,3 +127,10 @@ def test_an_interrupted_write_leaves_the_former_file(tmp_path):
         write_atomically(path, fail)
     assert path.read_text() == "former"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_link_to_nowhere_is_named(tmp_path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    with pytest.raises(UserError, match=r"gone\.png: a link to nowhere"):
+        digest({"task": "train", "data": {"root": str(tmp_path / "images")}})

@@ -38,6 +38,24 @@ def test_a_finished_run_is_returned_not_repeated(tmp_path):
     assert again.config == WHAT
 
 
+def test_another_precision_is_another_run(tmp_path):
+    calls = []
+    full = obtain(WHAT, {**how_in(tmp_path), "precision": "32-true"}, counting(calls))
+    half = obtain(WHAT, {**how_in(tmp_path), "precision": "bf16-mixed"}, counting(calls))
+    assert half.folder != full.folder
+    assert half.config["precision"] == "bf16-mixed"
+    assert full.folder == obtain(WHAT, how_in(tmp_path), counting(calls)).folder
+    assert len(calls) == 2
+
+
+def test_the_folder_says_how_the_run_was_executed(tmp_path):
+    how = {**how_in(tmp_path), "threads": 3, "accelerator": "cpu"}
+    environment = obtain(WHAT, how, counting([])).record("environment")
+    assert environment["how"] == how
+    assert environment["threads"] == 3
+    assert environment["packages"]["pillow"]
+
+
 def test_the_folder_is_task_name_digest(tmp_path):
     run = obtain(WHAT, how_in(tmp_path), counting([]))
     assert run.folder.parent == tmp_path / "runs" / "train"

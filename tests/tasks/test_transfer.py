@@ -134,3 +134,9 @@ def test_a_classifier_is_no_source(micrographia, tiny, capsys):
     cnn = micrographia("train", "model=cnn", "model.filters=4", "data=synthetic/cells", *tiny.training, *tiny.cells)
     micrographia("transfer", "source=path", f"source.run={cnn.folder}", *tiny.cells, *tiny.transfer, status=2)
     assert "holds a CNN" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", [["transfer"], ["train", "model=cnn"]])
+def test_a_set_without_a_test_part_is_answered(verb, real_layouts, micrographia, tiny, capsys):
+    micrographia(*verb, "data=plankton/ndsb", "data.split=none", status=2)
+    assert "no image is in the val part" in capsys.readouterr().err

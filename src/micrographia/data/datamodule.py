@@ -22,6 +22,19 @@ def all_indices(data: "IndexedImages") -> torch.Tensor:
     return torch.cat([data.indices(part) for part in PARTS])
 
 
+def require_parts(data: "IndexedImages") -> None:
+    """Refuse a set in which a part is empty.
+
+    Raises
+    ------
+    UserError
+        With the part.
+    """
+    for part in PARTS:
+        if not len(data.indices(part)):
+            raise UserError(f"data {data.name}: no image is in the {part} part. Set data.split=stratified, or another.")
+
+
 def spread(indices: torch.Tensor, count: int, seed: int = 0) -> torch.Tensor:
     """At most ``count`` of the indices, evenly spaced; each seed begins at another place.
 

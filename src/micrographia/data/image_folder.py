@@ -116,8 +116,10 @@ class ImageFolder(IndexedImages):
         progress: Callable[[int, int], None] | None = None,
     ):
         super().__init__()
-        if size is None or size < 1:
+        if size is None:
             raise UserError("data.size: no value given. Set the side of the images in pixels: data.size=64.")
+        if size < 1:
+            raise UserError(f"data.size={size}: expected a side in pixels, as data.size=64.")
         for key, fraction in (("test_fraction", test_fraction), ("val_fraction", val_fraction)):
             if not 0 < fraction < 1:
                 raise UserError(f"data.{key}={fraction}: expected a number between 0 and 1.")
@@ -241,6 +243,8 @@ class ImageFolder(IndexedImages):
                 raise UserError(f"data.include: no class {some(unknown)}. {self.root} has {known}.")
             rows = rows[rows["class"].isin(self.include)].reset_index(drop=True)
         classes = in_order(set(rows["class"])) if "class" in rows else ()
+        if len(classes) == 1 and self.include is not None:
+            raise UserError(f"data.include: a single class, {classes[0]}, is left. Name two or more.")
         if len(classes) == 1:
             raise UserError(
                 f"data.root: {self.root} has a single class, {classes[0]}. Two or more are needed; "

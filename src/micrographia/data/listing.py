@@ -174,6 +174,12 @@ def read_table(root: Path, path: Path, file: str, label: str | None) -> pd.DataF
         raise UserError(
             f"{path}: names {table['file'].iloc[row]} twice (row {row + 2}): the same image could be in two parts."
         )
+    outside = [name for name in table["file"] if Path(name).is_absolute() or ".." in Path(name).parts]
+    if outside:
+        raise UserError(
+            f"{path}: {len(outside)} of {len(table)} files lie outside {root}, the first {outside[0]}. "
+            "Set data.root to a folder that holds them all: a run is known by the images in it."
+        )
     missing = [name for name in table["file"] if not (root / name).is_file()]
     if missing:
         raise UserError(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -13,9 +13,13 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
+from micrographia.config import Between
+
 if TYPE_CHECKING:
     from lightgbm import LGBMClassifier
 
+Positive = Annotated[int, Between(1)]
+Rate = Annotated[float, Between(1e-12)]
 ClassWeight = Literal["balanced"] | None
 ImportanceKind = Literal["gain", "impurity", "permutation"]
 
@@ -74,12 +78,12 @@ class GBT:
         As in `Probe`. Predictions do not depend on ``threads``.
     """
 
-    trees: int = 100
-    depth: int = 4
-    learning_rate: float = 0.1
-    leaf: int = 5
-    bins: int = 63
-    columns: int | None = 512
+    trees: Positive = 100
+    depth: Positive = 4
+    learning_rate: Rate = 0.1
+    leaf: Positive = 5
+    bins: Annotated[int, Between(2)] = 63
+    columns: Positive | None = 512
     booster: Literal["lightgbm", "sklearn"] = "lightgbm"
     class_weight: ClassWeight = None
     seed: int = 0
@@ -153,12 +157,12 @@ class MLP:
         As in `Probe`.
     """
 
-    hidden: Sequence[int] = (256, 256)
-    learning_rate: float = 1e-4
-    alpha: float = 1e-7
-    batch_size: int = 200
-    steps: int = 6000
-    components: int | None = 256
+    hidden: Sequence[Positive] = (256, 256)
+    learning_rate: Rate = 1e-4
+    alpha: Annotated[float, Between(0)] = 1e-7
+    batch_size: Positive = 200
+    steps: Positive = 6000
+    components: Positive | None = 256
     class_weight: ClassWeight = None
     seed: int = 0
     threads: int = 1
@@ -198,9 +202,9 @@ class Logistic:
         As in `Probe`.
     """
 
-    penalty: float = 1.0
-    iterations: int = 1000
-    components: int | None = 256
+    penalty: Rate = 1.0
+    iterations: Positive = 1000
+    components: Positive | None = 256
     class_weight: ClassWeight = None
     seed: int = 0
     threads: int = 1

@@ -3,28 +3,35 @@
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from micrographia import __version__
 
-RECORDED = ("torch", "pytorch-lightning", "hydra-core", "omegaconf", "numpy", "pandas", "scikit-learn", "lightgbm")
+RECORDED = (
+    *("torch", "pytorch-lightning", "hydra-core", "omegaconf", "numpy", "pandas", "scikit-learn", "scikit-image"),
+    *("lightgbm", "pillow", "tifffile", "safetensors"),
+)
 
 
-def environment() -> dict[str, Any]:
-    """Versions, git commit of the package's checkout, device and command, as JSON-able values."""
+def environment(how: Mapping[str, Any]) -> dict[str, Any]:
+    """Versions, git commit of the package's checkout, device, command and how it is executed, as JSON-able values."""
     import torch
+
+    gpu = torch.cuda.is_available() and how.get("accelerator") != "cpu"
 
     return {
         "micrographia": __version__,
         "commit": git_commit(),
         "python": platform.python_version(),
         "system": platform.platform(),
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine(),
-        "threads": torch.get_num_threads(),
+        "device": torch.cuda.get_device_name() if gpu else platform.machine(),
+        "threads": how.get("threads") or torch.get_num_threads(),
         "packages": {name: installed_version(name) for name in RECORDED},
         "command": command(),
+        "how": dict(how),
     }
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+FULL_PRECISION = "32-true"
 PREVIOUS = ".previous"  # added to the folder of a run that is made anew
 
 What = Mapping[str, Any]
@@ -144,6 +145,7 @@ def obtain(what: What, how: How, recipe: Callable[[What, How, Run], Metrics], re
     rerun
         Make a finished run anew; the former folder is kept as ``<folder>.previous``.
     """
+    what = with_precision(what, how)
     hashes = ContentHashes(Path(how["paths"]["cache"]) / "fingerprints.json")
     address = digest(what, hashes)
     hashes.remember()
@@ -158,7 +160,7 @@ def obtain(what: What, how: How, recipe: Callable[[What, How, Run], Metrics], re
         run = located(folder, what["name"], address)
         if run.finished and not rerun:  # another process has made it meanwhile
             return returned(run)
-        begin(run, what)
+        begin(run, what, how)
         resumed = run.checkpoint.exists()
         started = time.perf_counter()
         metrics = recipe(what, how, run)
@@ -176,8 +178,15 @@ def obtain(what: What, how: How, recipe: Callable[[What, How, Run], Metrics], re
     return run
 
 
+def with_precision(what: What, how: How) -> What:
+    """What a run is, with the precision of its training unless that is full: another precision, other numbers."""
+    precision = how.get("precision", FULL_PRECISION)
+    return what if precision == FULL_PRECISION else {**what, "precision": precision}
+
+
 def finished_run(what: What, how: How) -> Run | None:
     """The finished run of a configuration, made here or shipped; None where there is none."""
+    what = with_precision(what, how)
     address = digest(what, ContentHashes(Path(how["paths"]["cache"]) / "fingerprints.json"))
     run = located(Path(how["paths"]["runs"]) / what["task"], what["name"], address)
     if run.finished:
@@ -217,7 +226,7 @@ def held(run: Run) -> Iterator[None]:
         lock.release()
 
 
-def begin(run: Run, what: What) -> None:
+def begin(run: Run, what: What, how: How) -> None:
     """Prepare a run's folder, and say whether the run starts or resumes."""
     if run.finished:  # made anew: nothing of the former run may be resumed from, nor lost
         previous = run.folder.with_name(run.folder.name + PREVIOUS)
@@ -226,4 +235,4 @@ def begin(run: Run, what: What) -> None:
     remove_partial_files(run.folder)
     log.info("%s: %s", run.folder, "resuming" if run.checkpoint.exists() else "starting")
     write_atomically(run.folder / "config.yaml", lambda part: OmegaConf.save(OmegaConf.create(dict(what)), part))
-    run.save_record("environment", environment())
+    run.save_record("environment", environment(how))

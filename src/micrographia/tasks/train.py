@@ -4,14 +4,14 @@ import pandas as pd
 import torch
 from pytorch_lightning import Callback
 
-from micrographia.data.datamodule import IndexedImages
+from micrographia.data.datamodule import IndexedImages, require_parts
 from micrographia.models.counting import CountingModule
 from micrographia.models.gan.stylegan2 import StyleGAN2
 from micrographia.models.vae.networks import FeatureNetwork
 from micrographia.models.vae.vae import VAE
 from micrographia.plots.curves import curves_figure
 from micrographia.runs.run import How, Metrics, Run, What, obtain
-from micrographia.tasks.assembly import build_data, build_model
+from micrographia.tasks.assembly import build_data, build_model, is_adversarial
 from micrographia.tasks.description import describe
 from micrographia.training.disentanglement import DisentanglementScores
 from micrographia.training.fit import device_of, fit
@@ -28,6 +28,8 @@ def train(what: What, how: How, rerun: bool = False) -> Run:
 def train_model(what: What, how: How, run: Run) -> Metrics:
     """Train a model in a run's folder, describe it in tables and figures, and return its metrics."""
     data = build_data(what, how)
+    if not is_adversarial(what["model"]):
+        require_parts(data)
     model = build_model(what, how, data)
     if isinstance(model, VAE) and isinstance(model.network, FeatureNetwork):
         everything = torch.arange(len(data)) if data.factors else data.indices("train")
@@ -60,7 +62,7 @@ def train_model(what: What, how: How, run: Run) -> Metrics:
         )
         run.save_figure("curves", curves_figure(pd.read_csv(run.folder / "curves.csv")))
         log_results(loggers, run, metrics, model.images)
-    closing_table(what["name"], metrics)
+    closing_table(what["name"], metrics, data.record())
     return metrics
 
 

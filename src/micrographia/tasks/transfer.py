@@ -2,6 +2,7 @@
 
 import copy
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -10,7 +11,7 @@ import pandas as pd
 import torch
 
 from micrographia.config import instantiate
-from micrographia.data.datamodule import PARTS, IndexedImages, all_indices, spread
+from micrographia.data.datamodule import PARTS, IndexedImages, all_indices, require_parts, spread
 from micrographia.errors import UserError
 from micrographia.models.vae.beta_vae import BetaVAE
 from micrographia.models.vae.networks import Network
@@ -42,6 +43,7 @@ def transfer(what: What, how: How, rerun: bool = False) -> Run:
 
 def carry_over(what: What, how: How, run: Run) -> Metrics:
     """Encode the target before and after fine-tuning, classify from both and from the raw input, and explain."""
+    check_probes(what["probes"])
     source = source_run(what["source"], how)
     target = target_data(what, how, source)
     known = known_factors(source, what, how)
@@ -72,6 +74,21 @@ class Phase:
     metrics: Metrics
 
 
+def check_probes(probes: What) -> None:
+    """Refuse a transfer without any probe, or with something that is none.
+
+    Raises
+    ------
+    UserError
+        With the key.
+    """
+    if not probes:
+        raise UserError("probes: none is left. Keep one of them: gbt, mlp or logistic.")
+    for name, node in probes.items():
+        if not isinstance(node, Mapping) or "_target_" not in node:
+            raise UserError(f"probes.{name}={node}: no probe. Add one as +probe@probes.{name}=gbt.")
+
+
 def target_data(what: What, how: How, source: Run) -> IndexedImages:
     """Target images of the size, and through the backbone, that the source was trained with."""
     config = source.config
@@ -84,6 +101,7 @@ def target_data(what: What, how: How, source: Run) -> IndexedImages:
         raise UserError(
             f"data {data.name}: transfer needs classes. Put the images into one folder per class, or set data.table."
         )
+    require_parts(data)
     expected = tuple(source.record("model")["shape"])
     if tuple(data.shape) != expected:
         raise UserError(

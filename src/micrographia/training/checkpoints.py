@@ -51,7 +51,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             f"{path}: not loaded, since it holds more than tensors and numbers and could execute code. "
             "Delete it to start anew, or use one that micrographia wrote."
         ) from error
-    except (OSError, RuntimeError, EOFError, ValueError) as error:
+    except (OSError, RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise UserError(
             f"{path}: not a readable checkpoint ({error or 'cut short'}). Delete it to start anew."
         ) from error

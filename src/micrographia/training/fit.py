@@ -59,6 +59,7 @@ def fit(
         model.configure_optimizers()
     except ValueError as error:  # a rate that the optimiser refuses
         raise UserError(f"optimizer: {error}.") from error
+    device_of(how)  # which says so where there is no such device
     quieten_lightning()
     prepare_threads(how)
     checkpoint = folder / "last.ckpt"

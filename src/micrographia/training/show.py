@@ -24,14 +24,29 @@ SCALES = {
 MEASURED = ("metric", "mean", "sd", "folders")
 
 
-def closing_table(title: str, metrics: Mapping[str, float]) -> None:
-    """Print a run's metrics, one a row."""
+def closing_table(title: str, metrics: Mapping[str, float], data: Mapping[str, Any]) -> None:
+    """Print a run's metrics, one a row, and below them how many images there were and how channels were mapped.
+
+    Parameters
+    ----------
+    data
+        Record of the data: ``images`` per part, and ``channels`` where the images' were mapped.
+    """
     table = Table(title=title, title_justify="left")
     table.add_column("metric")
     table.add_column("value", justify="right")
     for name, value in metrics.items():
         table.add_row(name, f"{value:.4g}")
     console.print(table)
+    print_data(data)
+
+
+def print_data(data: Mapping[str, Any]) -> None:
+    """Print how many images a set has in each part, and how their channels were mapped."""
+    counts = ", ".join(f"{count} {part}" for part, count in data["images"].items())
+    console.print(
+        f"images: {counts}" + (f"; channels: {data['channels']}" if "channels" in data else ""), highlight=False
+    )
 
 
 def transfer_table(title: str, data: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
@@ -58,10 +73,7 @@ def transfer_table(title: str, data: Mapping[str, Any], metrics: Mapping[str, fl
         values = [100 * metrics[f"probe/{probe}/{phase}/balanced_accuracy"] for phase in shown]
         table.add_row(PROBES.get(probe, probe), *(f"{value:.1f}" for value in values))
     console.print(table)
-    counts = ", ".join(f"{count} {part}" for part, count in data["images"].items())
-    console.print(
-        f"images: {counts}" + (f"; channels: {data['channels']}" if "channels" in data else ""), highlight=False
-    )
+    print_data(data)
 
 
 def sweep_table(title: str, spread: pd.DataFrame, failed: int = 0) -> None:
