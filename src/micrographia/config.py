@@ -188,9 +188,10 @@ def is_list_of(kinds: tuple[Any, ...], value: Any) -> bool:
 
     A list of texts may hold numbers, and one text may stand without brackets: ``data.group=plate``.
     """
+    several = isinstance(value, Sequence) and not isinstance(value, str)  # a list, or OmegaConf's own
     if kinds[:1] == (str,):
-        return isinstance(value, str) or (isinstance(value, list) and not any(isinstance(v, Mapping) for v in value))
-    if not isinstance(value, list):
+        return isinstance(value, str) or (several and not any(isinstance(item, Mapping) for item in value))
+    if not several:
         return False
     if len(kinds) == 1 or kinds[1:] == (...,):
         return all(accepts(kinds[0], item) for item in value)
