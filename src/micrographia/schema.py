@@ -92,7 +92,7 @@ KEYS: dict[str, Any] = {
     "run": str,
     "samples": Annotated[int, Between(2)],
     "bootstrap": Count,
-    "only": list[str] | str | None,
+    "only": list[str] | None,
     "contrast": Contrast | None,
     "intervals": Intervals,
     "given": Literal["high", "low"] | None,

@@ -49,9 +49,13 @@ class ContentHashes:
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             for name in sorted(name for name in files if not name.startswith(".")):
                 path = Path(parent, name)
-                if not path.exists():
-                    raise UserError(f"{path}: a link to nowhere, so that the folder has no fingerprint. Remove it.")
-                lines.append(f"{path.relative_to(folder).as_posix()}\t{path.stat().st_size}\t{self.of_file(path)}")
+                try:
+                    size = path.stat().st_size
+                except FileNotFoundError as error:
+                    raise UserError(
+                        f"{path}: a link to nowhere, so that the folder has no fingerprint. Remove it."
+                    ) from error
+                lines.append(f"{path.relative_to(folder).as_posix()}\t{size}\t{self.of_file(path)}")
         return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 
     def of_path(self, path: Path) -> str:

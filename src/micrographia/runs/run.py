@@ -146,9 +146,7 @@ def obtain(what: What, how: How, recipe: Callable[[What, How, Run], Metrics], re
         Make a finished run anew; the former folder is kept as ``<folder>.previous``.
     """
     what = with_precision(what, how)
-    hashes = ContentHashes(Path(how["paths"]["cache"]) / "fingerprints.json")
-    address = digest(what, hashes)
-    hashes.remember()
+    address = address_of(what, how)
     folder = Path(how["paths"]["runs"]) / what["task"]
     run = located(folder, what["name"], address)
     if run.finished and not rerun:
@@ -184,10 +182,17 @@ def with_precision(what: What, how: How) -> What:
     return what if precision == FULL_PRECISION else {**what, "precision": precision}
 
 
+def address_of(what: What, how: How) -> str:
+    """Digest of a configuration, with the content hashes that the cache remembers."""
+    hashes = ContentHashes(Path(how["paths"]["cache"]) / "fingerprints.json")
+    address = digest(what, hashes)
+    hashes.remember()
+    return address
+
+
 def finished_run(what: What, how: How) -> Run | None:
     """The finished run of a configuration, made here or shipped; None where there is none."""
-    what = with_precision(what, how)
-    address = digest(what, ContentHashes(Path(how["paths"]["cache"]) / "fingerprints.json"))
+    address = address_of(with_precision(what, how), how)
     run = located(Path(how["paths"]["runs"]) / what["task"], what["name"], address)
     if run.finished:
         return run

@@ -18,6 +18,7 @@ from micrographia.plots.scores import matrix_figure, scores_figure
 from micrographia.runs.address import run_folder
 from micrographia.runs.run import How, Metrics, Run, What, finished_run
 from micrographia.scores.disentanglement import DCI, Score
+from micrographia.scores.disentanglement.dci import DCI_SCORES
 from micrographia.scores.disentanglement.omes import OMES
 from micrographia.tasks.assembly import build_data, encode, load_vae
 from micrographia.training.checkpoints import load_weights
@@ -35,7 +36,7 @@ INPUTS = ("codes", "factors", "sampler", "source", "models")
 def score_run(what: What, how: How, run: Run) -> Metrics:
     """Encode images with known factors by a run's model, and score what the codes tell of the factors."""
     nodes = chosen_scores(what)
-    model = load_scored(Run(run_folder(what["run"])), how)
+    model = load_scored(Run(run_folder(what["run"])), what["latents"], how)
     data = scoring_data(what, how, model)
     with opened_loggers(how, run, what) as loggers, progress_bar(how["progress"]) as bar:
         task = bar.add_task("encoding", total=len(nodes), note="")
@@ -144,13 +145,13 @@ def latent_names(scored: Run, training: Run) -> list[str]:
     return training.record("model")["latents"]
 
 
-def load_scored(scored: Run, how: How) -> VAE:
-    """The VAE of a finished run, with its weights after fine-tuning where it is a transfer."""
+def load_scored(scored: Run, names: list[str], how: How) -> VAE:
+    """The VAE of a finished run with its latents' names, and its weights after fine-tuning where it is a transfer."""
     training = training_of(scored, how)
     model = load_vae(training, how, "run")
     if training is not scored:
         load_weights(model, scored.weights)
-        model.latent_names = latent_names(scored, training)
+    model.latent_names = names
     return model
 
 
@@ -207,7 +208,7 @@ def summary(name: str, result: Result) -> pd.DataFrame:
     """A row per number of a result: ``score``, ``value``, ``low``, ``high`` (NaN without resamples), ``undefined``."""
     parts = {"score": name}
     if isinstance(result, DCI):
-        parts = {part: f"{name}_{part}" for part in ("disentanglement", "completeness", "informativeness")}
+        parts = {part: f"{name}_{part}" for part in DCI_SCORES}
     unknown = pd.DataFrame(np.nan, index=list(parts), columns=["low", "high"])
     intervals = unknown if result.intervals is None else result.intervals
     rows = [

@@ -107,23 +107,24 @@ class Curves(Callback):
         """Log the last batch's loss parts."""
         module = counting(pl_module)
         if module.batches % self.every == 0:
-            self.send(trainer, module, {f"train/{name}": float(value) for name, value in module.parts.items()})
+            send(trainer, module, {f"train/{name}": float(value) for name, value in module.parts.items()})
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log the validation's scores."""
         values = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("val/")}
-        self.send(trainer, counting(pl_module), values)
-
-    def send(self, trainer: Trainer, module: CountingModule, values: dict[str, float]) -> None:
-        """Give values to every logger, at the number of batches seen."""
-        seen = {"images": module.images, "batches": module.batches}
-        for logger in trainer.loggers:
-            logger.log_metrics({**values, **seen}, step=module.batches)
+        send(trainer, counting(pl_module), values)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the curves to disk."""
         for logger in trainer.loggers:
             logger.save()
+
+
+def send(trainer: Trainer, module: CountingModule, values: dict[str, float]) -> None:
+    """Give values to every logger of a training, at the number of batches seen."""
+    seen = {"images": module.images, "batches": module.batches}
+    for logger in trainer.loggers:
+        logger.log_metrics({**values, **seen}, step=module.batches)
 
 
 def counting(module: LightningModule) -> CountingModule:

@@ -12,7 +12,7 @@ from micrographia.data.datamodule import IndexedImages
 from micrographia.models.vae.vae import VAE
 from micrographia.scores.disentanglement.metrics import MIG, OMES, SAP, ActiveUnits, Modularity
 from micrographia.scores.disentanglement.sampler import pairs_by_intervention
-from micrographia.training.curves import RunLogger, counting
+from micrographia.training.curves import counting, send
 from micrographia.training.interventions import EncodedImages
 
 log = logging.getLogger(__name__)
@@ -52,15 +52,12 @@ class DisentanglementScores(Callback):
         if (trainer.current_epoch + 1) % self.every:
             return
         module = counting(pl_module)
-        seen = {"images": module.images, "batches": module.batches}
         try:
             values = {f"val/{name}": value for name, value in self.look().items()}
         except ValueError as error:  # codes that are not finite: the training itself says what is wrong
             log.info("no scores of disentanglement after %d batches: %s", module.batches, error)
             return
-        for logger in trainer.loggers:
-            if isinstance(logger, RunLogger):
-                logger.log_metrics({**values, **seen}, step=module.batches)
+        send(trainer, module, values)
 
     def look(self) -> dict[str, float]:
         """The scores of the model as it is."""

@@ -14,7 +14,7 @@ from micrographia.models.gan.stylegan2 import StyleGAN2
 from micrographia.plots.images import contact_sheet
 from micrographia.runs.run import Metrics, Run
 from micrographia.scores.frechet import FrechetScores
-from micrographia.training.curves import RunLogger
+from micrographia.training.curves import RunLogger, send
 
 log = logging.getLogger(__name__)
 
@@ -63,9 +63,8 @@ class Samples(Callback):
         values = self.measure()
         if values:
             log.info("kimg %.1f  %s", self.model.images / 1000, "  ".join(f"{k} {v:.4g}" for k, v in values.items()))
-        seen = {"images": self.model.images, "batches": self.model.batches}
+        send(trainer, self.model, values)
         for logger in trainer.loggers:
-            logger.log_metrics({**values, **seen}, step=self.model.batches)
             if isinstance(logger, RunLogger):
                 figures = {"samples": self.run.folder / "figures" / f"{sheet}.png"}
                 logger.log_result({}, {}, figures, self.model.images)

@@ -13,6 +13,8 @@ from micrographia.scores.disentanglement.held_out import train_and_test
 from micrographia.scores.disentanglement.predictors import BoostedTrees, Booster, Lasso, Predictor, predictor
 from micrographia.scores.tables import Table, codes_and_factors, factor_values, finite_column
 
+DCI_SCORES = ("disentanglement", "completeness", "informativeness")
+
 
 @dataclass(frozen=True)
 class DCI:

@@ -14,7 +14,7 @@ from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
 from micrographia.scores.disentanglement.active_units import active_units
-from micrographia.scores.disentanglement.dci import dci
+from micrographia.scores.disentanglement.dci import DCI_SCORES, dci
 from micrographia.scores.disentanglement.explicitness import explicitness
 from micrographia.scores.disentanglement.latent_information import latent_information
 from micrographia.scores.disentanglement.mig import mig
@@ -120,8 +120,7 @@ class DCI(TableMetric):
 
     def as_tensors(self, result: Any) -> dict[str, Tensor]:
         """The three numbers by their names."""
-        parts = ("disentanglement", "completeness", "informativeness")
-        return {f"dci_{part}": torch.tensor(getattr(result, part)) for part in parts}
+        return {f"dci_{part}": torch.tensor(getattr(result, part)) for part in DCI_SCORES}
 
 
 class TotalCorrelation(TableMetric):
