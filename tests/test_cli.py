@@ -5,10 +5,12 @@ import time
 
 import pytest
 import yaml
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 
 from micrographia.cli import command, main
 from micrographia.config import config_directory
-from micrographia.help import group_choices
+from micrographia.help import group_choices, groups_of, verb_help
 
 
 def run(*arguments, **options):
@@ -166,8 +168,48 @@ def test_every_key_carries_a_trailing_comment(file):
     for number, line in enumerate(file.read_text().splitlines(), 1):
         code, _, comment = line.partition("#")
         stripped = code.strip()
-        bare = not stripped or stripped.endswith(":") or stripped.startswith("- ")
+        bare = not stripped or stripped == "defaults:" or stripped.startswith("- ")
         assert bare or comment.strip(), f"{file}:{number}: {line}"
+
+
+def test_help_lists_the_groups_that_a_verb_takes_and_no_others():
+    assert set(groups_of("train")) == {
+        "data", "backbone", "model", "model/features", "model/network", "optimizer", "how", "logger", "experiment"
+    }  # fmt: skip
+    assert {"source", "probe@probes.NAME"} <= set(groups_of("transfer"))
+    assert "model" not in groups_of("transfer")
+    assert {"inversion@methods.NAME", "backbone@features"} <= set(groups_of("superresolve"))
+    assert "data@RUN.data" in verb_help("transfer", "")
+    assert "data@RUN.data" not in verb_help("superresolve", "")
+    assert "RUN" not in verb_help("train", "")
+
+
+@pytest.mark.parametrize("override", ["data@generator.data=synthetic/cells", "generator.data.size=128"])
+def test_a_value_of_what_follows_another_part_is_refused(override, capsys):
+    with pytest.raises(SystemExit):
+        main(["superresolve", override])
+    answer = capsys.readouterr().err
+    assert "generator.data follows data. Set that, or train the generator first" in answer
+    assert len(answer.splitlines()) <= 2
+
+
+@pytest.mark.parametrize(
+    ("verb", "run", "group", "choice"),
+    [
+        ("transfer", "source", "model", "ada_gvae"),
+        ("transfer", "source", "model/network", "features"),
+        ("transfer", "source", "data", "synthetic/cells"),
+        ("superresolve", "generator", "model/network", "features"),
+        ("superresolve", "flow", "optimizer", "adamw"),
+    ],
+)
+def test_a_group_of_an_input_run_composes_as_help_writes_it(verb, run, group, choice):
+    place = next(place for place in groups_of("train", run) if place.startswith(f"{group}@"))
+    vae = [f"model@{run}.model=beta_vae"] if group != "model" else []
+    with initialize_config_dir(str(config_directory()), version_base="1.3"):
+        config = compose(verb, [f"{run}=trained", *vae, f"{place}={choice}"])
+    chosen = yaml.safe_load((config_directory() / group / f"{choice}.yaml").read_text())
+    assert OmegaConf.select(config, place.partition("@")[2])._target_ == chosen["_target_"]
 
 
 def test_nested_groups_are_listed_apart():

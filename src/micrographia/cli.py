@@ -193,7 +193,7 @@ def runner(verb: str, jobs: "list[Job]") -> Callable[[Any], Any]:
         from hydra.core.hydra_config import HydraConfig
 
         from micrographia.console import show_notices
-        from micrographia.runs.address import split_config
+        from micrographia.runs.address import check_effect, split_config
         from micrographia.schema import check_apart, check_run
         from micrographia.tasks.sweep import Job
 
@@ -201,6 +201,7 @@ def runner(verb: str, jobs: "list[Job]") -> Callable[[Any], Any]:
         overrides = tuple(HydraConfig.get().overrides.task)
         module, function = VERBS[verb][0].split(":")
         try:
+            check_effect(config, overrides)
             what, how = split_config(config)
             check_run({**what, "how": how})
             check_apart(what, how["paths"])

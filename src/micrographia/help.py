@@ -1,5 +1,6 @@
 """Help of one verb, read from the config tree without composing it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from micrographia import presets
@@ -9,14 +10,75 @@ from micrographia.config import config_directory
 def verb_help(verb: str, about: str) -> str:
     """Text of ``micrographia VERB --help``: usage, groups with their choices, and the root config."""
     root = config_directory()
-    groups = "\n".join(f"  {name}={'|'.join(choices)}" for name, choices in choices_of(verb).items())
+    own, trained = groups_of(verb), inputs_of(verb)
+    inner = {place: choices for place, choices in groups_of("train", "RUN").items() if is_free(place, trained)}
+    groups = "\n".join(f"  {place}={'|'.join(choices)}" for place, choices in own.items())
+    if trained:
+        further = "\n".join(f"  {place}={'|'.join(choices)}" for place, choices in inner.items())
+        names = " or ".join(trained)
+        groups += f"\n\nGroups of a run that is trained on the way, where RUN is {names}, "
+        groups += f"with {trained[0]}=trained:\n{further}"
     return (
         f"micrographia {verb}: {about}\n\n"
         f"  micrographia {verb} [key=value ...] [group=choice ...] [-m] [--cfg job]\n\n"
-        "Groups and their choices (group@part chooses for an input run, as in model@source.model=factor_vae):\n"
-        f"{groups}\n\n"
+        f"Groups and their choices:\n{groups}\n\n"
         f"Keys of {verb}.yaml, besides those of the groups:\n{(root / f'{verb}.yaml').read_text().rstrip()}"
     )
+
+
+def groups_of(verb: str, run: str = "") -> dict[str, list[str]]:
+    """Choices of each group that a verb takes, by what is written before the ``=``, as ``model/network``.
+
+    Parameters
+    ----------
+    verb
+        A root config.
+    run
+        Where the verb's config stands in another one, as ``source``: groups are then ``model@source.model``; the verb's
+        execution and presets are not among them.
+
+    Examples
+    --------
+    >>> groups_of("train", "source")["model/network@source.model.network"]
+    ['conv', 'features', 'reference_conv']
+    """
+    choices = choices_of(verb)
+    found = {}
+    for group, package in presets.groups(config_directory() / f"{verb}.yaml"):
+        if run and group in ("how", "logger", presets.GROUP):
+            continue
+        nested = [name for name in choices if name.startswith(f"{group}/")]
+        for name in (group, *nested):
+            place = f"{package}{name.removeprefix(group).replace('/', '.')}"
+            found[f"{name}@{run}.{place}" if run else written(name, place)] = choices[name]
+    return found
+
+
+def written(group: str, package: str) -> str:
+    """How a choice of a group is written that is placed in a package: any of several is a NAME in it.
+
+    Examples
+    --------
+    >>> written("model/network", "model.network"), written("backbone", "features"), written("probe", "probes.gbt")
+    ('model/network', 'backbone@features', 'probe@probes.NAME')
+    """
+    if package == group.replace("/", "."):
+        return group
+    place, several, _ = package.partition(".")
+    return f"{group}@{place}.NAME" if several else f"{group}@{place}"
+
+
+def inputs_of(verb: str) -> list[str]:
+    """Groups of a verb that may be a run trained on the way."""
+    named = [group for group, _ in presets.groups(config_directory() / f"{verb}.yaml")]
+    return [group for group in dict.fromkeys(named) if (config_directory() / group / "trained.yaml").is_file()]
+
+
+def is_free(place: str, runs: Sequence[str]) -> bool:
+    """Whether none of the runs trained on the way takes what stands in a place from elsewhere, as ``data: ${data}``."""
+    key = place.rpartition(".")[2]
+    bodies = [presets.read(config_directory() / run / "trained.yaml") for run in runs]
+    return not any(str(body.get(key)).startswith("${") for body in bodies)
 
 
 def choices_of(verb: str) -> dict[str, list[str]]:

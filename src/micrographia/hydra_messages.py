@@ -10,6 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from micrographia.config import config_directory
 from micrographia.help import choices_of
+from micrographia.runs.address import following
 
 # How Hydra's plain ValueError begins where a group is given a number or null.
 NO_CHOICE = "Config group override must be"
@@ -79,6 +80,8 @@ def unknown_key(key: str, verb: str, overrides: Sequence[str]) -> str:
     config = composed(verb, [override for override in overrides if bare_key(override) != key])
     if config is None:
         return f"{key}: no such key in {verb}. `micrographia {verb} --help` lists them."
+    if answer := following(config, key):
+        return f"{key}: {answer}"
     parent, _, leaf = key.rpartition(".")
     node = OmegaConf.select(config, parent) if parent else config
     while parent and not isinstance(node, DictConfig):

@@ -46,9 +46,14 @@ def check_presets(verb: str, overrides: Sequence[str]) -> None:
 
 def offers(root: Path) -> set[str]:
     """Groups and first-level keys of a verb's root config."""
-    content = read(root)
-    groups = [name for entry in content["defaults"] for name in parts_of(entry)]
-    return {name.split(".")[0] for name in (*content, *groups)}
+    places = [name for place in groups(root) for name in place]
+    return {name.split(".")[0] for name in (*read(root), *places)}
+
+
+def groups(root: Path) -> list[tuple[str, str]]:
+    """Each group in the defaults of a verb's root config, with the package that its choice is placed in."""
+    places = [list(parts_of(entry)) for entry in read(root)["defaults"]]
+    return [(place[0], place[-1]) for place in places if place]
 
 
 def settings(preset: str) -> set[str]:

@@ -76,12 +76,12 @@ def test_a_class_unseen_in_a_part_breaks_nothing(probe):
     never_trained = parts.mask((classes == "negative") & (parts == "train"), "val")
     result = fit_probe(probe, features, classes, never_trained)
     assert score(result, "test") == pytest.approx(2 / 3, abs=0.05)
-    assert result.confusion["negative"].sum() == 0
+    assert result.confusion.loc["test"]["negative"].sum() == 0
     assert (result.probabilities(features)["negative"] == 0).all()
     never_tested = parts.mask((classes == "negative") & (parts == "test"), "train")
     result = fit_probe(probe, features, classes, never_tested)
     assert score(result, "test") > 0.95
-    assert result.confusion.loc["negative"].sum() == 0
+    assert result.confusion.loc[("test", "negative")].sum() == 0
 
 
 def test_scores_agree_with_scikit_learn():
@@ -94,9 +94,10 @@ def test_scores_agree_with_scikit_learn():
     assert score(result, "test") == pytest.approx(balanced_accuracy_score(test["class"], test["predicted"]))
     macro = f1_score(test["class"], test["predicted"], average="macro")
     assert score(result, "test", "macro_f1") == pytest.approx(macro)
-    expected = pd.crosstab(test["class"], test["predicted"])
-    np.testing.assert_array_equal(result.confusion, expected)
-    assert list(result.confusion.index) == ["condensed", "multiple", "negative"]
+    for part, rows in result.predictions.groupby("part"):
+        expected = pd.crosstab(rows["class"], rows["predicted"])
+        np.testing.assert_array_equal(result.confusion.loc[part], expected)
+    assert list(result.confusion.loc["val"].index) == ["condensed", "multiple", "negative"]
 
 
 def test_an_empty_part_has_no_scores():
@@ -104,7 +105,7 @@ def test_an_empty_part_has_no_scores():
     result = fit_probe(GBT(trees=3), features, classes, parts.replace("test", "train"))
     assert np.isnan(score(result, "test"))
     assert score(result, "test", "n") == 0
-    assert result.confusion.to_numpy().sum() == 0
+    assert result.confusion.loc["test"].to_numpy().sum() == 0
 
 
 def test_tables_keep_names_and_order():
@@ -113,7 +114,7 @@ def test_tables_keep_names_and_order():
     features, classes, parts = (table.set_axis(index) for table in (features, classes, parts))
     order = ["negative", "multiple", "condensed", "positive"]
     result = fit_probe(Logistic(), features, classes, parts, order=order)
-    assert list(result.confusion.index) == list(result.confusion.columns) == order
+    assert list(result.confusion.loc["test"].index) == list(result.confusion.columns) == order
     assert list(result.importance["feature"]) == list(features.columns)
     assert result.predictions.index.equals(index)
     np.testing.assert_allclose(result.probabilities(features).sum(axis=1), 1, rtol=1e-5)
@@ -128,7 +129,7 @@ def test_balanced_weights_raise_the_recall_of_a_rare_class():
     for plain in (GBT(trees=20), MLP(hidden=(8,), learning_rate=1e-2, steps=200), Logistic()):
         weighted = type(plain)(**{**vars(plain), "class_weight": "balanced"})
         recalls = [
-            fit_probe(probe, features, classes, parts, importance=False).confusion.loc["rare", "rare"]
+            fit_probe(probe, features, classes, parts, importance=False).confusion.loc[("test", "rare"), "rare"]
             for probe in (plain, weighted)
         ]
         assert recalls[1] > recalls[0] + 5

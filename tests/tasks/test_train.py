@@ -50,7 +50,12 @@ def test_the_cnn_classifies_cells(micrographia, tiny):
     assert run.metrics["chance/balanced_accuracy"] == pytest.approx(1 / 6)
     assert run.table("scores")["part"].tolist() == ["train", "val", "test"]
     confusion = run.table("confusion")
-    assert confusion["class"].tolist() == list(confusion.columns[1:])
+    classes = list(confusion.columns[2:])
+    assert confusion["class"].tolist() == 3 * classes
+    counts = confusion.groupby("part")[classes].sum().sum(axis=1)
+    pd.testing.assert_series_equal(
+        counts, run.table("scores").set_index("part")["n"], check_names=False, check_like=True
+    )
 
 
 def test_a_transfer_classifier_names_the_run_it_stands_on(micrographia, tiny):

@@ -1,7 +1,7 @@
 """A probe fitted to training rows only, and scored on every part."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +29,7 @@ class ProbeResult:
         part), ``macro_f1`` (mean over the classes that occur or are predicted), each in 0..1, and ``n``. NaN for a
         part without rows.
     confusion : DataFrame
-        Counts on test rows, one row per true class, one column per predicted class.
+        Counts, one row per part and true class (``.loc["test"]`` is a part's matrix), one column per predicted class.
     importance : DataFrame
         One row per feature: ``feature``, ``importance``, ``spread`` and ``kind``; see `fit_probe`.
     predictions : DataFrame
@@ -117,7 +117,7 @@ def fit_probe(
 
     return ProbeResult(
         scores=pd.DataFrame([{"part": part, **scores_of_counts(counts[part])} for part in PARTS]),
-        confusion=pd.DataFrame(counts["test"], index=list(names), columns=list(names)),
+        confusion=confusion_table(counts, names),
         importance=measured,
         predictions=pd.DataFrame({"part": parts, "class": classes, "predicted": np.array(names)[predicted]}),
         converged=converged,
@@ -170,6 +170,19 @@ def count_confusions(truth: np.ndarray, predicted: np.ndarray, classes: int) -> 
            [0, 1]])
     """
     return np.bincount(truth * classes + predicted, minlength=classes**2).reshape(classes, classes)
+
+
+def confusion_table(counts: Mapping[str, np.ndarray], classes: Sequence[str]) -> pd.DataFrame:
+    """Confusion matrices of the parts below each other, a row under ``part`` and true ``class``.
+
+    Examples
+    --------
+    >>> table = confusion_table({"train": np.eye(2), "test": np.array([[3, 1], [0, 4]])}, ["round", "long"])
+    >>> int(table.loc["test"].loc["round", "long"])  # round ones taken for long
+    1
+    """
+    matrices = [pd.DataFrame(matrix, index=list(classes), columns=list(classes)) for matrix in counts.values()]
+    return pd.concat(matrices, keys=list(counts), names=["part", "class"])
 
 
 def scores_of_counts(counts: np.ndarray) -> dict[str, float]:

@@ -44,6 +44,45 @@ def split_config(config: DictConfig) -> tuple[dict[str, Any], dict[str, Any]]:
     return expand_home(resolved), how
 
 
+def check_effect(config: DictConfig, overrides: Sequence[str]) -> None:
+    """Refuse a group's choice in a place that follows another: it would be overwritten without a word.
+
+    Raises
+    ------
+    UserError
+        With the override, and what the place follows.
+    """
+    for override in overrides:
+        package = override.partition("=")[0].partition("@")[2]
+        if package and (answer := following(config, package)):
+            raise UserError(f"{override}: {answer}")
+
+
+def following(config: DictConfig, key: str) -> str:
+    """Say which other part of a config a key lies in by reference, and what to do; empty if it has values of its own.
+
+    Examples
+    --------
+    >>> config = OmegaConf.create({"data": {"size": 64}, "generator": {"data": "${data}"}})
+    >>> following(config, "generator.data.size")
+    'generator.data follows data. Set that, or train the generator first and name its run: generator=FOLDER.'
+    >>> following(config, "data.size")
+    ''
+    """
+    node, places = config, key.split(".")
+    for depth, name in enumerate(places):
+        if not isinstance(node, DictConfig) or name not in node:
+            return ""
+        if OmegaConf.is_interpolation(node, name) and isinstance(node[name], DictConfig):
+            place = ".".join(places[: depth + 1])
+            origin = OmegaConf.to_container(node)[name][2:-1]
+            is_run = (config_directory() / places[0] / "path.yaml").is_file()
+            apart = f", or train the {places[0]} first and name its run: {places[0]}=FOLDER" if is_run else ""
+            return f"{place} follows {origin}. Set that{apart}."
+        node = node[name]
+    return ""
+
+
 def composed(verb: str, overrides: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
     """*What* and *how* of a verb's config with overrides, as its command composes them."""
     from hydra import compose, initialize_config_dir

@@ -13,7 +13,7 @@ from micrographia.models.vae.vae import VAE
 from micrographia.plots.association import association_figure
 from micrographia.plots.confusion import confusion_figure
 from micrographia.plots.norms import norm_figure
-from micrographia.probes.evaluation import SCORES, count_confusions, scores_of_counts
+from micrographia.probes.evaluation import SCORES, confusion_table, count_confusions, scores_of_counts
 from micrographia.runs.run import Metrics, Run, What
 from micrographia.scores.gaussianisation import gaussianisation, squared_norms
 from micrographia.tasks.meaning import describe_latents, name_latents
@@ -65,17 +65,17 @@ def describe_vae(model: VAE, data: IndexedImages, what: What, run: Run) -> Metri
 @torch.no_grad()
 def describe_classifier(model: Classifier, data: IndexedImages, run: Run) -> Metrics:
     """Score a classifier on every part, and return its test scores."""
-    rows = []
+    counts = {}
     for part in PARTS:
         indices = data.indices(part)
         chosen = torch.cat(
             [model.predict_proba(chunk.to(model.device)).argmax(1).cpu() for chunk in data.chunks(indices)]
         )
-        counts = count_confusions(data.targets(indices).numpy(), chosen.numpy(), len(data.classes))
-        rows.append({"part": part, **scores_of_counts(counts)})
-    confusion = pd.DataFrame(counts, index=list(data.classes), columns=list(data.classes))  # of the test part, the last
-    run.save_table("confusion", confusion.rename_axis("class").reset_index())
-    run.save_figure("confusion", confusion_figure(confusion))
+        counts[part] = count_confusions(data.targets(indices).numpy(), chosen.numpy(), len(data.classes))
+    confusion = confusion_table(counts, data.classes)
+    run.save_table("confusion", confusion.reset_index())
+    run.save_figure("confusion", confusion_figure(confusion.loc["test"]))
+    rows = [{"part": part, **scores_of_counts(matrix)} for part, matrix in counts.items()]
     scores = run.save_table("scores", pd.DataFrame(rows))
     return {f"classifier/{row['part']}/{name}": row[name] for row in scores.to_dict("records") for name in SCORES} | {
         "chance/balanced_accuracy": 1 / len(data.classes)

@@ -221,7 +221,7 @@ def gather(results: dict[tuple[str, str], ProbeResult], table: str) -> pd.DataFr
     for (phase, probe), result in results.items():
         found = getattr(result, table)
         if table == "confusion":
-            found = found.rename_axis("class").reset_index()
+            found = found.reset_index()
         if table == "scores":
             found = found.assign(converged=result.converged)
         if len(found):
@@ -241,7 +241,7 @@ def draw_probes(
     leading = {}
     for (phase, probe), result in results.items():
         if phase == last:
-            run.save_figure(f"confusion_{probe}", confusion_figure(result.confusion))
+            run.save_figure(f"confusion_{probe}", confusion_figure(result.confusion.loc["test"]))
         if len(result.importance) and phase not in leading:
             ranked = result.importance.sort_values("importance", ascending=False)["feature"].tolist()
             leading[phase] = (phases[phase].features, classes, (ranked[0], ranked[min(1, len(ranked) - 1)]))
