@@ -16,6 +16,7 @@ def own_folders(tmp_path, monkeypatch):
     monkeypatch.setenv("MICROGRAPHIA_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_ERROR_REPORTING", "false")  # its commands otherwise wait for the network
+    monkeypatch.setattr("micrographia.runs.run.DPI", 30)  # half of a tiny run's time otherwise
     import torch
 
     torch.set_num_threads(1)

@@ -1,6 +1,8 @@
 """The errors that a user can cause and mend, and what is said of them."""
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 # Errors of a disk that is full or must not be written to.
 REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
@@ -11,6 +13,23 @@ class UserError(Exception):
 
     The message says what is wrong, where (file or key), and what to do.
     """
+
+
+@contextmanager
+def within(part: str) -> Iterator[None]:
+    """Say of a mistake in which part of the config it is, where its message cannot know.
+
+    Examples
+    --------
+    >>> with within("source"):
+    ...     raise UserError("optimizer.lr=-1: expected a positive number.")
+    Traceback (most recent call last):
+    micrographia.errors.UserError: in source: optimizer.lr=-1: expected a positive number.
+    """
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"in {part}: {error}") from error
 
 
 def answer(error: UserError | OSError) -> str:

@@ -10,6 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from micrographia.config import config_directory
 from micrographia.help import choices_of
+from micrographia.presets import offers, read
 from micrographia.runs.address import following
 
 # How Hydra's plain ValueError begins where a group is given a number or null.
@@ -89,7 +90,30 @@ def unknown_key(key: str, verb: str, overrides: Sequence[str]) -> str:
         node = OmegaConf.select(config, parent) if parent else config
     names = sorted(str(name) for name in node if name != "_target_")
     where = parent or verb
-    return f"{key}: no such key{suggestion(leaf, names)}.\n{where} has: {', '.join(names)}."
+    elsewhere = choices_with(key)
+    hint = f" {' or '.join(elsewhere)} has it." if elsewhere else ""
+    return f"{key}: no such key{suggestion(leaf, names)}.{hint}\n{where} has: {', '.join(names)}."
+
+
+def choices_with(key: str) -> list[str]:
+    """At most three choices of a key's group that have the key, the shortest names first.
+
+    Examples
+    --------
+    >>> choices_with("data.root")[0], choices_with("source.model.beta"), choices_with("seed")
+    ('data=image_folder', ['source=trained'], [])
+    """
+    group, _, rest = key.partition(".")
+    name = rest.partition(".")[0]
+    folder = config_directory() / group
+    if not rest or not folder.is_dir():
+        return []
+    found = []
+    for choice in choices_of("train").get(group, []):
+        file = folder / f"{choice}.yaml"
+        if name in read(file) or (choice == "trained" and name in offers(config_directory() / "train.yaml")):
+            found.append(f"{group}={choice}")
+    return sorted(found, key=len)[:3]
 
 
 def bare_key(override: str) -> str:
@@ -124,5 +148,6 @@ def composed(verb: str, overrides: Sequence[str]) -> DictConfig | None:
 
 def suggestion(wanted: str, names: Iterable[str]) -> str:
     """The nearest of the names, as a question in brackets; empty if none is near."""
-    near = difflib.get_close_matches(wanted, list(names), n=1)
+    names = list(names)
+    near = [name for name in names if name.endswith(f"/{wanted}")] or difflib.get_close_matches(wanted, names, n=1)
     return f" (did you mean {near[0]}?)" if near else ""

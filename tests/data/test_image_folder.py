@@ -95,6 +95,20 @@ def test_class_folders_win_over_a_table_unless_named(tmp_path):
     assert by_table.classes == ("even", "odd")
 
 
+def test_a_table_beside_one_folder_of_images_is_proposed(tmp_path):
+    root = make_folder(tmp_path / "set", classes=["images"])
+    (root / "labels.csv").write_text("file,class\nimages/000.png,a\n")
+    fails(r"single class, images.*data\.table=labels\.csv", root)
+
+
+def test_files_of_a_format_that_is_not_read_are_told(tmp_path, caplog):
+    root = make_folder(tmp_path / "set")
+    for name in ("a/000.czi", "b/0.webp", "b/1.webp", "readme.txt", "a/.hidden"):
+        (root / name).write_text("no image")
+    folder(root).setup()
+    assert f"{root}: files left out: 2 .webp, 1 .czi." in caplog.text
+
+
 def test_only_table_of_a_flat_folder_is_used_and_order_of_rows_is_not(tmp_path):
     names = [f"{number}.png" for number in range(40)]
     root = make_table(tmp_path / "set", file=names, time=[5, 10] * 20, well=[f"w{n // 4}" for n in range(40)])

@@ -1,3 +1,5 @@
+import errno
+
 import numpy as np
 import pytest
 import tifffile
@@ -217,3 +219,15 @@ def test_text_with_an_image_suffix_is_an_error(tmp_path, suffix):
 def test_missing_file_is_an_error(tmp_path):
     with pytest.raises(UserError, match=r"gone\.png: no such file"):
         read_image(tmp_path / "gone.png")
+
+
+def test_a_file_that_must_not_be_read_is_named(tmp_path, monkeypatch):
+    """The superuser, who may read everything, cannot try it with a real file."""
+
+    def refuse(path):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    Image.new("L", (8, 8)).save(tmp_path / "cell.png")
+    monkeypatch.setattr(Image, "open", refuse)
+    with pytest.raises(UserError, match=r"cell\.png: must not be read \(Permission denied\)"):
+        read_image(tmp_path / "cell.png")

@@ -79,6 +79,13 @@ def test_a_loss_that_is_not_finite_leaves_other_runs_alone(desk, mistake, source
     assert not (bad / "weights.safetensors").exists()
 
 
+@pytest.mark.parametrize(("rate", "part"), [("source.optimizer.lr", "source"), ("finetune.optimizer.lr", "finetune")])
+def test_a_loss_that_is_not_finite_names_the_part_that_is_trained(rate, part, mistake, transfer):
+    answer = mistake("transfer", *transfer, f"{rate}=1e30")
+    assert f"in {part}: " in answer
+    assert "Lower optimizer.lr" in answer
+
+
 def carry_over(folder):
     return ("transfer", "source=path", f"source.run={folder}", "data=synthetic/cells", "data.count=60")
 

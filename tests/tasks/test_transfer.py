@@ -1,10 +1,14 @@
 import importlib.util
 
+import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 import torch
 
+from micrographia.data.datamodule import PARTS
 from micrographia.data.synthetic.cells import SyntheticCells
+from micrographia.runs.run import Run
 
 needs_efficientnet = pytest.mark.skipif(
     importlib.util.find_spec("efficientnet_lite_pytorch") is None, reason="micrographia[efficientnet] is not installed"
@@ -99,14 +103,42 @@ def test_only_the_training_part_of_the_target_is_learned_from(micrographia, tiny
     monkeypatch.setattr(SyntheticCells, "images", spoiled)
     other = micrographia("transfer", *trained_source(tiny), *tiny.cells, *tiny.transfer, "how.rerun=true")
     assert other.folder == clean.folder
-    former = pd.read_csv(clean.folder.with_name(f"{clean.folder.name}.previous") / "tables" / "codes_after.csv")
-    codes = other.table("codes_after")
+    learned_the_same(Run(clean.folder.with_name(f"{clean.folder.name}.previous")), other)
+
+
+def test_only_the_training_part_of_a_folder_is_learned_from(micrographia, tiny, tmp_path):
+    """Brighter and larger images for validation and test: scaling, padding, weights and probes stay the same."""
+    generator = np.random.default_rng(0)
+    rows = [{"file": f"{number:02d}.tif", "class": "ab"[number % 2], "part": PARTS[number % 3]} for number in range(36)]
+    (tmp_path / "images").mkdir()
+    pd.DataFrame(rows).to_csv(tmp_path / "images" / "labels.csv", index=False)
+    for row in rows:
+        image = generator.integers(100, 4000, (2, 20, 24), dtype=np.uint16)
+        tifffile.imwrite(tmp_path / "images" / row["file"], image, metadata={"axes": "CYX"})
+    command = (
+        *("transfer", *trained_source(tiny), "data=image_folder", "data.root=images", "data.split=part"),
+        *tiny.transfer,
+    )
+    clean = micrographia(*command)
+    for row in rows:
+        if row["part"] != "train":
+            image = generator.integers(20_000, 60_000, (2, 48, 40), dtype=np.uint16)
+            tifffile.imwrite(tmp_path / "images" / row["file"], image, metadata={"axes": "CYX"})
+    other = micrographia(*command)
+    assert other.folder != clean.folder
+    assert other.record("data")["limits"] == clean.record("data")["limits"]
+    learned_the_same(clean, other)
+
+
+def learned_the_same(clean, other):
+    """Codes of training images, and the probes' scores on them, are equal; those of other images are not."""
+    codes, former = other.table("codes_after"), clean.table("codes_after")
     train = codes["part"] == "train"
     pd.testing.assert_frame_equal(codes[train], former[train])
     assert not codes[~train].equals(former[~train])
-    kept = pd.read_csv(clean.folder.with_name(f"{clean.folder.name}.previous") / "tables" / "probes.csv")
-    same = other.table("probes").query("part == 'train'").reset_index(drop=True)
-    pd.testing.assert_frame_equal(same, kept.query("part == 'train'").reset_index(drop=True))
+    assert other.weights.read_bytes() == clean.weights.read_bytes()
+    probes, kept = (run.table("probes").query("part == 'train'").reset_index(drop=True) for run in (other, clean))
+    pd.testing.assert_frame_equal(probes, kept)
 
 
 @pytest.mark.parametrize(("preset", "classes"), PRESETS.items())
@@ -116,7 +148,7 @@ def test_every_preset_runs_from_pixels(preset, classes, micrographia, tiny, real
 
 
 @needs_efficientnet
-@pytest.mark.parametrize(("preset", "classes"), [("plankton", 3), ("bbbc021", 2)])
+@pytest.mark.parametrize(("preset", "classes"), PRESETS.items())
 def test_every_preset_runs_from_features(preset, classes, micrographia, tiny, real_layouts):
     run = micrographia("transfer", f"experiment=drl/{preset}_features", *tiny.transfer, "naming.samples=20")
     assert run.metrics["chance/balanced_accuracy"] == pytest.approx(1 / classes)

@@ -246,9 +246,11 @@ class ImageFolder(IndexedImages):
         if len(classes) == 1 and self.include is not None:
             raise UserError(f"data.include: a single class, {classes[0]}, is left. Name two or more.")
         if len(classes) == 1:
+            tables = [] if self.table_options[0] else sorted(path.name for path in self.root.glob("*.csv"))
             raise UserError(
                 f"data.root: {self.root} has a single class, {classes[0]}. Two or more are needed; "
-                "data.label=null reads the images without classes."
+                + (f"data.table={tables[0]} takes them from the table, " if tables else "")
+                + "data.label=null reads the images without classes."
             )
         self.parts = self.assign_parts(rows, classes)
         self.classes = classes

@@ -1,6 +1,7 @@
 """Which images a folder holds and what is known of them: class folders or a table."""
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,23 @@ from micrographia.data.reading import SUFFIXES, is_image_file
 from micrographia.data.splits import PART_OF, some
 from micrographia.errors import UserError
 
+# Files that lie beside images and are none.
+NO_IMAGES = (
+    ".csv",
+    ".tsv",
+    ".txt",
+    ".md",
+    ".json",
+    ".yaml",
+    ".yml",
+    ".xml",
+    ".xlsx",
+    ".ini",
+    ".db",
+    ".log",
+    ".pdf",
+    ".html",
+)
 log = logging.getLogger(__name__)
 
 
@@ -42,6 +60,8 @@ def list_images(root: Path, table: str | None, file: str, label: str | None, par
     """
     if not root.is_dir():
         raise UserError(f"data.root: {root} is no folder.")
+    if table is None:
+        report_unread(root)
     if table is not None:
         rows = read_table(root, named_table(root, table), file, label)
     elif label is None or is_loose(root):
@@ -53,6 +73,25 @@ def list_images(root: Path, table: str | None, file: str, label: str | None, par
     else:
         rows = read_table(root, only_table(root), file, label)
     return rows.sort_values("file", kind="stable", ignore_index=True)
+
+
+def report_unread(root: Path) -> None:
+    """Say which files of a folder are left out, since their format is not read."""
+    found = Counter(path.suffix.lower() for path in root.rglob("*") if is_unread(path) and path.is_file())
+    if found:
+        counts = ", ".join(f"{count} {suffix or 'without a suffix'}" for suffix, count in found.most_common(3))
+        log.warning("%s: files left out: %s. Save images as one of %s.", root, counts, ", ".join(SUFFIXES))
+
+
+def is_unread(path: Path) -> bool:
+    """Whether a file could be an image, and is of a format that is not read; hidden files and texts are none.
+
+    Examples
+    --------
+    >>> is_unread(Path("a/cell.czi")), is_unread(Path("a/cell.png")), is_unread(Path("a/readme.txt"))
+    (True, False, False)
+    """
+    return not (path.name.startswith(".") or is_image_file(path) or path.suffix.lower() in NO_IMAGES)
 
 
 def is_loose(root: Path) -> bool:

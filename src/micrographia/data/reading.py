@@ -87,6 +87,10 @@ def read(path: Path, pixels: bool) -> tuple[ImageHeader, np.ndarray | None]:
         raise
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file.") from error
+    except PermissionError as error:
+        raise UserError(
+            f"{path}: must not be read ({error.strerror}). Give yourself the right to, or leave it out."
+        ) from error
     except Exception as error:  # decoders of damaged files raise anything, from SyntaxError to struct.error
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"{path}: cannot be read as an image ({reason}). Fetch it again or remove it.") from error

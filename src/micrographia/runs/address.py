@@ -75,7 +75,8 @@ def following(config: DictConfig, key: str) -> str:
             return ""
         if OmegaConf.is_interpolation(node, name) and isinstance(node[name], DictConfig):
             place = ".".join(places[: depth + 1])
-            origin = OmegaConf.to_container(node)[name][2:-1]
+            written: Any = OmegaConf.to_container(node)
+            origin = written[name][2:-1]
             is_run = (config_directory() / places[0] / "path.yaml").is_file()
             apart = f", or train the {places[0]} first and name its run: {places[0]}=FOLDER" if is_run else ""
             return f"{place} follows {origin}. Set that{apart}."

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FULL_PRECISION = "32-true"
+DPI = 150  # of saved figures
 PREVIOUS = ".previous"  # added to the folder of a run that is made anew
 
 What = Mapping[str, Any]
@@ -103,7 +104,7 @@ class Run:
     def save_figure(self, name: str, figure: "Figure") -> None:
         """Write a figure as PNG."""
         write_atomically(
-            self.folder / "figures" / f"{name}.png", lambda part: figure.savefig(part, dpi=150, bbox_inches="tight")
+            self.folder / "figures" / f"{name}.png", lambda part: figure.savefig(part, dpi=DPI, bbox_inches="tight")
         )
 
     def save_record(self, name: str, record: Mapping[str, Any]) -> None:

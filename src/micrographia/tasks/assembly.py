@@ -10,7 +10,7 @@ import torch
 from micrographia.config import instantiate
 from micrographia.data.datamodule import IndexedImages
 from micrographia.data.features import FeatureData
-from micrographia.errors import UserError
+from micrographia.errors import UserError, within
 from micrographia.models.counting import CountingModule
 from micrographia.models.gan.generator import Generator
 from micrographia.models.gan.stylegan2 import StyleGAN2
@@ -71,7 +71,7 @@ def model_from(what: What, how: How, shape: tuple[int, ...], classes: tuple[str,
     if not is_adversarial(node):
         given["optimizer"] = instantiate(what["optimizer"], "optimizer")
     if "source" in node:
-        given["source_model"] = load_model(source_run(node.pop("source"), how), how)
+        given["source_model"] = load_model(source_run(node.pop("source"), how, "model.source"), how)
     if "generator" in node:
         given["generator"] = load_generator(node.pop("generator"), how, "model.generator")
     if is_classifier(node):
@@ -105,7 +105,8 @@ def source_run(node: Mapping[str, Any], how: How, key: str = "source") -> Run:
     from micrographia.tasks.train import train
 
     if "task" in node:
-        return train(node, how)
+        with within(key):
+            return train(node, how)
     return Run.named(node["run"], f"{key}.run")
 
 

@@ -1,5 +1,6 @@
 """What a finished training says of its model: tables, figures and metrics."""
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -65,7 +66,7 @@ def describe_vae(model: VAE, data: IndexedImages, what: What, run: Run) -> Metri
 @torch.no_grad()
 def describe_classifier(model: Classifier, data: IndexedImages, run: Run) -> Metrics:
     """Score a classifier on every part, and return its test scores."""
-    counts = {}
+    counts: dict[str, np.ndarray] = {}
     for part in PARTS:
         indices = data.indices(part)
         chosen = torch.cat(
@@ -74,7 +75,7 @@ def describe_classifier(model: Classifier, data: IndexedImages, run: Run) -> Met
         counts[part] = count_confusions(data.targets(indices).numpy(), chosen.numpy(), len(data.classes))
     confusion = confusion_table(counts, data.classes)
     run.save_table("confusion", confusion.reset_index())
-    run.save_figure("confusion", confusion_figure(confusion.loc["test"]))
+    run.save_figure("confusion", confusion_figure(confusion.loc[["test"]].droplevel("part")))
     rows = [{"part": part, **scores_of_counts(matrix)} for part, matrix in counts.items()]
     scores = run.save_table("scores", pd.DataFrame(rows))
     return {f"classifier/{row['part']}/{name}": row[name] for row in scores.to_dict("records") for name in SCORES} | {

@@ -12,7 +12,7 @@ import torch
 
 from micrographia.config import instantiate
 from micrographia.data.datamodule import PARTS, IndexedImages, all_indices, require_parts, spread
-from micrographia.errors import UserError
+from micrographia.errors import UserError, within
 from micrographia.models.vae.beta_vae import BetaVAE
 from micrographia.models.vae.networks import Network
 from micrographia.models.vae.vae import VAE
@@ -151,7 +151,8 @@ def finetune(before: VAE, target: IndexedImages, what: What, how: How, run: Run,
         beta=beta,
     )
     budget = {"epochs": options["epochs"], "steps": None, "batch_size": options["batch_size"]}
-    fit(model, target, budget, how, run.folder, f"fine-tuning on {target.name}", what["seed"], loggers)
+    with within("finetune"):
+        fit(model, target, budget, how, run.folder, f"fine-tuning on {target.name}", what["seed"], loggers)
     run.save_figure("curves", curves_figure(pd.read_csv(run.folder / "curves.csv")))
     model.labelled_latents = before.labelled_latents  # names are earned by one rule before and after
     return model.eval().to(device_of(how))
@@ -241,7 +242,7 @@ def draw_probes(
     leading = {}
     for (phase, probe), result in results.items():
         if phase == last:
-            run.save_figure(f"confusion_{probe}", confusion_figure(result.confusion.loc["test"]))
+            run.save_figure(f"confusion_{probe}", confusion_figure(result.confusion.loc[["test"]].droplevel("part")))
         if len(result.importance) and phase not in leading:
             ranked = result.importance.sort_values("importance", ascending=False)["feature"].tolist()
             leading[phase] = (phases[phase].features, classes, (ranked[0], ranked[min(1, len(ranked) - 1)]))

@@ -46,9 +46,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:  # raised for anything but tensors and primitives
+    except pickle.UnpicklingError as error:  # of anything but tensors and primitives, bytes without a meaning included
         raise UserError(
-            f"{path}: not loaded, since it holds more than tensors and numbers and could execute code. "
+            f"{path}: not loaded: it is damaged, or holds more than tensors and numbers and could execute code. "
             "Delete it to start anew, or use one that micrographia wrote."
         ) from error
     except (OSError, RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError) as error:
