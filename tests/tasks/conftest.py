@@ -1,6 +1,7 @@
 """Tiny runs: overrides that make any task take seconds, and small folders in the layout of each real set."""
 
 import csv
+import shutil
 
 import numpy as np
 import pytest
@@ -52,6 +53,30 @@ def micrographia(tmp_path, monkeypatch, capsys):
         return runs[0] if len(runs) == 1 else runs
 
     return run
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """Folder of finished runs that tests of a module have in common."""
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture
+def kept_runs(store, tmp_path):
+    """Find trainings and searches of former tests again, as any run at its address; not for tests that change them."""
+    shutil.copytree(store, tmp_path / "runs")
+    yield
+    for verb in ("train", "superresolve"):
+        for result in (tmp_path / "runs" / verb).glob("*/result.json"):
+            kept = store / verb / result.parent.name
+            if not kept.exists():
+                shutil.copytree(result.parent, kept)
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Make figures without drawing them, which takes half of a tiny run's time; other tests look at the files."""
+    monkeypatch.setattr("micrographia.runs.run.Run.save_figure", lambda run, name, figure: None)
 
 
 def picture(generator, side=24):

@@ -54,6 +54,7 @@ def test_a_run_is_scored_once_on_what_it_was_trained_on(micrographia, tiny):
     assert (again.folder / "result.json").stat().st_mtime_ns == written
 
 
+@pytest.mark.usefixtures("kept_runs")
 def test_the_codes_are_the_models_own_of_the_images_with_these_factors(micrographia, tiny):
     trained = micrographia("train", "model.latents=3", *tiny.training, *tiny.sprites)
     run = micrographia("evaluate", f"run={trained.folder}", "only=[mig]", "samples=20")
@@ -62,6 +63,7 @@ def test_the_codes_are_the_models_own_of_the_images_with_these_factors(micrograp
     assert np.allclose(run.table("codes"), mean.detach().numpy(), atol=1e-5)
 
 
+@pytest.mark.usefixtures("kept_runs", "undrawn")
 def test_intervals_and_single_scores_on_request(micrographia, tiny):
     trained = micrographia("train", *tiny.training, *tiny.sprites)
     few = [argument for argument in FEW if "scores.dci" not in argument]
@@ -74,6 +76,7 @@ def test_intervals_and_single_scores_on_request(micrographia, tiny):
     assert run.record("settings")["omes"]["alpha"] == 0.8
 
 
+@pytest.mark.usefixtures("kept_runs", "undrawn")
 def test_another_set_with_known_factors(micrographia, tiny):
     trained = micrographia("train", *tiny.training, *tiny.sprites)
     scores = "only=[mig,irs]"
@@ -90,6 +93,7 @@ def test_a_set_without_factors_gets_the_scores_that_need_none(micrographia, tiny
     assert "score/active_units" in run.metrics
 
 
+@pytest.mark.usefixtures("kept_runs", "undrawn")
 def test_a_transfer_is_scored_after_its_fine_tuning(micrographia, tiny):
     source = micrographia("train", "model.latents=3", *tiny.training, *tiny.sprites)
     moved = micrographia("transfer", f"source={source.folder}", *tiny.cells, *tiny.transfer)
@@ -100,6 +104,7 @@ def test_a_transfer_is_scored_after_its_fine_tuning(micrographia, tiny):
     assert not np.allclose(after.table("codes"), before.table("codes"))
 
 
+@pytest.mark.usefixtures("kept_runs", "undrawn")
 def test_a_transfer_without_fine_tuning_is_answered(micrographia, tiny, capsys):
     source = micrographia("train", "model.latents=3", *tiny.training, *tiny.sprites)
     moved = micrographia("transfer", f"source={source.folder}", "finetune=none", *tiny.cells, *tiny.probes)
@@ -107,6 +112,7 @@ def test_a_transfer_without_fine_tuning_is_answered(micrographia, tiny, capsys):
     assert "has its source's model: evaluate that" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_other_names_and_other_images_are_other_evaluations(micrographia, tiny, real_layouts):
     training = ("data=plankton/ndsb", "data.size=64", *tiny.training)
     trained = micrographia("train", *training)
@@ -120,12 +126,14 @@ def test_other_names_and_other_images_are_other_evaluations(micrographia, tiny, 
     assert micrographia("evaluate", f"run={trained.folder}", "only=active_units").folder != renamed.folder
 
 
+@pytest.mark.usefixtures("kept_runs", "undrawn")
 def test_a_score_can_be_switched_off(micrographia, tiny):
     trained = micrographia("train", *tiny.training, *tiny.sprites)
     run = micrographia("evaluate", f"run={trained.folder}", "only=null", "scores.dci=null", *FEW[:1], *FEW[2:])
     assert not any("dci" in name for name in run.metrics)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_whole_sweep_in_processes_with_the_agreement_of_its_seeds(micrographia, tiny, tmp_path):
     micrographia("train", "-m", "model.latents=3", "seed=0,1", *tiny.training, *tiny.sprites)
     micrographia("train", "model.latents=3", "model.beta=4", *tiny.training, *tiny.sprites)
@@ -181,6 +189,7 @@ def test_mistakes_are_told(arguments, message, micrographia, capsys):
     assert "Traceback" not in told
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_mistake_in_one_run_leaves_the_others_alone(micrographia, tiny, tmp_path, capsys):
     micrographia("train", "-m", "model.latents=3", "seed=0,1", *tiny.training, *tiny.sprites)
     spoiled = sorted((tmp_path / "runs" / "train").glob("beta_vae-*"))[0]
@@ -191,6 +200,7 @@ def test_a_mistake_in_one_run_leaves_the_others_alone(micrographia, tiny, tmp_pa
     assert len(told.out.splitlines()) == 1
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_models_that_were_scored_on_different_images_are_not_compared(micrographia, tiny):
     data = ("data=synthetic/cells", "data.seed=0,1", *tiny.cells)
     micrographia("train", "-m", "model.latents=3", *data, *tiny.training)

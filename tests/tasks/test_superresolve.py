@@ -20,6 +20,7 @@ SEARCH = ("methods.rls.schedule.steps=4", "methods.no_regularization.schedule.st
 TINY = (*GENERATOR, *FLOW, *ASSAY, *SEARCH)
 
 
+@pytest.mark.usefixtures("kept_runs")
 def test_the_second_job_end_to_end(micrographia):
     run = micrographia("superresolve", *TINY)
     methods = ["bicubic", "no_regularization", "rls"]
@@ -48,6 +49,7 @@ def test_without_arguments_nothing_is_trained(micrographia, tmp_path):
     assert run.table("measurements").query("method == 'hr'")["translocation_ratio"].notna().all()
 
 
+@pytest.mark.usefixtures("kept_runs")
 def test_flagged_images_count_in_the_means_over_all(micrographia):
     run = micrographia("superresolve", *TINY)
     images = run.table("images")
@@ -60,6 +62,7 @@ def test_flagged_images_count_in_the_means_over_all(micrographia):
     assert set(run.table("assay")["rows"]) == {"trusted", "all"}
 
 
+@pytest.mark.usefixtures("kept_runs")
 def test_images_are_compared_in_the_features_of_a_network(micrographia):
     pytest.importorskip("efficientnet_lite_pytorch")
     run = micrographia("superresolve", *TINY, "backbone@features=efficientnet_lite0", "features.size=32")
@@ -70,6 +73,7 @@ def test_images_are_compared_in_the_features_of_a_network(micrographia):
     assert run.metrics["image_all/frechet_efficientnet_lite0/rls"] > 0
 
 
+@pytest.mark.usefixtures("kept_runs")
 def test_several_solutions_are_searched_for_other_cells_too(micrographia, capsys):
     several = ("methods.rls.solutions=2", "~methods.no_regularization", "intervals.images=4")
     run = micrographia("superresolve", *TINY, *several)
@@ -80,6 +84,7 @@ def test_several_solutions_are_searched_for_other_cells_too(micrographia, capsys
     assert not others & set(run.table("images")["key"])
 
 
+@pytest.mark.usefixtures("kept_runs")
 def test_an_encoder_is_trained_for_the_search_that_starts_from_it(micrographia):
     encoder = ("encoder=trained", "encoder.model.filters=4", "encoder.model.blocks=1", "encoder.budget.steps=2")
     run = micrographia(
@@ -91,6 +96,7 @@ def test_an_encoder_is_trained_for_the_search_that_starts_from_it(micrographia):
     assert len(run.table("images").query("method == 'rls'")) == 6
 
 
+@pytest.mark.usefixtures("kept_runs")
 def test_all_methods_beside_each_other(micrographia):
     searches = ("rls", "no_regularization", "gaussianized_w", "no_pw", "no_cross", "rls_plus", "pulse", "brgm")
     network = "methods.supervised.network"
@@ -105,6 +111,7 @@ def test_all_methods_beside_each_other(micrographia):
     assert {name for name in methods if f"image_all/psnr/{name}" in run.metrics} == methods
 
 
+@pytest.mark.usefixtures("kept_runs")
 def test_searches_of_all_seeds_share_one_generator(micrographia):
     runs = [micrographia("superresolve", *TINY, f"seed={seed}") for seed in (0, 1)]
     assert runs[0].folder != runs[1].folder
@@ -112,6 +119,7 @@ def test_searches_of_all_seeds_share_one_generator(micrographia):
         assert len(list((runs[0].folder.parents[1] / "train").glob(f"{model}-*/result.json"))) == 1
 
 
+@pytest.mark.usefixtures("kept_runs")
 def test_a_killed_search_goes_on_with_the_images_that_are_missing(micrographia):
     run = micrographia("superresolve", *TINY)
     before = run.table("images")
@@ -184,6 +192,7 @@ def test_low_resolution_images_of_ones_own_come_back_in_their_units(generator, m
         assert 100 <= image.min() <= image.max() <= 3000
 
 
+@pytest.mark.usefixtures("kept_runs")
 def test_a_run_that_makes_no_images_is_refused_as_generator(micrographia, capsys):
     run = micrographia("superresolve", *TINY)
     flow = next((run.folder.parents[1] / "train").glob("latent_flow-*"))
@@ -290,6 +299,7 @@ def test_mistakes_are_answered_before_any_search(options, answer, generator, mic
     assert not list(tmp_path.rglob("*.safetensors"))
 
 
+@pytest.mark.usefixtures("kept_runs")
 def test_a_flow_of_another_generator_is_refused(micrographia, capsys):
     run = micrographia("superresolve", *TINY)
     flow = next((run.folder.parents[1] / "train").glob("latent_flow-*"))
@@ -297,6 +307,7 @@ def test_a_flow_of_another_generator_is_refused(micrographia, capsys):
     assert "has learned the latents of another generator" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("kept_runs")
 def test_conditions_are_compared_as_numbers_where_they_are(micrographia):
     run = micrographia(
         *(

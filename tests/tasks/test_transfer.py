@@ -8,6 +8,7 @@ import torch
 
 from micrographia.data.datamodule import PARTS
 from micrographia.data.synthetic.cells import SyntheticCells
+from micrographia.runs.address import composed
 from micrographia.runs.run import Run
 
 needs_efficientnet = pytest.mark.skipif(
@@ -20,6 +21,7 @@ def trained_source(tiny, method="beta_vae"):
     return ("source=trained", f"model@source.model={method}", *tiny.source(*tiny.training, *tiny.sprites))
 
 
+@pytest.mark.usefixtures("kept_runs")
 def test_the_main_job_end_to_end(micrographia, tiny):
     run = micrographia("transfer", *trained_source(tiny), *tiny.cells, *tiny.transfer)
     probes = run.table("probes")
@@ -51,12 +53,14 @@ def test_the_main_job_end_to_end(micrographia, tiny):
         assert (run.folder / "figures" / f"{figure}.png").stat().st_size > 1000
 
 
+@pytest.mark.usefixtures("kept_runs")
 def test_no_finetuning_leaves_out_the_phase(micrographia, tiny):
     options = [option for option in tiny.transfer if not option.startswith("finetune")]
     run = micrographia("transfer", *trained_source(tiny), *tiny.cells, *options, "finetune=none")
     assert set(run.table("probes")["phase"]) == {"before", "baseline"}
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_sweep_trains_each_source_once_and_nothing_twice(micrographia, tiny, tmp_path, capsys):
     sweep = (
         *("transfer", *trained_source(tiny), *tiny.transfer, "finetune=none", "data.count=60,66"),
@@ -76,19 +80,21 @@ def test_a_sweep_trains_each_source_once_and_nothing_twice(micrographia, tiny, t
     assert changed <= {".sweeps", "sweeps"}  # what is recorded of the sweep itself
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_standalone_source_is_the_same_run(micrographia, tiny, tmp_path):
     source = micrographia("train", *tiny.training, *tiny.sprites)
     micrographia("transfer", *trained_source(tiny), *tiny.cells, *tiny.transfer)
     assert [file.parent for file in (tmp_path / "runs" / "train").glob("*/result.json")] == [source.folder]
 
 
-def test_the_source_follows_the_seed_unless_given(micrographia, tiny):
-    with_seed = micrographia("transfer", *trained_source(tiny), *tiny.cells, *tiny.transfer, "seed=3")
-    assert with_seed.config["source"]["seed"] == 3
-    own = micrographia("transfer", *trained_source(tiny), *tiny.cells, *tiny.transfer, "seed=3", "source.seed=1")
-    assert own.config["source"]["seed"] == 1
+def test_the_source_follows_the_seed_unless_given(tiny):
+    followed, _ = composed("transfer", [*trained_source(tiny), "seed=3"])
+    assert followed["source"]["seed"] == 3
+    own, _ = composed("transfer", [*trained_source(tiny), "seed=3", "source.seed=1"])
+    assert own["source"]["seed"] == 1
 
 
+@pytest.mark.usefixtures("kept_runs", "undrawn")
 def test_only_the_training_part_of_the_target_is_learned_from(micrographia, tiny, monkeypatch):
     """Spoil validation and test images: codes of training images, weights and the fitted trees stay the same."""
     clean = micrographia("transfer", *trained_source(tiny), *tiny.cells, *tiny.transfer)
@@ -106,6 +112,7 @@ def test_only_the_training_part_of_the_target_is_learned_from(micrographia, tiny
     learned_the_same(Run(clean.folder.with_name(f"{clean.folder.name}.previous")), other)
 
 
+@pytest.mark.usefixtures("kept_runs", "undrawn")
 def test_only_the_training_part_of_a_folder_is_learned_from(micrographia, tiny, tmp_path):
     """Brighter and larger images for validation and test: scaling, padding, weights and probes stay the same."""
     generator = np.random.default_rng(0)
