@@ -4,6 +4,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from micrographia.runs.run import Run
 from micrographia.scores.disentanglement import mig, modularity
@@ -59,8 +60,14 @@ def test_the_codes_are_the_models_own_of_the_images_with_these_factors(micrograp
     trained = micrographia("train", "model.latents=3", *tiny.training, *tiny.sprites)
     run = micrographia("evaluate", f"run={trained.folder}", "only=[mig]", "samples=20")
     model, data = load_model(trained, HOW), build_data(trained.config, HOW)
-    mean, _ = model.encode(data.of_factors(run.table("factors")).float() / 255)
+    mean, logvar = model.encode(data.of_factors(run.table("factors")).float() / 255)
     assert np.allclose(run.table("codes"), mean.detach().numpy(), atol=1e-5)
+    prior = torch.distributions.Normal(0, 1)
+    posterior = torch.distributions.Normal(mean, (logvar / 2).exp())
+    expected = torch.distributions.kl_divergence(posterior, prior).mean(0).detach().numpy()
+    divergences = run.table("divergences")
+    assert divergences["latent"].tolist() == list(run.table("codes").columns)
+    assert np.allclose(divergences["divergence"], expected, rtol=1e-3, atol=1e-6)
 
 
 @pytest.mark.usefixtures("kept_runs", "undrawn")

@@ -137,4 +137,6 @@ def agreement(evaluations: Sequence[Run]) -> dict[str, list[float]]:
     if any(run.config["data"] != evaluations[0].config["data"] for run in evaluations):
         log.info("no UDR of models that were scored on different images: name one set for all, data=...")
         return {}
-    return {"score/udr": udr({run.folder.name: run.table("codes") for run in evaluations}).per_model.tolist()}
+    codes = {run.folder.name: run.table("codes") for run in evaluations}
+    divergences = {run.folder.name: run.table("divergences").set_index("latent")["divergence"] for run in evaluations}
+    return {"score/udr": udr(codes, divergences).per_model.tolist()}

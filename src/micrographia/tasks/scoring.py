@@ -1,7 +1,7 @@
 """Scores of disentanglement of one finished run: its model's codes of images whose factors are known."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from inspect import signature
 from typing import Any
 
@@ -11,8 +11,9 @@ import torch
 from rich.progress import Progress, TaskID
 
 from micrographia.config import instantiate
-from micrographia.data.datamodule import IndexedImages, spread
+from micrographia.data.datamodule import IndexedImages, spread, unit_range
 from micrographia.errors import UserError
+from micrographia.models.vae.objectives import kl_to_standard
 from micrographia.models.vae.vae import VAE
 from micrographia.plots.scores import matrix_figure, scores_figure
 from micrographia.runs.address import run_folder
@@ -22,12 +23,13 @@ from micrographia.scores.disentanglement.dci import DCI_SCORES
 from micrographia.scores.disentanglement.omes import OMES
 from micrographia.tasks.assembly import build_data, encode, load_vae
 from micrographia.training.checkpoints import load_weights
-from micrographia.training.interventions import EncodedImages
+from micrographia.training.interventions import CHUNK, EncodedImages
 from micrographia.training.loggers import log_results, opened_loggers
 from micrographia.training.progress import progress_bar
 
 log = logging.getLogger(__name__)
 
+DIVERGENCE_SAMPLES = 1000  # images that tell how far a latent's posterior is from the prior
 Result = Score | DCI | OMES
 # What a score may take, by the name of its argument; further ones are settings.
 INPUTS = ("codes", "factors", "sampler", "source", "models")
@@ -52,7 +54,7 @@ def score_run(what: What, how: How, run: Run) -> Metrics:
 
         table = run.save_table("scores", pd.concat([summary(name, each) for name, each in results.items()]))
         save_parts(results, dict(zip(table["score"], table["value"], strict=True)), run)
-        for name in ("codes", "factors"):
+        for name in ("codes", "factors", "divergences"):
             if name in given:
                 run.save_table(name, given[name])
         run.save_record("settings", {name: result.settings for name, result in results.items()})
@@ -175,12 +177,28 @@ def inputs_of_scores(model: VAE, data: IndexedImages, what: What, watched: Watch
     """Codes and factors of sampled images, and the sampler; of a set without known factors, codes of test images."""
     if not data.intervenable:
         log.info("data %s has no known factors: only scores that need none are computed", data.name)
-        codes = encode(model, data, spread(data.indices("test"), what["samples"]), model.latent_names)
-        return {"codes": codes.reset_index(drop=True)}
+        indices = spread(data.indices("test"), what["samples"])
+        codes = encode(model, data, indices, model.latent_names)
+        divergences = latent_divergences(model, data.chunks(spread(indices, DIVERGENCE_SAMPLES)))
+        return {"codes": codes.reset_index(drop=True), "divergences": divergences}
     world = EncodedImages(model, data, watched)
     drawn = world.draw(what["samples"], np.random.default_rng(what["seed"]))
     codes = world.encode(drawn).reset_index(drop=True)
-    return {"codes": codes, "factors": drawn.reset_index(drop=True), "sampler": world, "source": world}
+    items = unit_range(data.of_factors(drawn.iloc[:DIVERGENCE_SAMPLES])).split(CHUNK)
+    return {
+        "codes": codes,
+        "factors": drawn.reset_index(drop=True),
+        "divergences": latent_divergences(model, items),
+        "sampler": world,
+        "source": world,
+    }
+
+
+@torch.no_grad()
+def latent_divergences(model: VAE, chunks: Iterable[torch.Tensor]) -> pd.DataFrame:
+    """A row per ``latent``: ``divergence``, the mean KL divergence of its posterior from the prior, in nats."""
+    parts = [kl_to_standard(*model.encode(chunk.to(model.device))).cpu() for chunk in chunks]
+    return pd.DataFrame({"latent": model.latent_names, "divergence": torch.cat(parts).mean(0).numpy()})
 
 
 def compute(node: Mapping[str, Any], name: str, given: Mapping[str, Any], what: What) -> Result | None:
