@@ -107,6 +107,10 @@ def test_a_key_without_its_value_is_named():
         (None, None),
         ({"column": "dose", "negative": 0}, "contrast.positive: no value given"),
         ("dose", "contrast=dose: expected the keys column, negative, positive, well or null"),
+        (
+            {"column": "dose", "negative": 0, "positive": 10, "well": 3},
+            "contrast.well=3: expected text.",
+        ),
     ],
 )
 def test_a_node_or_null(contrast, message):

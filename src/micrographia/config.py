@@ -198,6 +198,53 @@ def is_list_of(kinds: tuple[Any, ...], value: Any) -> bool:
     return len(value) == len(kinds) and all(accepts(kind, item) for kind, item in zip(kinds, value, strict=True))
 
 
+def bracketed(node: Mapping[str, Any]) -> dict[str, Any]:
+    """A config in which one text that stands for a list is a list, at any depth: both are the same run.
+
+    Examples
+    --------
+    >>> node = {"_target_": "micrographia.data.image_folder.ImageFolder", "group": "plate", "split": "row"}
+    >>> bracketed({"data": node})["data"]["group"], bracketed({"data": node})["data"]["split"]
+    (['plate'], 'row')
+    """
+    hints = target_hints(node)
+    found: dict[str, Any] = {}
+    for name, value in node.items():
+        if isinstance(value, Mapping):
+            found[name] = bracketed(value)
+        elif isinstance(value, str) and name in hints and takes_texts(hints[name]):
+            found[name] = [value]
+        else:
+            found[name] = value
+    return found
+
+
+def target_hints(node: Mapping[str, Any]) -> dict[str, Any]:
+    """Type hints of the arguments of a node's ``_target_``; empty where it has none, or none that can be imported."""
+    from hydra.errors import InstantiationException
+    from hydra.utils import get_object
+
+    if node.get("_target_") is None:
+        return {}
+    try:
+        return signature_hints(get_object(node["_target_"]))
+    except (ImportError, InstantiationException, ValueError):
+        return {}  # checked, and answered, where the config is
+
+
+def takes_texts(hint: Any) -> bool:
+    """Whether a type hint is of a list of texts, or of that or nothing.
+
+    Examples
+    --------
+    >>> takes_texts(list[str] | None), takes_texts(str | None)
+    (True, False)
+    """
+    options = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
+    kinds = [typing.get_args(option)[:1] for option in options if typing.get_origin(option) in LISTS]
+    return str not in options and kinds == [(str,)]
+
+
 def plain(hint: Any) -> bool:
     """Whether a config value could be of this type."""
     origin = typing.get_origin(hint)
@@ -217,6 +264,8 @@ def describe(hint: Any) -> str:
     if origin is typing.Annotated:
         kind, limits = typing.get_args(hint)
         return f"{describe(kind)} {limits}"
+    if origin is typing.NotRequired:
+        return describe(typing.get_args(hint)[0])
     if typing.is_typeddict(hint):
         return f"the keys {', '.join(hint.__annotations__)}"
     if origin in LISTS:

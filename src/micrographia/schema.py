@@ -86,6 +86,7 @@ KEYS: dict[str, Any] = {
     "budget": Budget,
     "naming": Naming,
     "finetune": FineTuning,
+    "baseline": bool,
     "how": Execution,
     "part": Literal["train", "val", "test"],
     "images": Positive | None,

@@ -197,7 +197,6 @@ def test_fit_leaves_a_short_training_to_compute_as_it_draws(tmp_path):
 def test_everything_else_is_the_inner_data(tmp_path):
     data = features(tmp_path)
     assert data.classes == ("dark", "bright")
-    assert data.describe() == "one hundred squares"
     assert torch.equal(data.indices("val"), torch.arange(60, 80))
     assert torch.equal(data.targets(torch.tensor([49, 50])), torch.tensor([0, 1]))
     assert data.steps_per_epoch(7) == Squares().steps_per_epoch(7)

@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 
 from micrographia.data.datamodule import PARTS
-from micrographia.data.image_folder import ImageFolder
+from micrographia.data.image_folder import ImageFolder, in_order
+from micrographia.data.listing import read_table
 from micrographia.data.reading import read_image
 from micrographia.errors import UserError
 
@@ -59,7 +60,8 @@ def test_class_folders(tmp_path):
     table = data.table(train)
     assert list(table.index) == train.tolist()
     assert [data.classes[code] for code in data.targets(train)] == table["class"].tolist()
-    assert data.class_counts().to_dict("index") == {name: {"train": 16, "val": 4, "test": 5} for name in "ab"}
+    for part, count in {"train": 16, "val": 4, "test": 5}.items():
+        assert data.table(data.indices(part))["class"].value_counts().to_dict() == {"a": count, "b": count}
 
 
 def test_constructor_reads_nothing(tmp_path):
@@ -188,7 +190,7 @@ def test_deep_images_are_float16_in_unit_range(tmp_path):
     assert images.min() == 0
     assert images.max() <= 1
     assert (images[:, 2] == 0).all()
-    assert data.channel_mapping == "0, 1, zero"
+    assert data.record()["channels"] == "0, 1, zero"
     assert "of the training part" in data.record()["intensity"]
 
 
@@ -217,7 +219,7 @@ def test_more_than_three_channels_ask(tmp_path):
     root = make_folder(tmp_path / "set", shape=(5, 12, 10), dtype=np.uint16, suffix="tif")
     with pytest.raises(UserError, match=r"data\.channels: the images have 5 channels"):
         folder(root).setup()
-    assert folder(root, channels=[4, "0"]).channel_mapping == "4, 0, zero"
+    assert folder(root, channels=[4, "0"]).record()["channels"] == "4, 0, zero"
 
 
 @pytest.mark.parametrize("intensity", ["percentile", "image", "dtype"])
@@ -242,7 +244,7 @@ def test_grey_and_colour_may_be_mixed(tmp_path):
     Image.fromarray(np.full((12, 10), 99, np.uint8)).save(root / "a" / "000.png")
     data = folder(root)
     assert data.images(torch.tensor([0]))[0, :, 8, 8].tolist() == [99] * 3
-    assert data.channel_mapping == "grey, grey, grey; red, green, blue"
+    assert data.record()["channels"] == "grey, grey, grey; red, green, blue"
 
 
 def test_mixed_depths_and_channels_are_errors_naming_files(tmp_path):
@@ -436,6 +438,77 @@ def test_faulty_tables(tmp_path):
     table(good)
     good.to_csv(root / "second.csv", index=False)
     fails(r"several tables \(labels\.csv, second\.csv\)", root)
+
+
+def test_a_file_that_is_named_twice_in_two_ways_is_refused(tmp_path):
+    root = make_table(tmp_path / "set", file=[f"{n}.png" for n in range(8)], **{"class": ["a", "b"] * 4})
+    table = pd.read_csv(root / "labels.csv")
+    pd.concat([table, table.iloc[:1].assign(file="./0.png")]).to_csv(root / "labels.csv", index=False)
+    fails(r"names 0\.png twice", root)
+
+
+def test_groups_are_told_apart_by_what_is_written(tmp_path):
+    """Spaces around a name, and empty cells that make numbers of a column fractions, change no group and no part."""
+    names = [f"{number:02d}.png" for number in range(24)]
+    plates = ["P1", " P1", "P2", "P2 ", "P3", "P4"] * 4
+    root = make_table(tmp_path / "set", file=names, **{"class": ["a"] * 12 + ["b"] * 12}, plate=plates)
+    data = folder(root, split="plate", test=["P2"])
+    assert len(data.indices("test")) == 8
+    assert set(data.table(data.indices("test"))["plate"]) == {"P2"}
+    numbered = [1, 2, None, 2, 1, 3] * 4
+    root = make_table(tmp_path / "numbers", file=names, **{"class": ["a"] * 12 + ["b"] * 12}, plate=numbered)
+    assert len(folder(root, split="plate", test=["2"]).indices("test")) == 8
+
+
+def test_one_plate_is_one_group_in_a_long_table(tmp_path, monkeypatch):
+    """Read in parts, a column would hold the plate 0 as a number here and as a text there."""
+    rows = pd.DataFrame({"file": [f"{n}.png" for n in range(20_000)], "class": "a", "plate": np.arange(20_000) % 4})
+    rows["plate"] = rows["plate"].astype(object).where(rows.index < 19_000, "A")
+    rows = rows.join(pd.DataFrame(0, index=rows.index, columns=[f"c{n}" for n in range(60)]))
+    rows.to_csv(tmp_path / "labels.csv", index=False)
+    monkeypatch.setattr("pathlib.Path.is_file", lambda path: True)
+    read = read_table(tmp_path, tmp_path / "labels.csv", "file", "class")
+    assert set(read["plate"]) == {"0", "1", "2", "3", "A"}
+
+
+@pytest.mark.parametrize("with_table", [True, False])
+def test_folders_named_for_parts_are_no_classes(tmp_path, with_table):
+    root = make_folder(tmp_path / "set", classes=("train", "test"))
+    if with_table:
+        (root / "labels.csv").write_text("file,class\ntrain/000.png,a\n")
+    answer = r"data\.table=labels\.csv reads the classes" if with_table else "give each a folder for every class"
+    fails(rf"the folders test, train .* are named for parts, not for classes: {answer}", root)
+
+
+def test_a_part_folder_without_class_folders_is_named(tmp_path):
+    root = tmp_path / "set"
+    make_folder(root / "train")
+    make_folder(root, classes=["test"])
+    fails(r"set/test has no class folders", root, split="folders")
+    fails(r"use their split with data\.split=folders", root)
+
+
+def test_channels_in_another_order_are_told(tmp_path):
+    root = make_folder(tmp_path / "set", shape=(2, 12, 10), suffix="tif")
+    for path in root.rglob("*.tif"):
+        names = ["DAPI", "actin"] if int(path.stem) % 2 else ["actin", "DAPI"]
+        pixels = np.stack([np.full((12, 10), 200 if name == "DAPI" else 50, np.uint8) for name in names])
+        path.unlink()
+        tifffile.imwrite(path.with_suffix(".ome.tif"), pixels, metadata={"axes": "CYX", "Channel": {"Name": names}})
+    fails(r"its channels are .*Choose them by name, as data\.channels=\[", root)
+    data = folder(root, channels=["DAPI", "actin"])
+    assert set(data.images(all_indices(data))[:, 0].flatten().tolist()) == {200}
+
+
+def test_images_that_lose_their_scale_are_counted(tmp_path):
+    root = make_folder(tmp_path / "set", shape=(12, 10))
+    Image.fromarray(np.zeros((40, 30), np.uint8)).save(root / "a" / "000.png")
+    assert "(1 larger ones shrunk to it)" in folder(root, pad_quantile=0.5).record()["size"]
+    assert "shrunk" not in folder(root, fit="resize").record()["size"]
+
+
+def test_classes_have_one_order_whatever_they_are_called():
+    assert in_order({"10", "nan", "30", "20"}) == ("10", "20", "30", "nan")
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+import json
 import os
 from pathlib import Path
 
@@ -134,3 +135,23 @@ def test_a_link_to_nowhere_is_named(tmp_path):
     (tmp_path / "images" / "gone.png").symlink_to(tmp_path / "nowhere.png")
     with pytest.raises(UserError, match=r"gone\.png: a link to nowhere"):
         digest({"task": "train", "data": {"root": str(tmp_path / "images")}})
+
+
+def test_one_text_and_a_list_of_it_are_one_run():
+    node = {"_target_": "micrographia.data.image_folder.ImageFolder", "name": "images"}
+    one, listed = (
+        split_config(OmegaConf.create({"task": "train", "data": {**node, "group": group}}))[0]
+        for group in ("plate", ["plate"])
+    )
+    assert digest(one) == digest(listed)
+
+
+def test_a_source_with_other_names_of_its_latents_is_another_source(tmp_path):
+    digests = set()
+    for folder, names in (("a", ["z0", "z1"]), ("b", ["Shape", "z1"]), ("c", ["Shape", "z1"])):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "weights.safetensors").write_bytes(b"the same weights")
+        (tmp_path / folder / "result.json").write_text("{}")
+        (tmp_path / folder / "model.json").write_text(json.dumps({"latents": names}))
+        digests.add(digest({"task": "transfer", "source": {"run": str(tmp_path / folder)}}))
+    assert len(digests) == 2

@@ -260,6 +260,7 @@ def test_deep_images_are_scaled_as_the_generator_has_learned_them(micrographia, 
         (4, ("encoder=trained",), "encoder: it would learn from these low-resolution images"),
         (4, ("+inversion@methods.supervised=supervised",), "methods.supervised.network: it would learn from these"),
         (4, ("data.fit=resize",), "data.fit=resize hides the size of the images"),
+        (4, ("data.size=32",), "data.size=32: a generator of 32 px takes low-resolution images of 4 px"),
     ],
 )
 def test_images_that_do_not_fit_are_answered(side, options, answer, generator, micrographia, tmp_path, capsys):
@@ -291,6 +292,8 @@ def test_images_that_do_not_fit_are_answered(side, options, answer, generator, m
             "must be calibrated on other images than part=test",
         ),
         (("+inversion@methods.extra=rls",), "needs a flow"),
+        (("methods.bicubic=null", "methods.no_regularization=null"), "methods: none is left"),
+        (("methods.bicubic=5",), "methods.bicubic=5: no method"),
     ],
 )
 def test_mistakes_are_answered_before_any_search(options, answer, generator, micrographia, capsys, tmp_path):

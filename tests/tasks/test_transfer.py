@@ -161,6 +161,18 @@ def test_every_preset_runs_from_features(preset, classes, micrographia, tiny, re
     assert run.metrics["chance/balanced_accuracy"] == pytest.approx(1 / classes)
 
 
+@pytest.mark.usefixtures("kept_runs")
+def test_the_raw_input_can_be_left_out(micrographia, tiny):
+    options = [option for option in tiny.transfer if not option.startswith("finetune")]
+    run = micrographia(*("transfer", *trained_source(tiny), *tiny.cells, *options, "finetune=none", "baseline=false"))
+    assert set(run.table("probes")["phase"]) == {"before"}
+
+
+def test_images_of_other_channels_than_the_source_takes_are_answered(micrographia, tiny, capsys):
+    micrographia("transfer", "data=synthetic/translocation", *tiny.transfer, status=2)
+    assert "source: it takes images of 3 channels, those of translocation have 2" in capsys.readouterr().err
+
+
 def test_a_target_without_classes_is_refused(micrographia, tiny, capsys):
     micrographia(
         *("transfer", *trained_source(tiny), "data=synthetic/texture_dsprites", *tiny.transfer),

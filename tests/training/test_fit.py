@@ -1,6 +1,7 @@
 import os
 import pickle
 import resource
+import shutil
 import signal
 from functools import partial
 
@@ -43,9 +44,9 @@ class Mortal(BetaVAE):
         return super().training_step(batch, batch_idx)
 
 
-def train(module, data, folder, budget=BUDGET):
+def train(module, data, folder, budget=BUDGET, **how):
     folder.mkdir(exist_ok=True)
-    fit(module, data, budget, HOW, folder, "test", seed=0, loggers=[CurveLogger(str(folder))])
+    fit(module, data, budget, {**HOW, **how}, folder, "test", seed=0, loggers=[CurveLogger(str(folder))])
     return module
 
 
@@ -105,6 +106,27 @@ def test_the_validation_interval_changes_no_weight(tmp_path, squares):
     often = train(model(), squares, tmp_path / "often", {**BUDGET, "validate_every": 2})
     once = train(model(), squares, tmp_path / "once", {**BUDGET, "validate_every": 100})
     assert torch.equal(next(often.parameters()), next(once.parameters()))
+
+
+def test_a_longer_budget_goes_on_from_the_end_of_a_validation_only(tmp_path, squares):
+    """Data go on where a validation began, noise at the next batch: these must be one place."""
+    longer = {**BUDGET, "steps": 15}
+    for name, steps in (("whole", 15), ("at the end", 10), ("between", 7)):
+        train(model(), squares, tmp_path / name, {**BUDGET, "steps": steps, "validate_every": 5})
+    for name in ("at the end", "between"):
+        (tmp_path / f"{name}, longer").mkdir()
+        shutil.copy(tmp_path / name / "last.ckpt", tmp_path / f"{name}, longer")
+    resumed = train(model(), squares, tmp_path / "at the end, longer", {**longer, "validate_every": 5})
+    whole = model()
+    load_weights(whole, tmp_path / "whole" / "weights.safetensors")
+    assert torch.equal(next(resumed.parameters()), next(whole.parameters()))
+    with pytest.raises(UserError, match="ends at batch 7, which is no multiple"):
+        train(model(), squares, tmp_path / "between, longer", {**longer, "validate_every": 5})
+
+
+def test_half_precision_on_a_cpu_is_refused(tmp_path, squares):
+    with pytest.raises(UserError, match=r"how\.precision=16-mixed"):
+        train(model(), squares, tmp_path / "run", precision="16-mixed")
 
 
 def test_epochs_count_passes_over_the_training_part(squares):

@@ -17,3 +17,8 @@ def test_an_undefined_score_shows_why_and_intervals_only_where_there_are_some(ca
     assert "0.250" in shown
     assert "all latents are constant" in shown
     assert "95 %" not in shown
+    bounded = table.astype({"value": float}).assign(low=[0.2, None], high=[0.3, None], undefined="")
+    scores_table("vae", bounded.astype({"low": float, "high": float}))
+    shown = capsys.readouterr().err
+    assert "0.200 to 0.300" in shown
+    assert "nan" not in shown

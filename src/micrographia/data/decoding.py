@@ -37,6 +37,8 @@ class Conversion:
         The steps that follow, in this order.
     dtype : numpy dtype
         uint8 (0..255) of 8-bit files, float16 (0..1) of deeper ones.
+    shrunk : int
+        Images that are larger than the square they are padded to, and lose their scale.
     """
 
     mappings: Mapping[tuple[str, ...], ChannelMapping]
@@ -44,6 +46,7 @@ class Conversion:
     invert: bool
     squares: Squares
     dtype: np.dtype
+    shrunk: int = 0
 
     def __call__(self, path: Path) -> np.ndarray:
         """Item ``(model channels, size, size)`` of a file."""
@@ -62,7 +65,8 @@ class Conversion:
 
     def record(self) -> dict[str, Any]:
         """What was fitted, in words and JSON's types."""
-        padded = self.squares.side and f"padded ({self.squares.background}) to {self.squares.side} px, then "
+        larger = f" ({self.shrunk} larger ones shrunk to it)" if self.shrunk else ""
+        padded = self.squares.side and f"padded ({self.squares.background}) to {self.squares.side} px{larger}, then "
         return {
             "channels": "; ".join(sorted({mapping.describe() for mapping in self.mappings.values()})),
             "blank": sorted(set.intersection(*(set(mapping.blank) for mapping in self.mappings.values()))),
@@ -137,6 +141,7 @@ class Recipe:
             self.invert,
             Squares(self.size, side, self.background),
             np.dtype(np.uint8 if dtype == np.uint8 else np.float16),
+            sum(side is not None and max(header.shape[-2:]) > side for header in headers),
         )
 
 
@@ -166,7 +171,7 @@ def one_mapping_each(
     Raises
     ------
     UserError
-        If files differ in their number of channels, grey and RGB apart, or channels must be chosen.
+        If files differ in their channels, grey beside RGB excepted, or channels must be chosen.
     """
     examples: dict[tuple[str, ...], Path] = {}
     for header, path in zip(headers, paths, strict=True):
@@ -175,6 +180,13 @@ def one_mapping_each(
     if len(numbers) > 1 and numbers != [1, 3]:
         first, second = (next(path for names, path in examples.items() if len(names) == n) for n in numbers[:2])
         raise UserError(f"{second}: has {numbers[1]} channels, {first} has {numbers[0]}. Give all images the same.")
+    several = [names for names in examples if len(names) == numbers[-1]]
+    if channels is None and len(several) > 1:
+        known, other = several[:2]
+        raise UserError(
+            f"{examples[other]}: its channels are {', '.join(other)}, those of {examples[known]} {', '.join(known)}. "
+            f"Choose them by name, as data.channels=[{','.join(known)}], or by number where only the names differ."
+        )
     return {names: map_channels(names, channels, model_channels) for names in examples}
 
 

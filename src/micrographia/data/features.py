@@ -239,11 +239,5 @@ class FeatureData(IndexedImages):
         """Set the inner data up."""
         self.inner.setup(stage)
 
-    def __getattr__(self, name: str) -> Any:
-        """Whatever else the inner data can do: ``factor_values``, ``index_of``, ``describe``."""
-        if name == "inner" or name.startswith("__"):
-            raise AttributeError(name)
-        return getattr(self.inner, name)
-
     def __len__(self) -> int:
         return len(self.inner)

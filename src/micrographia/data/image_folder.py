@@ -198,12 +198,6 @@ class ImageFolder(IndexedImages):
 
     # For the run's record
 
-    @property
-    def channel_mapping(self) -> str:
-        """The image's channels in the order of the model's, in words: "DAPI, actin, zero"."""
-        self.setup()
-        return str(self.decoding["channels"])
-
     def record(self) -> dict[str, Any]:
         """What was found and fitted, in JSON's types: images per part, channels, intensity, size, parts."""
         self.setup()
@@ -220,13 +214,6 @@ class ImageFolder(IndexedImages):
         limits = tuple((low, high) for low, high in self.decoding["limits"])
         file = self.root / self.arrange()["file"].iloc[index]
         return restored(item, file, self.recipe, self.decoding["rule"], limits)
-
-    def class_counts(self) -> pd.DataFrame:
-        """Images of each class (rows) in each part (columns)."""
-        rows = self.arrange()
-        if not self.classes:
-            return pd.DataFrame(columns=list(PARTS))
-        return pd.crosstab(rows["class"], pd.Series(self.parts)).loc[list(self.classes), list(PARTS)]
 
     # How it comes about
 
@@ -340,6 +327,9 @@ def in_order(classes: set[str]) -> tuple[str, ...]:
     (('5', '30', '100'), ('a1', 'b'))
     """
     try:
-        return tuple(sorted(classes, key=lambda name: (float(name), name)))
+        numbers = {name: float(name) for name in classes}
     except ValueError:
         return tuple(sorted(classes))
+    if not np.isfinite(list(numbers.values())).all():  # "nan" is a name: no order holds between it and numbers
+        return tuple(sorted(classes))
+    return tuple(sorted(classes, key=lambda name: (numbers[name], name)))

@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pandas as pd
@@ -114,10 +114,9 @@ def subfolders(folder: Path) -> list[Path]:
 
 def list_class_folders(root: Path, folders: Sequence[Path]) -> pd.DataFrame:
     """Images of class folders, at any depth below them."""
-    part_like = [folder for folder in folders if part_of_folder(folder) and subfolders(folder)]
+    part_like = [folder for folder in folders if part_of_folder(folder)]
     if len({part_of_folder(folder) for folder in part_like}) > 1:
-        names = ", ".join(folder.name for folder in part_like)
-        raise UserError(f"data.root: {root} holds the folders {names}: use their split with data.split=folders.")
+        refuse_part_folders(root, part_like)
     rows = []
     for folder in folders:
         files = sorted(path for path in folder.rglob("*") if is_image_file(path))
@@ -132,6 +131,16 @@ def list_class_folders(root: Path, folders: Sequence[Path]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["file", "class", "folder"])
 
 
+def refuse_part_folders(root: Path, folders: Sequence[Path]) -> None:
+    """Raise where folders that are named for parts (train, test) would be taken for classes."""
+    names = ", ".join(folder.name for folder in folders)
+    if any(subfolders(folder) for folder in folders):
+        raise UserError(f"data.root: {root} holds the folders {names}: use their split with data.split=folders.")
+    tables = sorted(path.name for path in root.glob("*.csv"))
+    how = f"data.table={tables[0]} reads the classes" if tables else "give each a folder for every class"
+    raise UserError(f"data.root: the folders {names} of {root} are named for parts, not for classes: {how}.")
+
+
 def list_part_folders(root: Path, folders: Sequence[Path]) -> pd.DataFrame:
     """Images of class folders in folders of their part."""
     tables, seen = [], dict[str, str]()
@@ -141,7 +150,9 @@ def list_part_folders(root: Path, folders: Sequence[Path]) -> pd.DataFrame:
         if part in seen:
             raise UserError(f"data.split: both {seen[part]} and {folder.name} in {root} could be {part}. Rename one.")
         seen[part] = folder.name
-        rows = list_class_folders(folder, subfolders(folder))
+        if not (classes := subfolders(folder)):
+            raise UserError(f"data.split=folders: {folder} has no class folders. Give it one for every class.")
+        rows = list_class_folders(folder, classes)
         rows["file"] = folder.name + "/" + rows["file"]
         tables.append(rows.assign(part=part))
     if not {"train", "test"} <= set(seen):
@@ -179,7 +190,8 @@ def read_table(root: Path, path: Path, file: str, label: str | None) -> pd.DataF
     """Read and check a table of images."""
     named = {"file": file} if label is None else {"file": file, "label": label}
     separator = "\t" if path.suffix.lower() == ".tsv" else ","
-    options: dict[str, Any] = {"sep": separator, "encoding": "utf-8-sig", "index_col": False}
+    # Types are inferred from whole columns: by parts, one plate could be both 1 and "1", and so two groups.
+    options: dict[str, Any] = {"sep": separator, "encoding": "utf-8-sig", "index_col": False, "low_memory": False}
     try:
         table = pd.read_csv(path, **options)
         for key, column in named.items():
@@ -191,6 +203,8 @@ def read_table(root: Path, path: Path, file: str, label: str | None) -> pd.DataF
     except (ValueError, OSError) as error:  # pandas' parser and decoding errors are ValueErrors
         raise UserError(f"{path}: cannot be read as a table ({str(error).splitlines()[0]}).") from error
     columns = list(named.values())
+    for column in table.select_dtypes(exclude=["number", "bool"]):
+        table[column] = written[column].str.strip().where(table[column].notna())
     table[columns] = written[columns]
     if table.empty:
         raise UserError(f"{path}: names no images.")
@@ -204,7 +218,7 @@ def read_table(root: Path, path: Path, file: str, label: str | None) -> pd.DataF
     fixed = dict(zip(("file", "class"), columns, strict=False))
     taken = {name: f"table_{name}" for name in fixed if name in table and name not in columns}
     table = table.rename(columns=taken).rename(columns={column: name for name, column in fixed.items()})
-    table["file"] = table["file"].str.strip().str.replace("\\", "/")
+    table["file"] = [PurePosixPath(name.strip().replace("\\", "/")).as_posix() for name in table["file"]]
     if label is not None:
         table["class"] = table["class"].str.strip()
     twice = table["file"].duplicated().to_numpy()

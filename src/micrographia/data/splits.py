@@ -161,10 +161,21 @@ def parts_by_value(values: Iterable[Any], test: Sequence[str], where: str) -> np
     UserError
         If a test value does not occur.
     """
-    texts = np.array([str(value) for value in values], dtype=object)
+    texts = np.array([as_written(value) for value in values], dtype=object)
     if unknown := [value for value in test if value not in texts]:
         raise UserError(f"data.test: {where} has no {some(unknown)}. It holds {some(sorted(set(texts)))}.")
     return np.where(np.isin(texts, list(test)), "test", "").astype(object)
+
+
+def as_written(value: Any) -> str:
+    """A table's value as text: a whole number without the point that a column with empty cells gives it.
+
+    Examples
+    --------
+    >>> as_written(1.0), as_written(0.5), as_written(" P1 ")
+    ('1', '0.5', 'P1')
+    """
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
 
 
 def check_parts(parts: np.ndarray, labels: pd.Series, table: pd.DataFrame, columns: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ from micrographia.inversion import terms
 from micrographia.inversion.problem import Problem
 
 Weight = Annotated[float, Between(0)]
-Positive = Annotated[float, Between(0)]
+AboveZero = Annotated[float, Between(1e-12)]
 
 
 class Candidate:
@@ -93,7 +93,7 @@ class L1(Term):
 class L2(Term):
     """Mean squared difference of low-resolution images, with a floor."""
 
-    floor: Positive = 0.0
+    floor: Weight = 0.0
 
     def __call__(self, candidate: Candidate) -> Tensor:
         """See `terms.l2`."""
@@ -104,7 +104,7 @@ class L2(Term):
 class Charbonnier(Term):
     """Smoothed mean absolute difference of low-resolution images."""
 
-    epsilon: Positive = 1e-3
+    epsilon: AboveZero = 1e-3
 
     def __call__(self, candidate: Candidate) -> Tensor:
         """See `terms.charbonnier`."""
@@ -115,8 +115,8 @@ class Charbonnier(Term):
 class Poisson(Term):
     """Deviance of photon counts."""
 
-    photons: Positive = 1000.0
-    read_variance: Positive = 1.0
+    photons: AboveZero = 1000.0
+    read_variance: Weight = 1.0
 
     def __post_init__(self) -> None:
         if self.photons == 0 or self.read_variance == 0:

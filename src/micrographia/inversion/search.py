@@ -67,7 +67,7 @@ class LatentSearch(Method):
     def __init__(
         self,
         name: str,
-        terms: Mapping[str, Term],
+        terms: Mapping[str, Term | None],
         schedule: Schedule,
         start: Start,
         space: WPlus,
@@ -80,12 +80,12 @@ class LatentSearch(Method):
         chunk: Positive = 32,
         memory_gb: Annotated[float, Between(0)] = 4.0,
     ):
-        if "data" not in terms or not any(term.weight for term in terms.values()):
+        self.terms = {name: term for name, term in terms.items() if term is not None}
+        if "data" not in self.terms or not any(term.weight for term in self.terms.values()):
             raise UserError(f"inversion {name}: its terms need one called data, and one of a weight above 0.")
         if tuning is not None and (isinstance(space, Sphere) or trainable_noise):
             raise UserError(f"inversion {name}: tuning follows a search in W or W+ with fixed noise maps.")
         self.name = name
-        self.terms = dict(terms)
         self.schedule = schedule
         self.start = start
         self.space = space

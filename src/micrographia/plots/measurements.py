@@ -107,7 +107,7 @@ def dose_figure(table: pd.DataFrame, value: str, methods: Sequence[str]) -> Figu
 
 
 @in_house_style
-def interval_figure(table: pd.DataFrame, value: str) -> Figure:
+def interval_figure(table: pd.DataFrame, value: str, reference: str = "true") -> Figure:
     """Draw each cell's interval against its reference, one panel per method.
 
     Parameters
@@ -117,6 +117,8 @@ def interval_figure(table: pd.DataFrame, value: str) -> Figure:
         without an interval are left out.
     value
         The measured column.
+    reference
+        What the reference is, before the column's name: ``true``, or ``high-resolution``.
     """
     methods = list(dict.fromkeys(table["method"]))
     table = table.dropna(subset=["reference", "low", "high"])
@@ -133,7 +135,7 @@ def interval_figure(table: pd.DataFrame, value: str) -> Figure:
             ends = [rows["reference"].min(), rows["reference"].max()]
             axis.plot(ends, ends, color=INK, linewidth=0.8)
             axis.set_title(f"{broken(method, 18)}: {within.mean():.0%} covered of {rows['nominal'].iloc[0]:.0%}")
-        axis.set_xlabel(f"true {value.replace('_', ' ')}")
+        axis.set_xlabel(f"{reference} {value.replace('_', ' ')}")
         axis.grid(color=GRID, linewidth=0.8)
     axes[0].set_ylabel("median of the solutions, interval")
     return figure

@@ -9,14 +9,14 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, MissingMandatoryValue, OmegaConfBaseException
 
-from micrographia.config import config_directory
+from micrographia.config import bracketed, config_directory
 from micrographia.errors import UserError
 from micrographia.pretrained import pretrained_folder
 from micrographia.runs.fingerprint import ContentHashes
 
 # Keys whose value is a file or a folder: its content stands in the digest, so that a moved folder is the same run.
 PATH_KEYS = ("root", "table", "sprites", "textures", "weights")
-# The key that names a finished run: its weights stand in the digest.
+# The key that names a finished run: its weights, and its latents' names where it has any, stand in the digest.
 RUN_KEY = "run"
 # Labels, which change nothing: left out of runs' configurations and of the nodes of this package's classes. A class
 # from elsewhere may mean something by its ``name``.
@@ -41,7 +41,7 @@ def split_config(config: DictConfig) -> tuple[dict[str, Any], dict[str, Any]]:
         raise UserError(f"config: {str(error).splitlines()[0]}") from error
     how = resolved.pop("how", {})
     how["paths"] = {name: with_home(path) for name, path in (how.get("paths") or {}).items()}
-    return expand_home(resolved), how
+    return bracketed(expand_home(resolved)), how
 
 
 def check_effect(config: DictConfig, overrides: Sequence[str]) -> None:
@@ -98,7 +98,8 @@ def digest(what: Mapping[str, Any], hashes: ContentHashes | None = None) -> str:
     Parameters
     ----------
     what
-        The resolved *what* half of a config. Paths in it stand as fingerprints, finished runs as their weights' hash.
+        The resolved *what* half of a config. Paths in it stand as fingerprints, finished runs as their weights' hash
+        with the names of their latents.
     hashes
         Remembered content hashes.
 
@@ -139,7 +140,9 @@ def stand_in(value: Any, hashes: ContentHashes, path: tuple[str, ...]) -> Any:
     if path and isinstance(value, str):
         key = ".".join(path)
         if path[-1] == RUN_KEY:
-            return hashes.of_file(weights_of(value, key))
+            weights = weights_of(value, key)
+            names = latent_names(weights.parent)
+            return [hashes.of_file(weights), *names] if names else hashes.of_file(weights)
         if path[-1] in PATH_KEYS:
             if not Path(value).exists():
                 raise UserError(missing_path(key, value))
@@ -191,6 +194,17 @@ def weights_of(run: str, key: str = RUN_KEY) -> Path:
     if not (folder / "result.json").exists() or not weights.exists():
         raise UserError(f"{key}: the run in {run} is not a finished training (no result.json or weights.safetensors).")
     return weights
+
+
+def latent_names(folder: Path) -> list[str]:
+    """Names of the latents of a finished run's model, which tables and figures bear; none where there is no record."""
+    record = folder / "model.json"
+    if not record.exists():
+        return []
+    try:
+        return list(json.loads(record.read_text())["latents"])
+    except (ValueError, KeyError) as error:
+        raise UserError(f"{record}: cannot be read ({error}). Restore the file, or make the run anew.") from error
 
 
 def run_folder(run: str) -> Path:

@@ -191,6 +191,11 @@ def address_of(what: What, how: How) -> str:
     return address
 
 
+def at_precision_of(run: Run, how: How) -> How:
+    """Execution at the precision at which a run was made: its input runs are found at no other."""
+    return {**how, "precision": run.config.get("precision", FULL_PRECISION)}
+
+
 def finished_run(what: What, how: How) -> Run | None:
     """The finished run of a configuration, made here or shipped; None where there is none."""
     address = address_of(with_precision(what, how), how)

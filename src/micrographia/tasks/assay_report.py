@@ -1,6 +1,7 @@
 """What super-resolved images measure, beside the images themselves and the truth."""
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -182,7 +183,9 @@ def assay_metrics(table: pd.DataFrame, prefix: str = "assay") -> Metrics:
     difference.
     """
     rows = table.to_dict("records")
-    found = {f"{prefix}/{row['score']}/{row['method']}": float(row["value"]) for row in rows if pd.notna(row["value"])}
+    found = {
+        f"{prefix}/{row['score']}/{row['method']}": float(row["value"]) for row in rows if math.isfinite(row["value"])
+    }
     for row in rows:
         if row["score"] == "auc":
             found[f"{prefix}/wells/{row['method']}"] = float(min(row["wells_negative"], row["wells_positive"]))

@@ -7,8 +7,10 @@ from typing import Any
 import pandas as pd
 import torch
 
+from micrographia import __version__
 from micrographia.config import instantiate
 from micrographia.data.datamodule import IndexedImages
+from micrographia.data.decoding import VERSION
 from micrographia.data.features import FeatureData
 from micrographia.errors import UserError, within
 from micrographia.models.counting import CountingModule
@@ -17,7 +19,7 @@ from micrographia.models.gan.stylegan2 import StyleGAN2
 from micrographia.models.vae.vae import VAE
 from micrographia.runs.address import digest
 from micrographia.runs.fingerprint import ContentHashes
-from micrographia.runs.run import How, Run, What
+from micrographia.runs.run import How, Run, What, at_precision_of, finished_run
 from micrographia.training.checkpoints import load_weights
 from micrographia.training.fit import device_of, prepare_threads
 from micrographia.training.progress import WorkProgress
@@ -54,7 +56,8 @@ def build_data(
     data.setup("fit")
     if network is None:
         return data
-    identity = digest({"data": node}, ContentHashes(cache / "fingerprints.json"))
+    versions = {"version": __version__, "decoding": VERSION}  # either may render or decode the same config otherwise
+    identity = digest({"data": node, **versions}, ContentHashes(cache / "fingerprints.json"))
     progress = WorkProgress(f"features of {node['name']}", how["progress"])
     return FeatureData(data, network, cache, identity, device=device_of(how), progress=progress)
 
@@ -64,16 +67,24 @@ def build_model(what: What, how: How, data: IndexedImages) -> CountingModule:
     return model_from(what, how, tuple(data.shape), data.classes)
 
 
-def model_from(what: What, how: How, shape: tuple[int, ...], classes: tuple[str, ...]) -> CountingModule:
-    """Build a config's model from the shape of its items and the names of its classes."""
+def model_from(
+    what: What, how: How, shape: tuple[int, ...], classes: tuple[str, ...], made: bool = False
+) -> CountingModule:
+    """Build a config's model from the shape of its items and the names of its classes.
+
+    Parameters
+    ----------
+    made
+        The model is read back: the runs that it takes as inputs are there, and are not trained.
+    """
     node = dict(what["model"])
     given: dict[str, Any] = {"shape": shape, "seed": what["seed"]}
     if not is_adversarial(node):
         given["optimizer"] = instantiate(what["optimizer"], "optimizer")
     if "source" in node:
-        given["source_model"] = load_model(source_run(node.pop("source"), how, "model.source"), how)
+        given["source_model"] = load_model(source_run(node.pop("source"), how, "model.source", made), how)
     if "generator" in node:
-        given["generator"] = load_generator(node.pop("generator"), how, "model.generator")
+        given["generator"] = load_generator(node.pop("generator"), how, "model.generator", made)
     if is_classifier(node):
         given["classes"] = classes
     return instantiate(node, "model", **given)
@@ -89,28 +100,37 @@ def is_adversarial(node: Mapping[str, Any]) -> bool:
     return str(node["_target_"]).startswith("micrographia.models.gan.")
 
 
-def source_run(node: Mapping[str, Any], how: How, key: str = "source") -> Run:
+def source_run(node: Mapping[str, Any], how: How, key: str = "source", made: bool = False) -> Run:
     """Obtain the run that a node stands for: trained if it is a train config, else read back.
 
     Parameters
     ----------
     key
         Where the node stands in the config, for messages.
+    made
+        It has been trained before: to train it anew would be hours that nobody asked for.
 
     Raises
     ------
     UserError
-        If the named run is not a finished training.
+        If the named run is not a finished training, or is gone that was made before.
     """
     from micrographia.tasks.train import train
 
+    if "task" in node and made:
+        found = finished_run(node, how)
+        if found is None:
+            raise UserError(
+                f"{key}: {node['name']}, from which a model was made, is not in {how['paths']['runs']} any more."
+            )
+        return found
     if "task" in node:
         with within(key):
             return train(node, how)
     return Run.named(node["run"], f"{key}.run")
 
 
-def load_generator(node: Mapping[str, Any], how: How, key: str) -> Generator:
+def load_generator(node: Mapping[str, Any], how: How, key: str, made: bool = False) -> Generator:
     """Generator of the StyleGAN2 run that a node stands for.
 
     Raises
@@ -118,7 +138,7 @@ def load_generator(node: Mapping[str, Any], how: How, key: str) -> Generator:
     UserError
         If the run is of another model.
     """
-    model = load_model(source_run(node, how, key), how)
+    model = load_model(source_run(node, how, key, made), how)
     if not isinstance(model, StyleGAN2):
         raise UserError(f"{key}: a {type(model).__name__} makes no images from codes. Name a run of model=stylegan2.")
     return model.generator
@@ -136,7 +156,8 @@ def load_model(run: Run, how: How) -> CountingModule:
     if config.get("task") != "train" or not run.weights.exists():
         raise UserError(f"{run.folder}: not a finished training, so it holds no model.")
     record = run.record("model")
-    model = model_from(config, how, tuple(record["shape"]), tuple(record["classes"]))
+    how = at_precision_of(run, how)
+    model = model_from(config, how, tuple(record["shape"]), tuple(record["classes"]), made=True)
     load_weights(model, run.weights)
     model.latent_names = record["latents"]
     return model.eval().to(device_of(how))

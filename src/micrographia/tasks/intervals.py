@@ -29,7 +29,9 @@ def error_bars(
     if not tables:
         return {}
     table = run.save_table("intervals", pd.concat(tables, ignore_index=True))
-    run.save_figure("intervals", interval_figure(table, value))
+    run.save_figure(
+        "intervals", interval_figure(table, value, "true" if f"true_{value}" in reported else "high-resolution")
+    )
     return interval_metrics(table)
 
 

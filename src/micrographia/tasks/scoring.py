@@ -17,7 +17,7 @@ from micrographia.models.vae.objectives import kl_to_standard
 from micrographia.models.vae.vae import VAE
 from micrographia.plots.scores import matrix_figure, scores_figure
 from micrographia.runs.address import run_folder
-from micrographia.runs.run import How, Metrics, Run, What, finished_run
+from micrographia.runs.run import How, Metrics, Run, What, at_precision_of, finished_run
 from micrographia.scores.disentanglement import DCI, Score
 from micrographia.scores.disentanglement.dci import DCI_SCORES
 from micrographia.scores.disentanglement.omes import OMES
@@ -134,7 +134,9 @@ def training_of(scored: Run, how: How) -> Run:
     if not scored.weights.exists():
         raise UserError(f"run={scored.folder}: a transfer without fine-tuning has its source's model: evaluate that.")
     node = config["source"]
-    source = finished_run(node, how) if "task" in node else Run.named(node["run"], "source.run")
+    source = (
+        finished_run(node, at_precision_of(scored, how)) if "task" in node else Run.named(node["run"], "source.run")
+    )
     if source is None:
         raise UserError(f"run={scored.folder}: its source, {node['name']}, is not in {how['paths']['runs']} any more.")
     return source

@@ -76,7 +76,13 @@ def find_subjects(
         If generator, degradation and images do not fit each other, or the table has no column of the controls.
     """
     if low:
-        data = build_data(undivided(what), how, size // degradation.factor, {})
+        side = size // degradation.factor
+        if what["data"].get("size") not in (None, side):
+            raise UserError(
+                f"data.size={what['data']['size']}: a generator of {size} px takes low-resolution images of {side} px. "
+                "Leave data.size=null to follow it."
+            )
+        data = build_data(undivided(what), how, side, {})
         require_channels(data, channels)
         data = scaled_alike(what, how, data)
         keys = all_indices(data).sort().values
@@ -237,7 +243,11 @@ def controls_of(data: IndexedImages, what: What) -> Comparison | None:
         raise UserError(
             f"{key}.well: the table of {data.name} has no column {well}. It has {', '.join(map(str, columns))}."
         )
-    found = {as_text(value) for value in data.table(all_indices(data))[given["column"]]}
+    table = data.table(all_indices(data))
+    for name in (given["column"], well):
+        if name in columns and (missing := int(table[name].isna().sum())):
+            raise UserError(f"{key}: {missing} rows of the table of {data.name} have no {name}. Fill it in.")
+    found = {as_text(value) for value in table[given["column"]]}
     for control in ("negative", "positive"):
         if as_text(given[control]) not in found:
             raise UserError(

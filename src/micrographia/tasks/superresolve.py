@@ -57,6 +57,7 @@ def superresolve(what: What, how: How, rerun: bool = False) -> Run:
 def recover(what: What, how: How, run: Run) -> Metrics:
     """Degrade images, recover them by every method, score and measure what was recovered."""
     prepare_threads(how)
+    what = {**what, "methods": checked_methods(what["methods"])}
     degradation = instantiate(what["degradation"], "degradation")
     channels, size = generated(what)
     if size % degradation.factor:
@@ -102,6 +103,23 @@ def recover(what: What, how: How, run: Run) -> Metrics:
         log_results(loggers, run, metrics, len(subjects.keys))
     recovery_table(what["name"], len(subjects.keys), metrics)
     return metrics
+
+
+def checked_methods(nodes: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The methods' configs, without those that are null.
+
+    Raises
+    ------
+    UserError
+        If none is left, or one is no method.
+    """
+    methods = {name: node for name, node in nodes.items() if node is not None}
+    if not methods:
+        raise UserError("methods: none is left. Keep one, or add one as +inversion@methods.rls=rls.")
+    for name, node in methods.items():
+        if not isinstance(node, Mapping) or "_target_" not in node:
+            raise UserError(f"methods.{name}={node}: no method. Add one as +inversion@methods.{name}=rls.")
+    return methods
 
 
 def generated(what: What) -> tuple[int | None, int]:
@@ -307,9 +325,13 @@ def below(name: str) -> Path:
     --------
     >>> below("a/cell.png").as_posix(), below("/data/../b.tif").as_posix()
     ('a/cell.ome.tif', 'data/b.ome.tif')
+    >>> below("cell.ome.tif").as_posix()
+    'cell.ome.tif'
     """
     path = Path(name)
-    return Path(*[part for part in path.parts if part not in ("..", path.anchor)]).with_suffix(".ome.tif")
+    inner = Path(*[part for part in path.parts if part not in ("..", path.anchor)]).with_suffix("")
+    stem = inner.stem if inner.suffix.lower() == ".ome" else inner.name
+    return inner.with_name(f"{stem}.ome.tif")
 
 
 def draw_images(recovered: Mapping[str, Solutions], subjects: Subjects, run: Run) -> None:

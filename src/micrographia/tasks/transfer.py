@@ -2,11 +2,13 @@
 
 import copy
 import logging
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -53,9 +55,10 @@ def carry_over(what: What, how: How, run: Run) -> Metrics:
         phases = {"before": explain(before, target, run, "before")}
         if what["finetune"]["epochs"]:
             after = finetune(before, target, what, how, run, loggers)
-            rename_latents(after, source, known, what, run)
+            rename_latents(before, after, known, what, run)
             phases["after"] = explain(after, target, run, "after")
-        phases["baseline"] = Phase(raw_inputs(target), {})
+        if what["baseline"]:
+            phases["baseline"] = Phase(raw_inputs(target), {})
 
         metrics = classify(phases, target, what, how, run)
         metrics |= {name: value for phase in phases.values() for name, value in phase.metrics.items()}
@@ -103,6 +106,11 @@ def target_data(what: What, how: How, source: Run) -> IndexedImages:
         )
     require_parts(data)
     expected = tuple(source.record("model")["shape"])
+    if len(expected) == len(data.shape) == 3 and data.shape[0] != expected[0]:
+        raise UserError(
+            f"source: it takes images of {expected[0]} channels, those of {data.name} have {data.shape[0]}. Choose a "
+            f"source that was trained on such images, or, of an image folder, data.model_channels={expected[0]}."
+        )
     if tuple(data.shape) != expected:
         raise UserError(
             f"data.size: the source model takes items of shape {expected}, the target gives {tuple(data.shape)}. "
@@ -170,14 +178,14 @@ def known_factors(source: Run, what: What, how: How) -> IndexedImages | None:
     return build_data(source.config, how)
 
 
-def rename_latents(model: VAE, source: Run, known: IndexedImages | None, what: What, run: Run) -> None:
-    """Derive the latents' names again on source images, and report those that fine-tuning lost."""
-    former = source.record("model")["latents"]
+def rename_latents(before: VAE, after: VAE, known: IndexedImages | None, what: What, run: Run) -> None:
+    """Derive the latents' names again on source images, and report those that fine-tuning, and no other rule, lost."""
     if known is None:
-        model.latent_names = former
+        after.latent_names = before.latent_names
         return
-    meaning = name_latents(model, known, **what["naming"])
-    model.latent_names = meaning.names
+    former = name_latents(before, known, **what["naming"], scored=False).names
+    meaning = name_latents(after, known, **what["naming"])
+    after.latent_names = meaning.names
     run.save_table("latents_after", meaning.table)
     run.save_table("association_after", meaning.association, index=True)
     if lost := lost_names(former, meaning.names):
@@ -262,9 +270,13 @@ def labels(data: IndexedImages) -> pd.DataFrame:
 def raw_inputs(data: IndexedImages) -> pd.DataFrame:
     """The model's own input as columns: pixels, or a backbone's features."""
     indices = all_indices(data)
-    values = torch.cat([chunk.flatten(1) for chunk in data.chunks(indices)])
+    values = np.empty((len(indices), math.prod(data.shape)), np.float32)  # once: this is the largest table of a run
+    done = 0
+    for chunk in data.chunks(indices):
+        values[done : done + len(chunk)] = chunk.flatten(1)
+        done += len(chunk)
     names = [f"x{column}" for column in range(values.shape[1])]
-    return pd.DataFrame(values.numpy(), columns=names, index=pd.Index(indices.tolist(), name="item"))
+    return pd.DataFrame(values, columns=names, index=pd.Index(indices.tolist(), name="item"), copy=False)
 
 
 def trained_images(what: What, target: IndexedImages) -> int:
@@ -272,4 +284,5 @@ def trained_images(what: What, target: IndexedImages) -> int:
     options = what["finetune"]
     if not options["epochs"]:
         return 0
-    return options["epochs"] * target.steps_per_epoch(options["batch_size"]) * options["batch_size"]
+    per_batch = min(options["batch_size"], len(target.indices("train")))
+    return options["epochs"] * target.steps_per_epoch(options["batch_size"]) * per_batch

@@ -59,7 +59,8 @@ def fit(
         model.configure_optimizers()
     except ValueError as error:  # a rate that the optimiser refuses
         raise UserError(f"optimizer: {error}.") from error
-    device_of(how)  # which says so where there is no such device
+    if device_of(how).type == "cpu" and how["precision"] == "16-mixed":  # Lightning would take bf16 instead
+        raise UserError("how.precision=16-mixed: half precision needs a GPU. Use 32-true, or bf16-mixed.")
     quieten_lightning()
     prepare_threads(how)
     checkpoint = folder / "last.ckpt"
@@ -86,7 +87,7 @@ def fit(
         inference_mode=False,
     )
     if checkpoint.exists():
-        fits_checkpoint(model, checkpoint)
+        fits_checkpoint(model, checkpoint, steps, interval)
     try:
         trainer.fit(model, datamodule=data, ckpt_path=checkpoint if checkpoint.exists() else None)
     except SystemExit as stopped:  # Lightning's answer to Ctrl-C and to SIGTERM
@@ -105,8 +106,11 @@ def count_steps(budget: Mapping[str, Any], data: IndexedImages) -> tuple[int, in
     return steps, min(steps, budget["validate_every"])
 
 
-def fits_checkpoint(model: CountingModule, checkpoint: Path) -> None:
-    """Refuse to resume from a checkpoint of another architecture, or from what is none."""
+def fits_checkpoint(model: CountingModule, checkpoint: Path, steps: int, interval: int) -> None:
+    """Refuse to resume from a checkpoint of another architecture, from what is none, or from between two validations.
+
+    Data go on at the next validation's beginning, noise at the next batch: they must be the same one.
+    """
     content = read_checkpoint(checkpoint)
     if not isinstance(content, dict) or "state_dict" not in content:
         raise UserError(f"{checkpoint}: no checkpoint of a training. Delete it to start this run anew.")
@@ -114,6 +118,12 @@ def fits_checkpoint(model: CountingModule, checkpoint: Path) -> None:
     theirs = {name: tuple(tensor.shape) for name, tensor in content["state_dict"].items()}
     if own != theirs:
         raise UserError(f"{checkpoint}: checkpoint of another architecture. Delete it to start this run anew.")
+    batches = content["counters"]["batches"]
+    if batches < steps and batches != (content["epoch"] + 1) * interval:
+        raise UserError(
+            f"{checkpoint}: ends at batch {batches}, which is no multiple of this run's {interval} batches between "
+            "validations (budget.validate_every, or an epoch). Delete it to start this run anew."
+        )
 
 
 def prepare_threads(how: Mapping[str, Any]) -> None:

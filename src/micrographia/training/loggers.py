@@ -99,7 +99,7 @@ class WandbLogger(RunLogger):
                 entity=entity,
                 group=group,
                 job_type=config["task"],
-                tags=list(tags),
+                tags=[tags] if isinstance(tags, str) else list(tags),
                 config=config,
                 mode=mode or usual_mode(),
                 settings=wandb.Settings(console="off"),

@@ -124,11 +124,22 @@ def scores_table(title: str, scores: pd.DataFrame) -> None:
     table.add_column("range")
     for row in scores.to_dict("records"):
         value = "-" if math.isnan(row["value"]) else f"{row['value']:.3f}"
-        interval = [f"{row['low']:.3f} to {row['high']:.3f}"] if with_intervals else []
+        interval = [ends(row["low"], row["high"])] if with_intervals else []
         scale = SCALES.get(row["score"], "0..1, higher is better")
         undefined = row["undefined"] if isinstance(row["undefined"], str) else ""  # empty text, read back, is NaN
         table.add_row(row["score"].replace("_", " "), value, *interval, undefined or scale)
     console.print(table)
+
+
+def ends(low: float, high: float) -> str:
+    """An interval in words; a dash where there is none.
+
+    Examples
+    --------
+    >>> ends(0.1, 0.25), ends(math.nan, math.nan)
+    ('0.100 to 0.250', '-')
+    """
+    return "-" if math.isnan(low) else f"{low:.3f} to {high:.3f}"
 
 
 def describe_group(known: Mapping[str, Any]) -> str:

@@ -40,7 +40,15 @@ class Score:
 
 
 def named_parts(parts: pd.Series) -> dict[str, float]:
-    """Parts by the names of their factors or latents, as text."""
+    """Parts by the names of their factors, latents or models, as text.
+
+    Raises
+    ------
+    ValueError
+        If one is called ``score``, as the whole is.
+    """
+    if "score" in map(str, parts.index):
+        raise ValueError("a factor, latent or model is called 'score', which the score itself is: rename it")
     return {str(name): float(value) for name, value in parts.items()}
 
 
