@@ -134,6 +134,16 @@ def test_other_names_and_other_images_are_other_evaluations(micrographia, tiny, 
 
 
 @pytest.mark.usefixtures("kept_runs", "undrawn")
+def test_a_transfer_at_half_precision_finds_its_source_again(micrographia, tiny):
+    bf16 = "how.precision=bf16-mixed"
+    source = ("source=trained", "model@source.model=beta_vae", "source.model.latents=3")
+    moved = micrographia(
+        "transfer", *source, *tiny.source(*tiny.training, *tiny.sprites), *tiny.cells, *tiny.transfer, bf16
+    )
+    after = micrographia("evaluate", f"run={moved.folder}", "only=[active_units]", "samples=30")
+    assert after.table("codes").shape == (30, 3)
+
+
 def test_a_score_can_be_switched_off(micrographia, tiny):
     trained = micrographia("train", *tiny.training, *tiny.sprites)
     run = micrographia("evaluate", f"run={trained.folder}", "only=null", "scores.dci=null", *FEW[:1], *FEW[2:])

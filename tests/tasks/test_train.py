@@ -1,9 +1,11 @@
 import importlib.util
 import json
+import shutil
 
 import pandas as pd
 import pytest
 
+from micrographia.errors import UserError
 from micrographia.tasks.assembly import load_model
 
 needs_efficientnet = pytest.mark.skipif(
@@ -56,6 +58,21 @@ def test_the_cnn_classifies_cells(micrographia, tiny):
     pd.testing.assert_series_equal(
         counts, run.table("scores").set_index("part")["n"], check_names=False, check_like=True
     )
+
+
+def test_a_source_that_is_gone_is_not_trained_anew_to_read_a_model_back(micrographia, tiny, tmp_path):
+    run = micrographia(
+        *("train", "model=transfer_classifier", "source@model.source=trained", "model.source.seed=5"),
+        *(f"model.source.{override}" for override in (*tiny.training, *tiny.sprites)),
+        *("data=synthetic/cells", *tiny.training, *tiny.cells),
+    )
+    how = {"accelerator": "cpu", "threads": None, "paths": {"runs": "runs", "cache": "cache"}, "progress": False}
+    assert load_model(run, how).name == "transfer_classifier"
+    (source,) = (tmp_path / "runs" / "train").glob("beta_vae-*")
+    shutil.rmtree(source)
+    with pytest.raises(UserError, match=r"model\.source: .*beta_vae.*is not in runs any more"):
+        load_model(run, how)
+    assert not source.exists()
 
 
 def test_a_transfer_classifier_names_the_run_it_stands_on(micrographia, tiny):

@@ -115,6 +115,13 @@ def fail(how, run):
 
 
 @needs_wandb
+def test_one_tag_may_stand_without_brackets(run, wandb_records):
+    log_everything({"logger": {**WANDB["logger"], "tags": "baseline"}}, run)
+    (records,) = wandb_records(run.folder)
+    assert of_kind(records, "run")[0]["tags"] == ["baseline"]
+
+
+@needs_wandb
 def test_a_failed_run_is_closed_as_failed(run, wandb_records):
     fail(WANDB, run)
     (records,) = wandb_records(run.folder)

@@ -76,3 +76,9 @@ def test_bounded_and_indifferent_to_order_sign_and_scale_of_latents(seed, scale)
     assert 0 <= score <= 1
     assert mig(codes[:, generator.permutation(3)] * scale, factors).score == pytest.approx(score, abs=1e-9)
     assert mig(codes, factors[:, ::-1]).score == pytest.approx(score)
+
+
+def test_a_factor_called_as_the_score_is_refused():
+    factors = pd.DataFrame({"score": [0, 1] * 50, "Shape": [0, 0, 1, 1] * 25})
+    with pytest.raises(ValueError, match="called 'score'"):
+        mig(factors.astype(float).to_numpy(), factors)
