@@ -1,6 +1,7 @@
 """Images addressed by their index: what every data set, rendered or read, has in common."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, Literal
 
@@ -33,6 +34,34 @@ def require_parts(data: "IndexedImages") -> None:
     for part in PARTS:
         if not len(data.indices(part)):
             raise UserError(f"data {data.name}: no image is in the {part} part. Set data.split=stratified, or another.")
+
+
+def shares(count: int, fractions: Mapping[str, float], key: str) -> list[int]:
+    """How many of so many things train, val and test get.
+
+    Parameters
+    ----------
+    fractions
+        Share of each part; they add up to 1.
+    key
+        Where the fractions stand in the config, for messages.
+
+    Raises
+    ------
+    UserError
+        If there is no such part, or they do not add up.
+
+    Examples
+    --------
+    >>> shares(3000, {"train": 0.7, "val": 0.15, "test": 0.15}, "data.fractions")
+    [2100, 450, 450]
+    """
+    if unknown := sorted(set(fractions) - set(PARTS)):
+        raise UserError(f"{key}.{unknown[0]}: no such part. Parts: {', '.join(PARTS)}.")
+    if not math.isclose(sum(fractions.values()), 1, abs_tol=1e-6):
+        raise UserError(f"{key}: train, val and test sum to {sum(fractions.values()):g}, not to 1.")
+    val, test = (round(count * fractions[part]) for part in ("val", "test"))
+    return [count - val - test, val, test]
 
 
 def spread(indices: torch.Tensor, count: int, seed: int = 0) -> torch.Tensor:

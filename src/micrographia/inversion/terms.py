@@ -7,8 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-SLOPE = 5.0
-"""LReLU_5, which undoes the mapping's last LReLU_0.2: in its image the mapped samples are close to normal."""
+from micrographia.models.flow import SLOPE
 
 
 def l1(low: Tensor, target: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Classifiers: on the encoder of a source model, and end to end from scratch as the black-box reference."""
 
 import copy
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -14,11 +14,9 @@ from torchmetrics.classification import MulticlassConfusionMatrix
 from micrographia.data.batches import Batch
 from micrographia.errors import UserError
 from micrographia.models.augmentation import flip_and_turn
-from micrographia.models.counting import CountingModule
+from micrographia.models.counting import CountingModule, MakeOptimizer, seeded_initialisation
 from micrographia.models.residual import ResidualEncoder
-from micrographia.models.vae.vae import VAE, seeded_initialisation
-
-MakeOptimizer = Callable[[Iterable[dict[str, Any]]], Optimizer]
+from micrographia.models.vae.vae import VAE
 
 
 class Classifier(CountingModule):

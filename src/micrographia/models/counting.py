@@ -1,14 +1,19 @@
-"""What every trained module has in common: its counters, its random numbers, and a loss that must be finite."""
+"""What every trained module has in common: counters, random numbers, steps, and a loss that must be finite."""
 
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from pytorch_lightning import LightningModule
 from torch import Tensor
+from torch.optim import Optimizer
 
 from micrographia.data.batches import Batch, step_generator
 from micrographia.errors import UserError
 
+MakeOptimizer = Callable[[Iterable[Any]], Optimizer]
+"""An optimiser of parameters, or of groups of them."""
 CHECK_INTERVAL = 100
 """Batches between looks for a loss that is not finite, on a device where looking means waiting."""
 
@@ -103,6 +108,12 @@ class CountingModule(LightningModule):
                 "Lower optimizer.lr, or check the images (0..1, no NaN)."
             )
 
+    def take_step(self, optimizer: Any, loss: Tensor) -> None:
+        """Descend one loss by one optimiser; for modules that are trained by several."""
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        optimizer.step()
+
     def on_train_end(self) -> None:
         """A run whose loss is not finite does not finish."""
         self.require_finite()
@@ -115,3 +126,11 @@ class CountingModule(LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take the counters up again."""
         self.batches, self.images = checkpoint["counters"]["batches"], checkpoint["counters"]["images"]
+
+
+@contextmanager
+def seeded_initialisation(seed: int) -> Iterator[None]:
+    """Context in which initial weights depend on the seed alone; the global generator is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield

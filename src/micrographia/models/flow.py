@@ -1,12 +1,12 @@
 """A normalising flow over a generator's style codes: which points of W are typical."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 import torch
 import zuko
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from torch.optim import Optimizer
 
@@ -14,8 +14,7 @@ from micrographia.config import Between
 from micrographia.data.batches import Batch
 from micrographia.data.latents import LatentCodes
 from micrographia.errors import UserError
-from micrographia.models.counting import CountingModule
-from micrographia.models.vae.vae import seeded_initialisation
+from micrographia.models.counting import CountingModule, MakeOptimizer, seeded_initialisation
 
 Space = Literal["w", "lrelu5"]
 Positive = Annotated[int, Between(1)]
@@ -74,7 +73,7 @@ class LatentFlow(CountingModule):
         self,
         name: str,
         shape: tuple[int, ...],
-        optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
+        optimizer: MakeOptimizer,
         seed: int,
         kind: Literal["maf", "coupling", "spline_coupling"] = "maf",
         blocks: Positive = 5,

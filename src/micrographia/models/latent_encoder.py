@@ -8,9 +8,8 @@ from torch.nn import functional
 
 from micrographia.data.batches import Batch, step_generator
 from micrographia.errors import UserError
-from micrographia.models.counting import CountingModule
+from micrographia.models.counting import CountingModule, MakeOptimizer, seeded_initialisation
 from micrographia.models.super_resolver import KEYS, Residual
-from micrographia.models.vae.vae import MakeOptimizer, seeded_initialisation
 
 SAMPLES = 10_000
 """Mapped samples from which mean and deviation of W are taken."""

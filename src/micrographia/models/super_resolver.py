@@ -8,8 +8,7 @@ from torch.nn import functional
 
 from micrographia.data.batches import Batch
 from micrographia.errors import UserError
-from micrographia.models.counting import CountingModule
-from micrographia.models.vae.vae import MakeOptimizer, seeded_initialisation
+from micrographia.models.counting import CountingModule, MakeOptimizer, seeded_initialisation
 
 KEYS = 2**31
 """Range of the keys by which training degradations draw their noise."""

@@ -5,7 +5,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from micrographia.data.datamodule import PARTS, IndexedImages, Part
+from micrographia.data.datamodule import PARTS, IndexedImages, Part, shares
 from micrographia.data.synthetic.cell_factors import FACTORS, KINDS, draw_cells, draw_truth
 from micrographia.data.synthetic.cell_rendering import render_cells
 from micrographia.errors import UserError
@@ -134,13 +134,7 @@ def part_sizes(count: int, fractions: dict[str, float]) -> list[int]:
     >>> part_sizes(3000, {"train": 0.7, "val": 0.15, "test": 0.15})
     [2100, 450, 450]
     """
-    unknown = sorted(set(fractions) - set(PARTS))
-    if unknown:
-        raise UserError(f"data.fractions.{unknown[0]}: no such part. Parts: {', '.join(PARTS)}.")
-    if abs(sum(fractions.values()) - 1) > 1e-6:
-        raise UserError(f"data.fractions: train, val and test sum to {sum(fractions.values()):g}, not to 1.")
-    val, test = round(count * fractions["val"]), round(count * fractions["test"])
-    sizes = [count - val - test, val, test]
+    sizes = shares(count, fractions, "data.fractions")
     if min(sizes) < len(KINDS):
         raise UserError(
             f"data.count={count}: the parts get {sizes[0]}, {sizes[1]} and {sizes[2]} cells, "

@@ -1,13 +1,12 @@
 """Where a simulated cell lies: its plate, well and field, the dose it was given, and the part of the set it is in."""
 
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from micrographia.data.datamodule import PARTS
+from micrographia.data.datamodule import PARTS, shares
 from micrographia.errors import UserError
 
 ROWS, COLUMNS = 8, 12  # wells of a plate
@@ -134,12 +133,7 @@ def share_out(replicates: int, fractions: Mapping[str, float]) -> list[int]:
     >>> share_out(12, {"train": 0.5, "val": 0.25, "test": 0.25})
     [6, 3, 3]
     """
-    if unknown := sorted(set(fractions) - set(PARTS)):
-        raise UserError(f"data.layout.fractions.{unknown[0]}: no such part. Parts: {', '.join(PARTS)}.")
-    if not math.isclose(sum(fractions.values()), 1, abs_tol=1e-6):
-        raise UserError(f"data.layout.fractions: train, val and test sum to {sum(fractions.values()):g}, not to 1.")
-    val, test = (round(replicates * fractions[part]) for part in ("val", "test"))
-    counts = [replicates - val - test, val, test]
+    counts = shares(replicates, fractions, "data.layout.fractions")
     if min(counts) < 1:
         raise UserError(
             f"data.layout.replicates={replicates}: train, val and test get {counts[0]}, {counts[1]} and {counts[2]} "

@@ -18,7 +18,6 @@ FLAGS = ("", "nan_pixels", "constant", "no_nucleus", "cut_off", "saturated", "da
 
 # A nucleus that is flat on top, but fewer grey levels above the lowest, is dim and not saturated.
 LEAST_LEVELS = 20
-MAD_TO_DEVIATION = 1.4826  # of a normal distribution
 
 
 class CellAssay:

@@ -11,8 +11,8 @@ from skimage.morphology import disk, white_tophat
 from skimage.segmentation import expand_labels, watershed
 
 from micrographia.errors import UserError
-from micrographia.measure.assays.assay import MAD_TO_DEVIATION, CellAssay
-from micrographia.measure.assays.nuclei import NucleusSegmentation
+from micrographia.measure.assays.assay import CellAssay
+from micrographia.measure.assays.nuclei import MAD_TO_DEVIATION, NucleusSegmentation
 
 
 class GolgiSpots(CellAssay):

@@ -1,26 +1,24 @@
 """StyleGAN2 as a LightningModule: four phases a batch, two of them lazy, and a running average of the generator."""
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from micrographia.config import Between
 from micrographia.data.batches import Batch, step_generator
 from micrographia.errors import UserError
-from micrographia.models.counting import CountingModule
+from micrographia.models.counting import CountingModule, MakeOptimizer, seeded_initialisation
 from micrographia.models.gan import objectives
 from micrographia.models.gan.augmentation import AdaptiveAugmentation
 from micrographia.models.gan.discriminator import Discriminator
 from micrographia.models.gan.generator import Generator
 from micrographia.models.gan.ticks import Ticks
-from micrographia.models.vae.vae import seeded_initialisation
 
-MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 Positive = Annotated[int, Between(1)]
 Weight = Annotated[float, Between(0)]
 Share = Annotated[float, Between(0, 1)]
@@ -218,12 +216,6 @@ class StyleGAN2(CountingModule):
         second = mixed & (torch.arange(layers, device=device) >= first)
         own, other = self.learner.mapping(z)[:, None].chunk(2)
         return torch.where(second[:, :, None], other, own)
-
-    def take_step(self, optimizer: Any, loss: Tensor) -> None:
-        """Descend one loss by one optimiser."""
-        optimizer.zero_grad()
-        self.manual_backward(loss)
-        optimizer.step()
 
     @torch.no_grad()
     def update_average(self, count: int) -> None:

@@ -8,10 +8,11 @@ from torch import Tensor
 
 from micrographia.data.batches import Batch
 from micrographia.errors import UserError
+from micrographia.models.counting import MakeOptimizer
 from micrographia.models.vae import objectives
 from micrographia.models.vae.beta_vae import BetaVAE
 from micrographia.models.vae.networks import Network
-from micrographia.models.vae.vae import MakeOptimizer, Reconstruction
+from micrographia.models.vae.vae import Reconstruction
 
 
 class AdaGVAE(BetaVAE):

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from torch import Tensor
 
 from micrographia.errors import UserError
+from micrographia.models.counting import MakeOptimizer
 from micrographia.models.vae import objectives
 from micrographia.models.vae.networks import Network
-from micrographia.models.vae.vae import VAE, MakeOptimizer, Pass, Reconstruction
+from micrographia.models.vae.vae import VAE, Pass, Reconstruction
 
 
 class BetaVAE(VAE):

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from micrographia.data.batches import Batch
 from micrographia.errors import UserError
+from micrographia.models.counting import MakeOptimizer, seeded_initialisation
 from micrographia.models.vae import objectives
 from micrographia.models.vae.networks import Network
-from micrographia.models.vae.vae import VAE, MakeOptimizer, Pass, Reconstruction, seeded_initialisation
+from micrographia.models.vae.vae import VAE, Pass, Reconstruction
 
 
 def discriminator(latents: int, width: int = 1000) -> nn.Sequential:
@@ -101,12 +102,6 @@ class FactorVAE(VAE):
         parts["discriminator"] = self.discriminator_loss(passed.codes, generator)
         self.take_step(discriminator_optimizer, parts["discriminator"])
         self.count(batch, parts)
-
-    def take_step(self, optimizer: Any, loss: Tensor) -> None:
-        """Descend one loss by one optimiser."""
-        optimizer.zero_grad()
-        self.manual_backward(loss)
-        optimizer.step()
 
     def configure_optimizers(self) -> Any:
         """One optimiser of the VAE's parameters and one of the discriminator's."""

@@ -1,21 +1,18 @@
 """The variational autoencoder that every method here varies: one step, its counters, its random numbers."""
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import torch
-from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch import Tensor
 
 from micrographia.data.batches import Batch
 from micrographia.errors import UserError
-from micrographia.models.counting import CountingModule
+from micrographia.models.counting import CountingModule, MakeOptimizer, seeded_initialisation
 from micrographia.models.vae import objectives
 from micrographia.models.vae.networks import Network
 
 Reconstruction = Literal["bernoulli", "gaussian", "mse", "feature_scaled"]
-MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 
 
 class Pass(NamedTuple):
@@ -137,14 +134,6 @@ class VAE(CountingModule):
     def configure_optimizers(self) -> Any:
         """One optimiser of the network's parameters."""
         return self.make_optimizer(self.network.parameters())
-
-
-@contextmanager
-def seeded_initialisation(seed: int) -> Iterator[None]:
-    """Context in which initial weights depend on the seed alone; the global generator is left as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        yield
 
 
 def checked_reconstruction(choice: Reconstruction | None, network: Network) -> Reconstruction:
