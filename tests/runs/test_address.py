@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from micrographia.errors import UserError
 from micrographia.runs.address import digest, split_config
-from micrographia.runs.fingerprint import ContentHashes, write_atomically
+from micrographia.runs.fingerprint import ContentHashes
 
 plain = st.recursive(
     st.none() | st.booleans() | st.integers(-1000, 1000) | st.floats(-10, 10) | st.sampled_from(["a", "b"]),
@@ -114,20 +114,6 @@ def test_split_config_separates_what_and_how():
 def test_incomplete_configs_are_answered(config, message):
     with pytest.raises(UserError, match=message):
         split_config(OmegaConf.create(config))
-
-
-def test_an_interrupted_write_leaves_the_former_file(tmp_path):
-    path = tmp_path / "result.json"
-    path.write_text("former")
-
-    def fail(part):
-        part.write_text("half")
-        raise OSError(28, "No space left on device")
-
-    with pytest.raises(UserError, match=r"result\.json: cannot be written \(No space left on device\)"):
-        write_atomically(path, fail)
-    assert path.read_text() == "former"
-    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_link_to_nowhere_is_named(tmp_path):

@@ -9,7 +9,7 @@ from micrographia.data.channels import map_channels
 from micrographia.data.decoding import Recipe
 from micrographia.data.intensity import Intensity
 from micrographia.data.reading import read_image
-from micrographia.runs.fingerprint import write_atomically
+from micrographia.runs.writing import write_atomically
 
 
 def restored(

@@ -18,7 +18,7 @@ from micrographia import __version__
 from micrographia.errors import UserError
 from micrographia.inversion.problem import Problem
 from micrographia.inversion.terms import l1
-from micrographia.runs.fingerprint import write_atomically
+from micrographia.runs.writing import write_atomically
 
 TABLE, VERSION = "table", "version"  # what a file of solutions tells beside its tensors
 

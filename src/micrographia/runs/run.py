@@ -19,7 +19,8 @@ from micrographia.errors import UserError
 from micrographia.pretrained import shipped_folder
 from micrographia.runs.address import digest, run_folder
 from micrographia.runs.environment import environment
-from micrographia.runs.fingerprint import ContentHashes, remove_partial_files, write_atomically
+from micrographia.runs.fingerprint import ContentHashes
+from micrographia.runs.writing import remove_partial_files, write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -13,8 +13,8 @@ import pandas as pd
 
 from micrographia.console import console
 from micrographia.pretrained import is_shipped
-from micrographia.runs.fingerprint import write_atomically
 from micrographia.runs.run import Run
+from micrographia.runs.writing import write_atomically
 from micrographia.schema import is_input
 from micrographia.training.show import sweep_table
 

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save
 
 from micrographia.errors import UserError
 from micrographia.models.counting import CountingModule
-from micrographia.runs.fingerprint import write_atomically
+from micrographia.runs.writing import write_atomically
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):

@@ -10,7 +10,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers import Logger
 
 from micrographia.models.counting import CountingModule
-from micrographia.runs.fingerprint import write_atomically
+from micrographia.runs.writing import write_atomically
 
 COLUMNS = ("batches", "images", "name", "value")
 COUNTERS = ("images", "batches")  # among the values of every log, and their x axis
