@@ -64,7 +64,7 @@ def test_scores_go_to_the_curves_when_they_are_due(every, looks, tmp_path, monke
 
     monkeypatch.chdir(tmp_path)
     tiny = ("budget.steps=6", "budget.batch_size=4", "budget.validate_every=2", "naming.samples=50")
-    sprites = ("+data.fixed.Orientation=0", "+data.fixed.PosX=0", "data.samples={train: 8, val: 4, test: 4}")
+    sprites = ("+data.fixed={Orientation: 0, PosX: 0, PosY: 0}", "data.samples={train: 8, val: 4, test: 4}")
     assert command(["train", *tiny, *sprites, f"how.score_every={every}", "how.progress=false"]) == 0
     (folder,) = (tmp_path / "runs" / "train").glob("beta_vae-*")
     curves = pd.read_csv(folder / "curves.csv")
