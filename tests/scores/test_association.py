@@ -57,7 +57,9 @@ def test_whole_numbers_are_classes_in_a_floating_point_table_too():
     codes = pd.DataFrame({"z0": factors["Orientation"] + generator.normal(size=500)})
     expected = association(codes, factors)
     pd.testing.assert_frame_equal(association(codes, factors.astype(float)), expected)
-    assert association(codes, factors + 0.5).loc["z0", "Orientation"] != expected.loc["z0", "Orientation"]
+    few = slice(0, 300)  # of which each value hardly repeats
+    measured = association(codes.iloc[few], factors.iloc[few] + 0.5)
+    assert measured.loc["z0", "Orientation"] != association(codes.iloc[few], factors.iloc[few]).loc["z0", "Orientation"]
 
 
 def test_continuous_factor_is_binned_as_codes_are():

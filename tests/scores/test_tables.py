@@ -80,3 +80,30 @@ def test_settings_below_the_least_are_refused():
     require_least(1, bins=1, votes=5)
     with pytest.raises(ValueError, match="votes=0: expected 1 or more"):
         require_least(1, bins=1, votes=0)
+
+
+def test_an_array_takes_the_index_of_the_table_beside_it():
+    table, array = pd.DataFrame({"z0": [1.0, 2.0]}, index=[7, 3]), np.zeros((2, 1))
+    for codes, factors in ((table, array), (array, table)):
+        latents, truth = codes_and_factors(codes, factors)
+        assert latents.index.tolist() == truth.index.tolist() == [7, 3]
+
+
+def test_numbers_beside_texts_in_an_array_stay_numbers():
+    table = pd.DataFrame({"kind": ["a", "b"] * 100, "area": np.linspace(0, 1, 200)})
+    found = factor_values(named_table(table.to_numpy(), "factor"), bins=4)
+    assert sorted(set(found["factor1"])) == [0, 1, 2, 3]
+    assert sorted(set(found["factor0"])) == [0, 1]
+
+
+def test_forty_angles_are_classes_by_number_and_in_radians():
+    numbered = np.tile(np.arange(40), 10)
+    found = factor_values(pd.DataFrame({"number": numbered, "radians": numbered * 2 * np.pi / 40}), bins=20)
+    assert found["number"].tolist() == found["radians"].tolist()
+    rare = factor_values(pd.DataFrame({"radians": np.arange(40) * 2 * np.pi / 40}), bins=20)["radians"]
+    assert rare.max() == 19  # which occur once each: a measurement
+
+
+def test_texts_that_hardly_repeat_are_no_classes():
+    with pytest.raises(ValueError, match="'name' holds 300 texts for 300 samples"):
+        factor_values(pd.DataFrame({"name": [f"cell {number}" for number in range(300)]}), bins=20)

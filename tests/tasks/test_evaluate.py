@@ -1,5 +1,6 @@
 import math
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ import torch
 from micrographia.runs.run import Run
 from micrographia.scores.disentanglement import mig, modularity
 from micrographia.tasks.assembly import build_data, load_model
+from micrographia.tasks.scoring import score_run
 
 FEW = (
     *(
@@ -214,6 +216,26 @@ def test_a_mistake_in_one_run_leaves_the_others_alone(micrographia, tiny, tmp_pa
     micrographia("evaluate", "run=runs/train/*", "how.processes=1", "only=mig", "samples=50", status=2)
     told = capsys.readouterr()
     assert "weights.safetensors: not a readable weights file" in told.err
+    assert len(told.out.splitlines()) == 1
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_whatever_befalls_one_run_the_others_are_evaluated(micrographia, tiny, tmp_path, capsys, monkeypatch):
+    micrographia("train", "-m", "model.latents=3", "seed=0,1,2", *tiny.training, *tiny.sprites)
+    unreadable, exhausted, _ = sorted((tmp_path / "runs" / "train").glob("beta_vae-*"))
+    (unreadable / "config.yaml").write_text("{")
+
+    def fails_once(what, how, run):
+        if Path(what["run"]).name == exhausted.name:
+            raise RuntimeError("CUDA out of memory")
+        return score_run(what, how, run)
+
+    monkeypatch.setattr("micrographia.tasks.evaluate.score_run", fails_once)
+    micrographia("evaluate", "run=runs/train/*", "how.processes=1", "only=mig", "samples=50", status=2)
+    told = capsys.readouterr()
+    assert "config.yaml" in told.err
+    assert "CUDA out of memory" in told.err
+    assert "2 of the sweep's jobs failed" in told.err
     assert len(told.out.splitlines()) == 1
 
 

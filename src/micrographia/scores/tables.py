@@ -8,6 +8,11 @@ import pandas as pd
 Table = pd.DataFrame | np.ndarray
 
 MOST_CLASSES = 256  # distinct numbers above which a factor is a measurement, whole numbers or not
+REPEATS = 10  # samples per distinct value, on average, from which numbers that are not whole are classes
+
+
+class NotFiniteError(ValueError):
+    """A code or a factor is infinite or missing."""
 
 
 def require_least(least: int, **settings: float) -> None:
@@ -33,6 +38,8 @@ def require_least(least: int, **settings: float) -> None:
 def named_table(values: Table, prefix: str) -> pd.DataFrame:
     """A table as it is; an array of shape ``(n, columns)`` with the columns ``prefix0``, ``prefix1``, ...
 
+    Numbers that are kept as objects, as in an array beside texts, become numbers.
+
     Raises
     ------
     ValueError
@@ -48,11 +55,11 @@ def named_table(values: Table, prefix: str) -> pd.DataFrame:
         raise ValueError(f"expected a table with rows and columns, got the shape {values.shape}")
     if not values.columns.is_unique:
         raise ValueError(f"column {values.columns[values.columns.duplicated()][0]!r} occurs twice")
-    return values
+    return values.infer_objects() if any(pd.api.types.is_object_dtype(kind) for kind in values.dtypes) else values
 
 
 def codes_and_factors(codes: Table, factors: Table) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Both arguments as named tables whose rows describe the same samples.
+    """Both arguments as named tables of one index, whose rows describe the same samples.
 
     Raises
     ------
@@ -62,7 +69,11 @@ def codes_and_factors(codes: Table, factors: Table) -> tuple[pd.DataFrame, pd.Da
     latents, truth = named_table(codes, "z"), named_table(factors, "factor")
     if len(latents) != len(truth):
         raise ValueError(f"{len(latents)} rows of codes, but {len(truth)} rows of factors")
-    if isinstance(codes, pd.DataFrame) and isinstance(factors, pd.DataFrame) and not codes.index.equals(factors.index):
+    if not isinstance(factors, pd.DataFrame):
+        return latents, truth.set_axis(latents.index)
+    if not isinstance(codes, pd.DataFrame):
+        return latents.set_axis(truth.index), truth
+    if not latents.index.equals(truth.index):
         raise ValueError("the rows of codes and factors bear different indices")
     return latents, truth
 
@@ -72,12 +83,12 @@ def finite_column(table: pd.DataFrame, column: Hashable) -> np.ndarray:
 
     Raises
     ------
-    ValueError
+    NotFiniteError
         If a value is infinite or missing.
     """
     values = table[column].to_numpy(dtype=np.float64)
     if not np.isfinite(values).all():
-        raise ValueError(f"column {column!r} holds infinite or missing values")
+        raise NotFiniteError(f"column {column!r} holds infinite or missing values")
     return values
 
 
@@ -110,13 +121,14 @@ def equal_width_bins(values: np.ndarray, bins: int) -> np.ndarray:
 def factor_values(factors: pd.DataFrame, bins: int) -> dict[Hashable, np.ndarray]:
     """Each factor as integers 0, 1, ...: one per distinct value.
 
-    A numeric factor is continuous, and cut into ``bins`` equal-width parts, if it has more than ``bins`` distinct
-    values that are not all whole numbers, or more than `MOST_CLASSES` of any kind.
+    A numeric factor is continuous, and cut into ``bins`` equal-width parts, if it has more than `MOST_CLASSES` distinct
+    values, or more than ``bins`` that are not all whole numbers and occur fewer than `REPEATS` times on average: 40
+    angles of many images each are classes, in radians as well as numbered.
 
     Raises
     ------
     ValueError
-        If a value is missing or infinite, or there are fewer than one ``bins``.
+        If a value is missing or infinite, texts hardly repeat, or there are fewer than one ``bins``.
     """
     require_least(1, bins=bins)
     return {column: discrete_values(factors, column, bins) for column in factors}
@@ -126,11 +138,14 @@ def discrete_values(factors: pd.DataFrame, column: Hashable, bins: int) -> np.nd
     """One factor as integers: see `factor_values`."""
     codes, distinct = pd.factorize(factors[column])
     if (codes < 0).any():
-        raise ValueError(f"factor {column!r} has missing values")
+        raise NotFiniteError(f"factor {column!r} has missing values")
+    rare = len(distinct) > bins and len(distinct) * REPEATS > len(codes)
     if not pd.api.types.is_numeric_dtype(factors[column]) or pd.api.types.is_bool_dtype(factors[column]):
+        if rare and len(distinct) > MOST_CLASSES:
+            raise ValueError(f"factor {column!r} holds {len(distinct)} texts for {len(codes)} samples: no classes")
         return codes
-    finite_column(factors, column)
+    values = finite_column(factors, column)
     # Whole numbers are classes in a floating-point array, too, which a table of mixed columns easily becomes.
-    if len(distinct) > MOST_CLASSES or (len(distinct) > bins and (distinct % 1 != 0).any()):
-        return np.unique(equal_width_bins(finite_column(factors, column), bins), return_inverse=True)[1]
+    if len(distinct) > MOST_CLASSES or (rare and (distinct % 1 != 0).any()):
+        return np.unique(equal_width_bins(values, bins), return_inverse=True)[1]
     return codes

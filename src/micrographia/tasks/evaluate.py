@@ -4,8 +4,10 @@ import logging
 import re
 from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor
+from contextlib import suppress
 from glob import has_magic
 from pathlib import Path
+from traceback import format_exception
 
 import torch
 from joblib import Parallel, delayed
@@ -30,7 +32,7 @@ def evaluate(what: What, how: How, rerun: bool = False) -> list[Job]:
     Returns
     -------
     list of Job
-        One per evaluated run, without a run of its own where it failed.
+        One per run to evaluate, without a run of its own where it failed.
     """
     pattern = what["run"]
     if not has_magic(pattern):
@@ -38,7 +40,7 @@ def evaluate(what: What, how: How, rerun: bool = False) -> list[Job]:
         run = obtain(wanted, how, score_run, rerun)
         scores_table(f"{pattern}: scores of disentanglement", run.table("scores"))
         return [Job((), run, wanted)]
-    scored = matching_runs(pattern)
+    scored, unreadable = matching_runs(pattern)
     evaluations = evaluate_all(scored, what, how, rerun)
     settings = {key: value for key, value in what.items() if key not in ("task", "run")}
     overrides = distinguishing_keys([run.config for run in scored])
@@ -47,6 +49,7 @@ def evaluate(what: What, how: How, rerun: bool = False) -> list[Job]:
         for own, evaluation, run in zip(overrides, evaluations, scored, strict=True)
     ]
     jobs.sort(key=lambda job: [by_number(override) for override in job.overrides])
+    jobs += [Job((f"run={folder}",)) for folder in unreadable]
     summarise("evaluate", jobs, further=agreement, common=f"{pattern} {settings}")
     return jobs
 
@@ -63,8 +66,12 @@ def by_number(text: str) -> list[tuple[int, float, str]]:
     return [(1, float(part), "") if position % 2 else (0, 0.0, part) for position, part in enumerate(parts)]
 
 
-def matching_runs(pattern: str) -> list[Run]:
+def matching_runs(pattern: str) -> tuple[list[Run], list[Path]]:
     """Finished runs with a VAE among the paths that a pattern matches; of a run made anew, the present one.
+
+    Returns
+    -------
+    The runs, and folders of finished runs that cannot be read, of which the log says why.
 
     Raises
     ------
@@ -77,15 +84,21 @@ def matching_runs(pattern: str) -> list[Run]:
     except ValueError as error:
         raise UserError(f"run={pattern}: no pattern of paths ({error}).") from error
     finished = [Run(folder) for folder in folders if Run(folder).finished and folder.suffix != PREVIOUS]
-    found = [run for run in finished if holds_vae(run)]
-    if left := len(finished) - len(found):
+    found, unreadable = [], []
+    for run in finished:
+        try:
+            found += [run] * holds_vae(run)
+        except UserError as error:
+            log.error("%s", error)
+            unreadable.append(run.folder)
+    if left := len(finished) - len(found) - len(unreadable):
         log.info("%d of the matching runs hold no VAE, and are left out", left)
     if not found:
         raise UserError(
             f"run={pattern}: no finished run with a VAE among the {len(folders)} paths that match. "
             'Name folders of runs, in quotes, as "run=runs/train/*vae*".'
         )
-    return found
+    return found, unreadable
 
 
 def holds_vae(run: Run) -> bool:
@@ -96,7 +109,7 @@ def holds_vae(run: Run) -> bool:
 
 
 def evaluate_all(scored: Sequence[Run], what: What, how: How, rerun: bool) -> list[Run | None]:
-    """Evaluate many runs, several at once in processes of their own; a mistake in one leaves the others alone."""
+    """Evaluate many runs, several at once in processes of their own; what befalls one leaves the others alone."""
     threads = how["threads"] or torch.get_num_threads()
     processes = min(how["processes"] or min(threads, MOST_PROCESSES), len(scored))
     quiet = {**how, "threads": max(1, threads // processes), "progress": False}
@@ -119,12 +132,20 @@ def evaluate_all(scored: Sequence[Run], what: What, how: How, rerun: bool) -> li
 
 
 def attempt(place: int, scored: Run, what: What, how: How, rerun: bool) -> tuple[int, Run | None, str]:
-    """Evaluate one run: its place among others, its evaluation, and what the user has to mend if there is none."""
+    """Evaluate one run: its place among others, its evaluation, and why there is none where it failed."""
     show_notices()
     try:
         return place, obtain(described(what, how, scored), how, score_run, rerun), ""
-    except (UserError, OSError) as error:
-        return place, None, answer(error)
+    except Exception as error:  # a GPU without memory, say, or a bug: the other runs are none the worse
+        return place, None, reason(error)
+
+
+def reason(error: Exception) -> str:
+    """Why a run could not be evaluated: a user's mistake in its own words, anything else with its traceback."""
+    if isinstance(error, UserError | OSError):
+        with suppress(OSError):
+            return answer(error)
+    return "".join(format_exception(error)).strip()
 
 
 def agreement(evaluations: Sequence[Run]) -> dict[str, list[float]]:

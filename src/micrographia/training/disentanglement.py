@@ -12,6 +12,7 @@ from micrographia.data.datamodule import IndexedImages
 from micrographia.models.vae.vae import VAE
 from micrographia.scores.disentanglement.metrics import MIG, OMES, SAP, ActiveUnits, Modularity
 from micrographia.scores.disentanglement.sampler import pairs_by_intervention
+from micrographia.scores.tables import NotFiniteError
 from micrographia.training.curves import counting, send
 from micrographia.training.interventions import EncodedImages
 
@@ -54,7 +55,7 @@ class DisentanglementScores(Callback):
         module = counting(pl_module)
         try:
             values = {f"val/{name}": value for name, value in self.look().items()}
-        except ValueError as error:  # codes that are not finite: the training itself says what is wrong
+        except NotFiniteError as error:  # the training itself says what is wrong
             log.info("no scores of disentanglement after %d batches: %s", module.batches, error)
             return
         send(trainer, module, values)

@@ -113,3 +113,21 @@ def test_more_samples_narrow_an_interval(kinds, truth):
         return interval["high"] - interval["low"]
 
     assert width(4000) < 0.7 * width(500)
+
+
+def test_parts_with_the_same_label_are_refused(kinds, truth):
+    factors = truth.iloc[:, :2].set_axis([1, "1"], axis=1)
+    with pytest.raises(ValueError, match="two factors, latents or models are called '1'"):
+        mig(kinds["noisy"], factors, n_bootstrap=2)
+
+
+def test_intervals_are_as_wide_as_fresh_sets_differ():
+    generator = np.random.default_rng(0)
+
+    def fresh(count=2000):
+        factors = generator.integers(0, [5, 7, 3], (count, 3))
+        return factors / 3 + 0.5 * generator.normal(size=(count, 3)), factors
+
+    deviation = np.std([mig(*fresh()).score for _ in range(60)], ddof=1)
+    widths = [np.diff(mig(*fresh(), n_bootstrap=60).intervals.loc["score"])[0] for _ in range(5)]
+    assert 0.7 < np.mean(widths) / (2 * norm.ppf(0.975) * deviation) < 1.6

@@ -108,3 +108,13 @@ def test_rejects_a_share_that_leaves_nothing(factors):
 
 def test_concentration_of_a_single_column_is_one_where_it_has_weight():
     np.testing.assert_allclose(concentration(np.array([[2.0], [0.0]])), [1, 0])
+
+
+@pytest.mark.parametrize("booster", ["lightgbm", "lasso"])
+def test_where_the_codes_lie_and_their_unit_do_not_matter(booster, kinds, truth):
+    given = {"booster": booster} | ({"trees": 5} if booster == "lightgbm" else {})
+    plain = dci(kinds["noisy"], truth, **given)
+    for codes in (kinds["noisy"] + 1e8, kinds["noisy"] * 1e-39, kinds["noisy"] * 1e39):
+        moved = dci(codes, truth, **given)
+        assert moved.informativeness == pytest.approx(plain.informativeness, abs=0.01)
+        assert moved.disentanglement == pytest.approx(plain.disentanglement, abs=0.01)

@@ -9,7 +9,8 @@ QUICK = {"votes": 200, "test_votes": 100, "samples": 2000}
 
 def test_batches_share_one_factor_and_no_other():
     world = DiscreteFactors({"a": 9, "b": 9, "c": 9}, lambda values: values.astype(float))
-    names, chosen, variances = variance_votes(world, 60, 32, np.random.default_rng(0))
+    names = list(world.sizes)
+    chosen, variances = variance_votes(world, names, 60, 32, np.random.default_rng(0))
     assert list(names) == ["a", "b", "c"]
     for factor, row in zip(chosen, variances, strict=True):
         assert row[factor] == 0

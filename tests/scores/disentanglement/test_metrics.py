@@ -86,3 +86,15 @@ def test_omes_from_pairs_that_come_in_batches():
     assert float(scored.compute()) == pytest.approx(omes(pairs, alpha=0.3).score)
     with pytest.raises(ValueError, match="Colour"):
         scored.update("Colour", torch.zeros(2, 3), torch.zeros(2, 3))
+
+
+def test_codes_of_mixed_precision(batches):
+    halved = [(codes.bfloat16(), factors) for codes, factors in batches]
+    scored, whole = wrapped.MIG(), wrapped.MIG()
+    for (half, factors), (codes, _) in zip(halved, batches, strict=True):
+        scored.update(half, factors)
+        whole.update(codes, factors)
+    assert float(scored.compute()) == pytest.approx(float(whole.compute()), abs=0.02)
+    pairs = wrapped.OMES(["Shape"])
+    pairs.update("Shape", halved[0][0], halved[0][0].flip(0))
+    assert torch.isfinite(pairs.compute())

@@ -101,3 +101,11 @@ def test_more_segments_never_gain_less(seed):
     assert (np.diff(gains, axis=0) >= 0).all()
     np.testing.assert_allclose(gains[0], shares.sum(axis=1).max(axis=1))
     np.testing.assert_allclose(gains[-1], shares.max(axis=2).sum(axis=1))
+
+
+def test_a_lone_latent_is_compared_with_chance():
+    factors = np.random.default_rng(0).integers(0, [4, 3], (2000, 2))
+    constant, ideal = np.ones((2000, 1)), factors[:, :1]
+    for adjusted in (True, False):
+        assert sap(constant, factors, adjusted=adjusted).score == pytest.approx(0)
+    assert sap(ideal, factors[:, :1], adjusted=False).score == pytest.approx(3 / 4)

@@ -5,7 +5,7 @@ import pandas as pd
 
 from micrographia.scores.disentanglement.bootstrap import bootstrap_intervals
 from micrographia.scores.disentanglement.result import ONE_FACTOR, Score
-from micrographia.scores.disentanglement.sampler import Sampler, encoded, with_factor
+from micrographia.scores.disentanglement.sampler import Sampler, encoded, varying, with_factor
 from micrographia.scores.tables import require_least
 
 
@@ -38,9 +38,10 @@ def beta_vae_score(
     -------
     Score
         Score in 0..1, higher is better. Identity codes score near 1; chance, for independent and for constant codes, is
-        one over the number of factors; with one factor there is nothing to tell apart: NaN. ``per_factor``: accuracy on
-        its votes. ``per_latent``: how far a latent's differences shrink when its factor is shared, 1 for all the way.
-        ``matrix`` ``(latents, factors)``: mean difference when the factor is shared, over the latent's mean difference.
+        one over the number of factors; with one factor there is nothing to tell apart: NaN. A constant factor is left
+        out (NaN). ``per_factor``: accuracy on its votes. ``per_latent``: how far a latent's differences shrink when its
+        factor is shared, 1 for all the way. ``matrix`` ``(latents, factors)``: mean difference when the factor is
+        shared, over the latent's mean difference.
 
     Raises
     ------
@@ -69,7 +70,8 @@ def beta_vae_score(
 
     predicted = classify(values, shared, train, test)
     correct = pd.Series(predicted == shared[test])
-    score = float(correct.mean()) if len(names) > 1 else float("nan")
+    told_apart = factors.nunique() > 1
+    score = float(correct.mean()) if told_apart else float("nan")
     intervals = bootstrap_intervals(
         {"score": score},
         lambda *drawn: {
@@ -81,7 +83,7 @@ def beta_vae_score(
     )
     average = differences.mean()
     by_factor = differences.groupby(factors.to_numpy(), observed=False).mean().reindex(names).T
-    matrix = by_factor.div(average.where(average > 0), axis=0).fillna(1.0)
+    matrix = by_factor.div(average.where(average > 0), axis=0).fillna(1.0).where(by_factor.notna())
     return Score(
         score=score,
         per_factor=correct.groupby(factors.to_numpy()[test]).mean().reindex(names).rename("accuracy"),
@@ -96,7 +98,7 @@ def beta_vae_score(
             "seed": seed,
         },
         intervals=intervals,
-        undefined="" if len(names) > 1 else ONE_FACTOR,
+        undefined="" if told_apart else ONE_FACTOR,
     )
 
 
@@ -105,14 +107,15 @@ def difference_votes(
 ) -> tuple[pd.Series, pd.DataFrame]:
     """The factor that each vote's pairs share, categorical ``(votes,)``, and their mean difference, a row per vote."""
     first, second = (sampler.draw(votes * batch, generator) for _ in range(2))
-    chosen = generator.integers(0, first.shape[1], votes)
-    for column, factor in enumerate(first):
+    names = varying(first) or list(first)
+    chosen = generator.integers(0, len(names), votes)
+    for column, factor in enumerate(names):
         shared = np.repeat(chosen == column, batch)
         second = with_factor(second, factor, np.where(shared, first[factor], second[factor]))
     before, after = encoded(sampler, first), encoded(sampler, second)
     distance = np.abs(before.to_numpy() - after.to_numpy()).reshape(votes, batch, -1).mean(axis=1)
-    names = pd.Categorical.from_codes(chosen, categories=first.columns)
-    return pd.Series(names), pd.DataFrame(distance, columns=before.columns)
+    shared_factor = pd.Categorical(pd.Index(names)[chosen], categories=first.columns)
+    return pd.Series(shared_factor), pd.DataFrame(distance, columns=before.columns)
 
 
 def classify(values: np.ndarray, labels: np.ndarray, train: np.ndarray, test: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from scipy.special import xlogy
 from micrographia.scores.disentanglement.bootstrap import bootstrap_intervals
 from micrographia.scores.disentanglement.held_out import train_and_test
 from micrographia.scores.disentanglement.predictors import BoostedTrees, Booster, Lasso, Predictor, predictor
+from micrographia.scores.disentanglement.sap import standardised
 from micrographia.scores.tables import Table, codes_and_factors, factor_values, finite_column
 
 DCI_SCORES = ("disentanglement", "completeness", "informativeness")
@@ -128,7 +129,8 @@ def dci(
     """
     codes, factors = codes_and_factors(codes, factors)
     model = predictor(booster, trees=trees, depth=depth, learning_rate=learning_rate, penalty=penalty)
-    features = np.column_stack([finite_column(codes, latent).astype(np.float32) for latent in codes])
+    # Centred in double precision: what is small beside a latent's mean is not lost in the predictors' single one.
+    features = np.column_stack([standardised(finite_column(codes, latent)).astype(np.float32) for latent in codes])
     truth = {factor: finite_column(factors, factor) for factor in factors} if isinstance(model, Lasso) else None
     targets = truth or factor_values(factors, bins)
     train, test = train_and_test(len(codes), train_fraction, seed)

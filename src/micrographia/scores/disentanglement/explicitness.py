@@ -9,7 +9,7 @@ from scipy.stats import rankdata
 from micrographia.scores.disentanglement.bootstrap import bootstrap_intervals
 from micrographia.scores.disentanglement.held_out import train_and_test
 from micrographia.scores.disentanglement.moments import covariance
-from micrographia.scores.disentanglement.result import Score
+from micrographia.scores.disentanglement.result import Score, named_parts
 from micrographia.scores.tables import Table, codes_and_factors, factor_values, finite_column
 
 # Directions of the standardised codes with a smaller share of the largest variance are copies of other latents.
@@ -60,6 +60,7 @@ def explicitness(
         Score in 0..1, higher is better: chance is 0.5, identity codes score near 1. A rotation changes nothing. A
         constant factor is left out (NaN). ``per_latent``: length of each latent's weights over all values and factors,
         per standard deviation of the latent. ``matrix`` ``(latents, factors)``: the same for each factor.
+        ``intervals``: of the score, and of each factor's part.
 
     Raises
     ------
@@ -96,13 +97,13 @@ def explicitness(
 
     per_factor, matrix = areas(train, test)
     score = float(per_factor.mean())
-    intervals = bootstrap_intervals(
-        {"score": score},
-        lambda *drawn: {"score": float(areas(train[drawn[0]], test[drawn[1]])[0].mean())},
-        (len(train), len(test)),
-        n_bootstrap,
-        seed,
-    )
+
+    def resampled(*drawn: np.ndarray) -> dict[str, float]:
+        found, _ = areas(train[drawn[0]], test[drawn[1]])
+        return {"score": float(found.mean()), **named_parts(found)}
+
+    estimates = {"score": score, **named_parts(per_factor)}
+    intervals = bootstrap_intervals(estimates, resampled, (len(train), len(test)), n_bootstrap, seed)
     settings = {
         "classifier": "logistic regression of each value" if one_versus_rest else "softmax regression",
         "one_versus_rest": one_versus_rest,

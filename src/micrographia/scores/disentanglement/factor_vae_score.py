@@ -1,11 +1,13 @@
 """FactorVAE score."""
 
+from collections.abc import Hashable, Sequence
+
 import numpy as np
 import pandas as pd
 
 from micrographia.scores.disentanglement.bootstrap import bootstrap_intervals
 from micrographia.scores.disentanglement.result import ONE_FACTOR, Score
-from micrographia.scores.disentanglement.sampler import Sampler, encoded, share_factor, with_factor
+from micrographia.scores.disentanglement.sampler import Sampler, encoded, share_factor, varying, with_factor
 from micrographia.scores.tables import require_least
 
 
@@ -44,13 +46,14 @@ def factor_vae_score(
     -------
     Score
         Score in 0..1, higher is better. Identity codes score near 1; chance, for independent and for constant codes, is
-        about one over the number of factors. ``per_factor``: accuracy on its votes. ``per_latent``: share of the votes
+        about one over the number of factors, and one factor leaves nothing to tell apart: NaN. A constant factor is
+        left out (NaN). ``per_factor``: accuracy on its votes. ``per_latent``: share of the votes
         that the latent won. ``matrix`` ``(latents, factors)``: votes that each latent won under each factor.
 
     Raises
     ------
     ValueError
-        If there are fewer than two factors, or codes are missing or not finite.
+        If codes are missing or not finite, or a number of votes is below 1, of images or samples below 2.
 
     Notes
     -----
@@ -67,10 +70,11 @@ def factor_vae_score(
     require_least(1, votes=votes, test_votes=test_votes)
     require_least(2, batch=batch, samples=samples)
     generator = np.random.default_rng(seed)
-    codes = encoded(sampler, sampler.draw(samples, generator))
+    drawn = sampler.draw(samples, generator)
+    codes, names = encoded(sampler, drawn), pd.Index(varying(drawn) or list(drawn))
     deviation = np.array([codes[latent].to_numpy(dtype=np.float64).std() for latent in codes])
     active = deviation >= active_deviation
-    names, chosen, variances = variance_votes(sampler, votes + test_votes, batch, generator)
+    chosen, variances = variance_votes(sampler, list(names), votes + test_votes, batch, generator)
     relative = np.divide(variances, deviation**2, out=np.full_like(variances, np.inf), where=active)
     winner = relative.argmin(axis=1)
     train, test = np.arange(votes), np.arange(votes, votes + test_votes)
@@ -89,10 +93,10 @@ def factor_vae_score(
     counts = np.zeros((codes.shape[1], len(names)), dtype=np.int64)
     # Without an active latent the first one wins every vote, which is nobody's merit.
     np.add.at(counts, (winner[train], chosen[train]), int(active.any()))
-    matrix = pd.DataFrame(counts, index=codes.columns, columns=names)
+    matrix = pd.DataFrame(counts, index=codes.columns, columns=names).reindex(columns=drawn.columns)
     return Score(
         score=score,
-        per_factor=correct.groupby(names[chosen[test]]).mean().reindex(names).rename("accuracy"),
+        per_factor=correct.groupby(names[chosen[test]]).mean().reindex(drawn.columns).rename("accuracy"),
         per_latent=(matrix.sum(axis=1) / votes).rename("share of votes"),
         matrix=matrix,
         settings={
@@ -111,17 +115,17 @@ def factor_vae_score(
 
 
 def variance_votes(
-    sampler: Sampler, votes: int, batch: int, generator: np.random.Generator
-) -> tuple[pd.Index, np.ndarray, np.ndarray]:
-    """The factors' names, the one that each vote's batch shares, ``(votes,)``, and its variances, a row per vote."""
+    sampler: Sampler, names: Sequence[Hashable], votes: int, batch: int, generator: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which of the named factors each vote's batch shares, ``(votes,)``, and its codes' variances, a row per vote."""
     factors = sampler.draw(votes * batch, generator)
-    chosen = generator.integers(0, factors.shape[1], votes)
-    for column, factor in enumerate(factors):
+    chosen = generator.integers(0, len(names), votes)
+    for column, factor in enumerate(names):
         of_batch = share_factor(factors[[factor]], factor, batch)[factor]
         shared = np.repeat(chosen == column, batch)
         factors = with_factor(factors, factor, np.where(shared, of_batch, factors[factor]))
     codes = encoded(sampler, factors).to_numpy().reshape(votes, batch, -1)
-    return factors.columns, chosen, codes.var(axis=1, ddof=1)
+    return chosen, codes.var(axis=1, ddof=1)
 
 
 def majority(winner: np.ndarray, chosen: np.ndarray, train: np.ndarray, test: np.ndarray) -> np.ndarray:

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from micrographia.scores.disentanglement.bootstrap import bootstrap_intervals
-from micrographia.scores.disentanglement.result import Score
-from micrographia.scores.disentanglement.sampler import Sampler, encoded, share_factor
+from micrographia.scores.disentanglement.result import ONE_FACTOR, Score
+from micrographia.scores.disentanglement.sampler import Sampler, encoded, share_factor, varying
 from micrographia.scores.tables import require_least
 
 
@@ -42,7 +42,8 @@ def irs(
     -------
     Score
         Score in 0..1, higher is better. Identity codes score 1, independent codes near 0. A constant latent has no
-        score (NaN) and is left out; the score of constant codes is NaN. ``per_factor``: the most robust latent's entry.
+        score (NaN) and is left out; the score of constant codes is NaN, as is that of one factor alone, which
+        holds everything. A constant factor is left out (NaN). ``per_factor``: the most robust latent's entry.
         ``matrix`` ``(latents, factors)``: R.
 
     Raises
@@ -68,7 +69,7 @@ def irs(
     require_least(2, batch=batch)
     generator = np.random.default_rng(seed)
     free = sampler.draw(references * batch, generator)
-    codes = encoded(sampler, free)
+    codes, factors = encoded(sampler, free), varying(free) or list(free)
     moved = largest_deviations(codes, references, quantile)
     held = np.stack(
         [
@@ -77,12 +78,13 @@ def irs(
                 references,
                 quantile,
             )
-            for factor in free
+            for factor in factors
         ]
     )
 
     robust, extent = robustness(moved, held)
-    score = weighted_best(robust, extent)
+    told_apart = len(factors) > 1
+    score = weighted_best(robust, extent) if told_apart else float("nan")
     intervals = bootstrap_intervals(
         {"score": score},
         lambda of_moved, *of_held: {
@@ -94,7 +96,7 @@ def irs(
         n_bootstrap,
         seed,
     )
-    matrix = pd.DataFrame(robust, index=codes.columns, columns=free.columns)
+    matrix = pd.DataFrame(robust, index=codes.columns, columns=factors).reindex(columns=free.columns)
     return Score(
         score=score,
         per_factor=matrix.max(axis=0).rename("robustness"),
@@ -108,7 +110,7 @@ def irs(
             "seed": seed,
         },
         intervals=intervals,
-        undefined="" if (extent > 0).any() else "all latents are constant",
+        undefined="all latents are constant" if not extent.any() else "" if told_apart else ONE_FACTOR,
     )
 
 

@@ -64,9 +64,9 @@ class TableMetric(Metric):
 
     def update(self, codes: Tensor, factors: Tensor | None = None) -> None:
         """Take a batch: codes ``(n, latents)`` and, where the score knows them, factors ``(n, factors)``."""
-        self.codes.append(codes.detach())
+        self.codes.append(kept(codes))
         if factors is not None and not self.of_codes:
-            self.factors.append(factors.detach())
+            self.factors.append(kept(factors))
 
     def compute(self) -> Tensor | dict[str, Tensor]:
         """The score of all batches since the last reset."""
@@ -76,6 +76,11 @@ class TableMetric(Metric):
     def as_tensors(self, result: Any) -> Tensor | dict[str, Tensor]:
         """What a result is logged as."""
         return torch.tensor(result.score)
+
+
+def kept(values: Tensor) -> Tensor:
+    """Values without their graph, in a precision that NumPy has: bfloat16, as of mixed training, it has not."""
+    return values.detach().float() if values.dtype == torch.bfloat16 else values.detach()
 
 
 class MIG(TableMetric):
@@ -169,8 +174,8 @@ class OMES(Metric):
     def update(self, factor: str, before: Tensor, after: Tensor) -> None:
         """Take pairs: codes ``(n, latents)`` of images, and of the same with one factor redrawn."""
         place = self.names.index(factor)
-        getattr(self, f"before_{place}").append(before.detach())
-        getattr(self, f"after_{place}").append(after.detach())
+        getattr(self, f"before_{place}").append(kept(before))
+        getattr(self, f"after_{place}").append(kept(after))
 
     def compute(self) -> Tensor:
         """The score of all pairs since the last reset."""

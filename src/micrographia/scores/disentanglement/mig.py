@@ -83,14 +83,15 @@ def mig(codes: Table, factors: Table, bins: int = 20, n_bootstrap: int = 0, seed
     )
 
 
-def gap(matrix: pd.DataFrame) -> pd.Series:
-    """Difference of the two largest entries of each column, all at least 0; NaN in a column with NaN.
+def gap(matrix: pd.DataFrame, chance: pd.Series | float = 0.0) -> pd.Series:
+    """Difference of the two largest entries of each column; NaN in a column with NaN.
+
+    A lone latent has no rival: its gap is that to ``chance``, the least entry, of one number or one per column.
 
     Examples
     --------
     >>> gap(pd.DataFrame({"Shape": [0.1, 0.75, 0.25], "Scale": [0.5, 0.5, 0.0]})).tolist()
     [0.5, 0.0]
     """
-    # A lone latent has no rival: its gap is its whole entry.
-    ranked = np.sort(np.vstack([matrix.to_numpy(), np.zeros(matrix.shape[1])]), axis=0)
+    ranked = np.sort(np.vstack([matrix.to_numpy(), np.zeros(matrix.shape[1]) + chance]), axis=0)
     return pd.Series(ranked[-1] - ranked[-2], index=matrix.columns).where(matrix.notna().all())

@@ -10,7 +10,7 @@ import pandas as pd
 from micrographia.scores.disentanglement.bootstrap import bootstrap_intervals
 from micrographia.scores.disentanglement.result import named_parts
 from micrographia.scores.disentanglement.sampler import Sampler, pairs_by_intervention
-from micrographia.scores.tables import Table, named_table, require_least
+from micrographia.scores.tables import NotFiniteError, Table, named_table, require_least
 
 Pairs = Mapping[str, tuple[Table, Table]]
 
@@ -87,7 +87,8 @@ def omes(
     -------
     OMES
         Score in 0..1, higher is better. Identity codes score near 1, independent noise of D latents for K factors
-        ``alpha / K + (1 - alpha) / D``; without an active latent the score is 0.
+        ``alpha / K + (1 - alpha) / D``; without an active latent the score is 0. A sampler's constant factors are left
+        out; among stored pairs a factor that never changed counts as one that no latent encodes.
 
     Raises
     ------
@@ -189,7 +190,7 @@ def column_moments(table: pd.DataFrame, latent: Any) -> tuple[float, float]:
     values = table[latent].to_numpy(dtype=np.float64)
     mean, variance = float(values.mean()), float(values.var())
     if not np.isfinite(variance):
-        raise ValueError(f"the codes of latent {latent!r} hold infinite or missing values")
+        raise NotFiniteError(f"the codes of latent {latent!r} hold infinite or missing values")
     return mean, variance
 
 

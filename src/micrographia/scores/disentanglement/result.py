@@ -25,7 +25,8 @@ class Score:
     settings : dict
         Estimator's settings.
     intervals : DataFrame or None
-        Row ``score`` with the columns ``low`` and ``high``, 95 % bootstrap interval; None unless asked for.
+        Row ``score``, and one for each factor's part where the score says so, with the columns ``low`` and ``high``,
+        95 % bootstrap intervals; None unless asked for.
     undefined : str
         Why the score is NaN; empty where it is a number.
     """
@@ -45,10 +46,13 @@ def named_parts(parts: pd.Series) -> dict[str, float]:
     Raises
     ------
     ValueError
-        If one is called ``score``, as the whole is.
+        If one is called ``score``, as the whole is, or two are alike as text.
     """
-    if "score" in map(str, parts.index):
+    names = [str(name) for name in parts.index]
+    if "score" in names:
         raise ValueError("a factor, latent or model is called 'score', which the score itself is: rename it")
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ValueError(f"two factors, latents or models are called {twice!r}: rename one")
     return {str(name): float(value) for name, value in parts.items()}
 
 

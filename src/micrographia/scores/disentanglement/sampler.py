@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
-from micrographia.scores.tables import Table, named_table
+from micrographia.scores.tables import NotFiniteError, Table, named_table
 
 ENCODED_AT_ONCE = 8192
 
@@ -62,7 +62,9 @@ def encoded(sampler: Sampler, factors: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        If the sampler returns another number of codes than of samples, or a code that is not finite.
+        If the sampler returns another number of codes than of samples.
+    NotFiniteError
+        If a code is infinite or missing.
     """
     blocks = []
     for start in range(0, len(factors), ENCODED_AT_ONCE):
@@ -74,8 +76,19 @@ def encoded(sampler: Sampler, factors: pd.DataFrame) -> pd.DataFrame:
     codes = pd.DataFrame(np.concatenate([block for _, block in blocks]), columns=blocks[0][0])
     finite = np.isfinite(codes.to_numpy()).all(axis=0)
     if not finite.all():
-        raise ValueError(f"the sampler's codes of latent {codes.columns[~finite][0]!r} hold infinite or missing values")
+        raise NotFiniteError(f"codes of latent {codes.columns[~finite][0]!r} hold infinite or missing values")
     return codes
+
+
+def varying(factors: pd.DataFrame) -> list[Hashable]:
+    """Names of the factors that take more than one value.
+
+    Examples
+    --------
+    >>> varying(pd.DataFrame({"Shape": [0, 1], "Texture": [3, 3]}))
+    ['Shape']
+    """
+    return [factor for factor in factors if factors[factor].nunique() > 1]
 
 
 def share_factor(factors: pd.DataFrame, factor: Hashable, batch: int) -> pd.DataFrame:
@@ -100,11 +113,11 @@ def with_factor(factors: pd.DataFrame, factor: Hashable, values: np.ndarray) -> 
 def pairs_by_intervention(
     sampler: Sampler, count: int, generator: np.random.Generator
 ) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
-    """For each factor the codes of samples, and of the same ones with that factor drawn again, repeats allowed."""
+    """For each factor that varies, the codes of samples, and of these with that factor drawn again, repeats allowed."""
     factors = sampler.draw(count, generator)
     before = encoded(sampler, factors)
     pairs = {}
-    for factor in factors:
+    for factor in varying(factors) or factors:
         redrawn = sampler.draw(count, generator)[factor].to_numpy()
         pairs[str(factor)] = (before, encoded(sampler, with_factor(factors, factor, redrawn)))
     return pairs

@@ -5,7 +5,7 @@ import pandas as pd
 
 from micrographia.scores.disentanglement.bootstrap import bootstrap_intervals
 from micrographia.scores.disentanglement.mig import gap
-from micrographia.scores.disentanglement.result import Score
+from micrographia.scores.disentanglement.result import Score, named_parts
 from micrographia.scores.tables import Table, codes_and_factors, factor_values, finite_column, require_least
 
 
@@ -51,7 +51,8 @@ def sap(
     Score
         Score in 0..1, higher is better. Identity codes score near 1, independent or duplicated codes 0. A constant
         factor has no gap (NaN) and is left out of the mean. ``per_latent``: each latent's best prediction of a factor.
-        ``matrix`` ``(latents, factors)``: how well each latent predicts each factor.
+        ``matrix`` ``(latents, factors)``: how well each latent predicts each factor. ``intervals``: of the score, and
+        of each factor's part.
 
     Raises
     ------
@@ -61,7 +62,8 @@ def sap(
     Notes
     -----
     Known failures. A latent that encodes several factors is not penalised. Thresholds are fitted and scored on the same
-    samples, so that few samples of many values raise all entries, though hardly their gap. Implementations that fit a
+    samples: few samples of many values raise all entries, and a value of one or two samples, which any latent can cut
+    out, costs each gap about one over the number of values. Implementations that fit a
     linear classifier in place of thresholds cannot tell the inner values of an ordered factor apart, and score lower.
 
     Examples
@@ -74,20 +76,20 @@ def sap(
     """
     require_least(1, cells=cells)
     codes, factors = codes_and_factors(codes, factors)
-    matrix = (
-        squared_correlations(codes, factors)
-        if continuous
-        else threshold_accuracies(codes, factors, adjusted, cells, bins)
-    )
-    per_factor = gap(matrix).rename("sap")
+    if continuous:
+        matrix, chance = squared_correlations(codes, factors), pd.Series(0.0, factors.columns)
+    else:
+        matrix, chance = threshold_accuracies(codes, factors, adjusted, cells, bins)
+    per_factor = gap(matrix, chance).rename("sap")
     score = float(per_factor.mean())
     options = (continuous, adjusted, cells, bins)
+
+    def resampled(rows: np.ndarray) -> dict[str, float]:
+        result = sap(codes.take(rows), factors.take(rows), *options)
+        return {"score": result.score, **named_parts(result.per_factor)}
+
     intervals = bootstrap_intervals(
-        {"score": score},
-        lambda rows: {"score": sap(codes.take(rows), factors.take(rows), *options).score},
-        len(codes),
-        n_bootstrap,
-        seed,
+        {"score": score, **named_parts(per_factor)}, resampled, len(codes), n_bootstrap, seed
     )
     settings = {"continuous": continuous, "samples": len(codes), "n_bootstrap": n_bootstrap, "seed": seed}
     return Score(
@@ -123,9 +125,10 @@ def standardised(values: np.ndarray) -> np.ndarray:
 
 def threshold_accuracies(
     codes: pd.DataFrame, factors: pd.DataFrame, adjusted: bool, cells: int, bins: int
-) -> pd.DataFrame:
-    """Balanced accuracy of the best thresholds on each latent for each factor; NaN for constant factors."""
+) -> tuple[pd.DataFrame, pd.Series]:
+    """Balanced accuracy of the best thresholds on each latent for each factor, NaN for constant factors; and chance."""
     truth = factor_values(factors, bins)
+    chance = pd.Series({name: 0.0 if adjusted else 1 / (values.max() + 1) for name, values in truth.items()})
     cut = [cells_between_quantiles(finite_column(codes, latent), cells) for latent in codes]
     rows = max(int(cell.max()) for cell in cut) + 1
     matrix = pd.DataFrame(np.nan, index=codes.columns, columns=factors.columns)
@@ -138,7 +141,7 @@ def threshold_accuracies(
         accuracy = best_segmentation(shares, min(classes, rows))
         matrix[factor] = (accuracy - 1 / classes) / (1 - 1 / classes) if adjusted else accuracy
     # Rounding can leave a zero at -1e-16.
-    return matrix.clip(lower=0.0, upper=1.0)
+    return matrix.clip(lower=0.0, upper=1.0), chance
 
 
 def cells_between_quantiles(values: np.ndarray, cells: int) -> np.ndarray:
