@@ -129,7 +129,10 @@ def test_a_set_of_which_nothing_can_be_searched_is_answered(short, problem, sour
     [
         ((3, 4, 4), "have 3 channels, the generator 2"),
         ((2, 32, 32), "32 x 32 px are larger than the generator's 16 px"),
-        ((2, 8, 8), "are 8 x 8 px; the degradation makes 4 x 4 of the generator's 16: set degradation.factor"),
+        (
+            (2, 8, 8),
+            "are 8 x 8 px; the degradation makes 4 x 4 of the generator's 16: set degradation.steps.reduce.factor",
+        ),
     ],
 )
 def test_images_that_do_not_fit_are_answered(short, problem, tmp_path, shape, message):
@@ -187,8 +190,10 @@ def test_methods_without_codes_through_the_same_door(problem, source, tmp_path):
         assert found.images.shape == (8, 1, 2, 16, 16)
         assert found.table["flag"].tolist() == ["", "NaN pixels", *[""] * 6]
     wrong = Supervised("supervised", torch.nn.Conv2d(2, 2, 1))
-    with pytest.raises(UserError, match=r"makes images of shape \(2, 4, 4\), the generator \(2, 16, 16\)"):
-        superresolve(wrong, problem, source, KEYS, tmp_path / "wrong")
+    of_three = Supervised("supervised", torch.nn.Conv2d(3, 2, 1))
+    for method in (wrong, of_three):
+        with pytest.raises(UserError, match=r"methods\.supervised\.network: it makes no images of shape \(2, 16, 16\)"):
+            method.check(problem)
 
 
 @pytest.mark.slow

@@ -20,6 +20,7 @@ from micrographia.inversion.objective import (
     Poisson,
 )
 from micrographia.inversion.schedule import Schedule, Settling
+from micrographia.inversion.solutions import solved
 from micrographia.inversion.spaces import Sphere, W
 from micrographia.inversion.starts import Start
 from micrographia.inversion.tuning import Tuning
@@ -131,9 +132,40 @@ def test_without_regularisation_codes_leave_the_typical_range_and_are_flagged(bu
     assert free.table["log_p"].mean() < tied.table["log_p"].mean()
     least, most = problem.typical.tolist()
     for table in (free.table, tied.table):
-        outside = ~table["log_p"].between(least, most)
+        outside = (table["log_p_least"] < least) | (table["log_p"] > most)
         assert table["flag"].str.contains("atypical code").tolist() == outside.tolist()
     assert free.table["flag"].str.contains("atypical").sum() > tied.table["flag"].str.contains("atypical").sum()
+
+
+def test_one_unlikely_layer_makes_a_code_atypical(problem):
+    styles = torch.cat(list(problem.sample_w(2, 5, 5)))[:, None].expand(-1, LAYERS, -1).clone()
+    problem.typical[0] = problem.gaussianise(styles)[1].min() - 1
+    problem.typical[1] = torch.inf
+    styles[1, -1] += 30 * problem.flow.std
+    images = problem.synthesis(styles)
+    table = solved(problem, problem.degrade(images), [0, 1], 1, images, styles).table
+    assert table["log_p_least"][1] < problem.typical[0]
+    assert table["flag"].tolist() == ["", "atypical code"]
+
+
+def test_a_tuning_that_diverges_is_flagged(build_search, problem, truth):
+    class Exploding(L1):
+        def __call__(self, candidate):
+            loss = super().__call__(candidate)
+            return torch.where(torch.arange(len(loss)) == 0, torch.nan, loss) if self.late else loss
+
+    data = Exploding(10.0)
+    data.late = False
+
+    class Late(Tuning):
+        def refine(self, *given):
+            data.late = True
+            return super().refine(*given)
+
+    found = build_search(terms={"data": data}, schedule=Schedule(4), tuning=Late(steps=3)).solve(
+        problem, truth[1][:2], KEYS[:2]
+    )
+    assert ["diverged" in flag for flag in found.table["flag"]] == [True, False]
 
 
 def test_typical_range_holds_99_percent_of_fresh_samples(problem):

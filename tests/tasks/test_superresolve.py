@@ -209,6 +209,9 @@ def test_an_encoder_of_another_factor_is_refused(generator, micrographia, capsys
     given = ("flow=none", "~methods.rls", *ASSAY, "degradation.steps.reduce.factor=4")
     micrographia("superresolve", f"generator={generator}", f"encoder={encoder.folder}", *given, status=2)
     assert "it undoes a reduction by 8, not by 4" in capsys.readouterr().err
+    given = (*given[:-1], "degradation=average_pooling")
+    micrographia("superresolve", f"generator={generator}", f"encoder={encoder.folder}", *given, status=2)
+    assert "it undoes another degradation than the config's" in capsys.readouterr().err
 
 
 def test_deep_images_of_two_channels_fit_a_generator_of_three(micrographia, tmp_path):
@@ -275,8 +278,27 @@ def test_images_that_do_not_fit_are_answered(side, options, answer, generator, m
 
 
 @pytest.mark.parametrize(
+    ("sides", "answer"),
+    [
+        ([(4, 4), (4, 4), (40, 40)], "0.tif, 4 x 4 px, as low-resolution images are, and 2.tif, 40 x 40 px"),
+        ([(4, 4), (3, 4)], "not square: 1.tif, 4 x 3 px"),
+    ],
+)
+def test_folders_of_several_sizes_are_answered(sides, answer, generator, micrographia, tmp_path, capsys):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for number, (height, width) in enumerate(sides):
+        image = np.zeros((2, height, width), np.uint8)
+        tifffile.imwrite(folder / f"{number}.tif", image, metadata={"axes": "CYX"})
+    own = ("data=image_folder", f"data.root={folder}", "data.model_channels=2", "flow=none", "~methods.rls")
+    micrographia("superresolve", *own, f"generator={generator}", status=2)
+    assert answer in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(
     ("options", "answer"),
     [
+        (("data=synthetic/golgi",), "of which data=golgi knows nothing. Set measurement=golgi"),
         (("data.size=64",), "the generator makes images of 32 px"),
         (("given=low",), "given=low: these images are rendered"),
         (

@@ -54,10 +54,12 @@ def test_one_run_has_no_spread(job, capsys):
     assert shown.out == ""
 
 
-def test_only_metrics_that_every_run_has_are_joined(job):
+def test_a_metric_counts_the_runs_that_have_it(job):
     old = job(["seed=0"], training(0), score__mig=0.1)
-    new = job(["seed=1"], training(1), score__mig=0.3, score__omes=0.5)
-    assert spread([old, new], [])["metric"].tolist() == ["score/mig"]
+    new = job(["seed=1"], training(1), score__mig=0.3, score__omes=0.5, flagged__rls=3)
+    table = spread([old, new], []).set_index("metric")
+    assert table["runs"].to_dict() == {"score/mig": 2, "score/omes": 1, "flagged/rls": 1}
+    assert table["mean"].to_dict() == pytest.approx({"score/mig": 0.2, "score/omes": 0.5, "flagged/rls": 3})
 
 
 def test_jobs_of_one_run_count_once(job, capsys):

@@ -275,6 +275,10 @@ class ImageFolder(IndexedImages):
         files = self.arrange()["file"][self.parts == "train"]
         return self.recipe.side([read_header(self.root / name) for name in files])
 
+    def native_shapes(self) -> dict[str, tuple[int, int]]:
+        """Height and width of each file in pixels, by the headers alone."""
+        return {name: read_header(self.root / name).shape[-2:] for name in self.arrange()["file"]}
+
     def decode(self) -> np.ndarray:
         """All images as the model takes them, from the cache where they are in it."""
         rows = self.arrange()

@@ -53,8 +53,8 @@ def require_fits(problem: Problem, low: Tensor) -> None:
     if tuple(sides) != tuple(expected[1:]):
         raise UserError(
             f"low-resolution images are {' x '.join(map(str, sides))} px; the degradation makes "
-            f"{' x '.join(map(str, expected[1:]))} of the generator's {size}: set degradation.factor, or choose "
-            "another generator."
+            f"{' x '.join(map(str, expected[1:]))} of the generator's {size}: set "
+            "degradation.steps.reduce.factor, or choose another generator."
         )
 
 

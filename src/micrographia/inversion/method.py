@@ -102,24 +102,28 @@ class Supervised(DirectMethod):
         From low-resolution images to images of the generator's shape.
     name, chunk
         See `DirectMethod`.
-
-    Raises
-    ------
-    UserError
-        If the network makes images of another shape.
     """
 
     def __init__(self, name: str, network: nn.Module, chunk: Annotated[int, Between(1)] = 64):
         super().__init__(name, chunk)
         self.network = network
 
+    def check(self, problem: Problem) -> None:
+        """Raise unless the network makes the generator's images of low-resolution ones."""
+        known = next(self.network.parameters())
+        try:
+            with torch.no_grad(), frozen(self.network):
+                made = tuple(self.network(torch.zeros(1, *problem.low_shape).to(known)).shape[1:])
+        except (RuntimeError, NotImplementedError):  # channels that it does not take, or no image at all
+            made = None
+        if made != problem.shape:
+            raise UserError(
+                f"methods.{self.name}.network: it makes no images of shape {problem.shape}, as the generator does, of "
+                f"low-resolution ones of {problem.low_shape}. Name a run of model=super_resolver on the same data and "
+                "degradation."
+            )
+
     def images(self, problem: Problem, low: Tensor) -> Tensor:
         """The network's answer."""
         with frozen(self.network):
-            images = self.network.to(low.device)(low.to(next(self.network.parameters()).dtype)).to(low)
-        if tuple(images.shape[1:]) != problem.shape:
-            raise UserError(
-                f"inversion {self.name}: the network makes images of shape {tuple(images.shape[1:])}, the generator "
-                f"{problem.shape}: train it on the generator's data and degradation."
-            )
-        return images
+            return self.network.to(low.device)(low.to(next(self.network.parameters()).dtype)).to(low)

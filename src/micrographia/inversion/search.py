@@ -119,7 +119,7 @@ class LatentSearch(Method):
             steps, diverged = found.steps, found.diverged
             if self.tuning is not None:
                 found, images = self.tuning.refine(problem, self.terms["data"], found, targets, self.memory_gb)
-                steps = steps + found.steps
+                steps, diverged = steps + found.steps, diverged | found.diverged
             else:
                 images = self.images(problem, found.values)
             styles = self.space.styles(problem, found.values["code"])

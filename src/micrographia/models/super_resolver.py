@@ -77,8 +77,8 @@ class SuperResolver(CountingModule):
             raise UserError(f"model {name} takes images, the data give items of shape {self.shape}: set backbone=none.")
         if factor < 2 or factor & (factor - 1) or self.shape[1] % factor:
             raise UserError(
-                f"model {name}: degradation.factor={factor} of {self.shape[1]} px; expected a power of two that divides"
-                " them."
+                f"model {name}: degradation.steps.reduce.factor={factor} of {self.shape[1]} px; expected a power of "
+                "two that divides them."
             )
         if filters < 1 or blocks < 1:
             raise UserError(f"model.filters={filters}, model.blocks={blocks}: expected whole numbers from 1 on.")

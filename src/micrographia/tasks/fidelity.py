@@ -32,7 +32,7 @@ def fidelity(recovered: Mapping[str, Solutions], subjects: Subjects, network: An
     ----------
     network
         Of `feature_network`: adds ``perceptual_<network>`` per image, and the distances ``frechet_<network>`` and
-        ``kernel_<network>`` between all recovered and all true images. These depend on the number of images.
+        ``kernel_<network>`` between recovered and all true images. These depend on the number of images.
 
     Returns
     -------
@@ -45,7 +45,9 @@ def fidelity(recovered: Mapping[str, Solutions], subjects: Subjects, network: An
         if subjects.high is not None:
             images = solutions.images[:, 0].clamp(0, 1)
             first = first.join(scores_of(images, subjects.high, network))
-            metrics |= distances(name, images, subjects.high, network)
+            unflagged = torch.as_tensor((first["flag"] == "").to_numpy())
+            metrics |= distances(f"image/{{}}/{name}", images[unflagged], subjects.high, network)
+            metrics |= distances(f"image_all/{{}}/{name}", images, subjects.high, network)
         tables.append(first.join(subjects.known, on="key"))
     table = run.save_table("images", pd.concat(tables, ignore_index=True))
     scored = [name for name in table if name in ("lr_residual", *IMAGE_SCORES) or str(name).startswith("perceptual_")]
@@ -69,13 +71,16 @@ def scores_of(images: Tensor, truth: Tensor, network: Any) -> pd.DataFrame:
     return scores.assign(**{f"perceptual_{network.name}": (seen - known).square().mean(1).double().cpu().numpy()})
 
 
-def distances(name: str, images: Tensor, truth: Tensor, network: Any) -> Metrics:
-    """Distances between the distributions of images and truth in the network's features, where there are any."""
+def distances(label: str, images: Tensor, truth: Tensor, network: Any) -> Metrics:
+    """Distances between the distributions of images and truth in the network's features, where there are any.
+
+    ``label`` is that of the metrics, with a place for the score's name.
+    """
     usable = images[images.flatten(1).isfinite().all(1)]
     if network is None or min(len(usable), len(truth)) < 2:
         return {}
     found = FrechetScores(network, chunks(truth, network))(chunks(usable, network))
-    return {f"image_all/{score.replace('/', '_')}/{name}": value for score, value in found.items()}
+    return {label.format(score.replace("/", "_")): value for score, value in found.items()}
 
 
 def chunks(images: Tensor, network: Any) -> list[Tensor]:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from micrographia.config import instantiate
 from micrographia.data.datamodule import IndexedImages, Part, all_indices, spread
+from micrographia.data.image_folder import ImageFolder
 from micrographia.data.splits import some
 from micrographia.degradations import Degradation
 from micrographia.errors import UserError
@@ -23,7 +24,7 @@ ORDER = 30.0  # times by which the brightest values of two sets may differ and s
 
 # Columns of results, which a data set's own must not hide.
 RESULTS = (
-    *("item", "key", "solution", "method", "flag", "lr_residual", "log_p", "loss", "steps"),
+    *("item", "key", "solution", "method", "flag", "lr_residual", "log_p", "log_p_least", "loss", "steps"),
     *("psnr", "ssim", "ms_ssim", "spectrum_error"),
 )
 
@@ -129,11 +130,17 @@ def are_low(what: What, size: int, side: int) -> bool:
         return False
     if what["given"] == "high":
         return False
-    native = instantiate({**undivided(what)["data"], "size": side}, "data").native_side()
+    folder = instantiate({**undivided(what)["data"], "size": side}, "data")
+    native, fitting, other = folder.native_side(), *files_of_side(folder, side)
     if native is None:
         if what["given"] == "low" or "run" in what["generator"]:
             raise UserError("data.fit=resize hides the size of the images. Set data.fit=pad, or say given=high.")
         return False
+    if what["given"] is None and fitting and other and native > side:
+        raise UserError(
+            f"data.root: {fitting}, as low-resolution images are, and {other} are in one folder. Keep images of "
+            "one kind in the folder, or say given=high or given=low."
+        )
     if what["given"] is None and 2 * native > size:
         if "run" in what["generator"]:
             log.info("images of %d px count as high-resolution ones and are reduced; given=low if not", native)
@@ -141,15 +148,25 @@ def are_low(what: What, size: int, side: int) -> bool:
     if what["given"] is None and native > side:
         raise UserError(
             f"data.root: images of {native} px are between the generator's {size} and the {side} that "
-            "degradation.factor makes of them. Say given=high or given=low, or set the factor."
+            "degradation.steps.reduce.factor makes of them. Say given=high or given=low, or set the factor."
         )
-    if native != side:
+    if other:
         raise UserError(
-            f"data.root: images of {native} px. The generator and degradation.factor take low-resolution images of "
-            f"{side} px: cut them to it, set the factor, or choose another generator."
+            f"data.root: images of {native} px, or not square: {other}. The generator and "
+            f"degradation.steps.reduce.factor take low-resolution images of {side} x {side} px: cut them to it, set "
+            "the factor, or choose another generator."
         )
     refuse_training(what)
     return True
+
+
+def files_of_side(folder: ImageFolder, side: int) -> tuple[str | None, str | None]:
+    """A file that is a square of that side in pixels, and one that is not; None where there is none."""
+    shapes = folder.native_shapes()
+    told = {name: f"{name}, {shape[1]} x {shape[0]} px" for name, shape in shapes.items()}
+    fitting = [told[name] for name, shape in shapes.items() if shape == (side, side)]
+    other = [told[name] for name, shape in shapes.items() if shape != (side, side)]
+    return next(iter(fitting), None), next(iter(other), None)
 
 
 def refuse_training(what: What) -> None:

@@ -14,6 +14,7 @@ from micrographia.data.datamodule import IndexedImages, spread
 from micrographia.data.image_folder import ImageFolder
 from micrographia.data.latents import mapping_fingerprint
 from micrographia.data.restoring import write_ome_tiff
+from micrographia.data.synthetic.assay import SimulatedAssay
 from micrographia.degradations import Degradation
 from micrographia.errors import UserError
 from micrographia.inversion.method import Method
@@ -65,7 +66,9 @@ def recover(what: What, how: How, run: Run) -> Metrics:
     low = are_low(what, size, size // degradation.factor)
     # What could be refused is refused before generators are trained and codes searched, which takes hours.
     data, subjects, controls = find_subjects(what, how, channels, size, degradation, low)
-    assay = build_assay(what, data.shape[0], low)
+    assay = build_assay(what, data.shape[0], size, low)
+    if assay is not None and isinstance(data, SimulatedAssay):
+        require_truth(assay, subjects.known, what)
     repeated = [name for name, node in what["methods"].items() if node.get("solutions", 1) > 1]
     others = None
     if repeated and assay is not None:
@@ -197,16 +200,31 @@ def load_encoder(
     if encoder.degradation.factor != degradation.factor:
         raise UserError(
             f"encoder: it undoes a reduction by {encoder.degradation.factor}, not by {degradation.factor} as "
-            "degradation.factor says. Train one: encoder=trained."
+            "degradation.steps.reduce.factor says. Train one: encoder=trained."
         )
+    # Filters are compared by what they do, whatever they are called.
+    image = torch.rand(1, *encoder.shape, generator=torch.Generator().manual_seed(0))
+    if not torch.allclose(encoder.degradation.clean(image), degradation.clean(image), atol=1e-4):
+        raise UserError("encoder: it undoes another degradation than the config's. Train one: encoder=trained.")
     return encoder
 
 
-def build_assay(what: What, channels: int, low: bool) -> CellAssay | None:
+def require_truth(assay: CellAssay, known: pd.DataFrame, what: What) -> None:
+    """Refuse a measurement of which a simulated set knows no truth: it is made for another assay."""
+    if not set(assay.values) & set(known):
+        raise UserError(
+            f"measurement: it reads {', '.join(assay.values)} off the images, of which data={what['data']['name']} "
+            f"knows nothing. Set measurement={what['data']['name']}, or none."
+        )
+
+
+def build_assay(what: What, channels: int, size: int, low: bool) -> CellAssay | None:
     """The measurement, which must name the images' channels; None where nothing is to be measured.
 
     Parameters
     ----------
+    size
+        Side of the images in pixels.
     low
         Whether the images are of low resolution themselves, so that there is none to take an illumination from.
     """
@@ -223,7 +241,7 @@ def build_assay(what: What, channels: int, low: bool) -> CellAssay | None:
             "measurement.illumination_px: illumination is taken from images of high resolution, and these are of low. "
             "Set it to null, and correct the images beforehand."
         )
-    return assay
+    return assay.sized(size)
 
 
 def solved(name: str, method: Method, how: How, folder: Path, problem: Problem, subjects: Subjects) -> Solutions:

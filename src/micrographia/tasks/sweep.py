@@ -20,7 +20,10 @@ from micrographia.training.show import sweep_table
 
 MODEL = "model.name"
 # What a sweep is made for, among the metrics of its runs.
-HEADLINES = ("probe/*/balanced_accuracy", "classifier/test/balanced_accuracy", "score/*", "image/psnr/*", "assay/*")
+HEADLINES = (
+    *("probe/*/balanced_accuracy", "classifier/test/balanced_accuracy", "score/*"),
+    *("flagged/*", "image/psnr/*", "image_all/psnr/*", "assay/*", "assay_all/*"),
+)
 # Keys and groups that say how a run is executed.
 EXECUTION = ("how", "logger")
 
@@ -122,17 +125,18 @@ def spread(jobs: Sequence[Job], swept: Sequence[str], further: Further = lambda 
     Returns
     -------
     DataFrame
-        A row per group and metric, in the metric's own units: the swept keys, ``runs`` (how many), ``seeds varied``,
-        ``metric``, ``mean``, ``sd`` (n - 1; NaN for one run), ``folders``.
+        A row per group and metric, in the metric's own units: the swept keys, ``runs`` (how many have it), ``seeds
+        varied``, ``metric``, ``mean``, ``sd`` (n - 1; NaN for one run), ``folders``.
     """
     rows = []
     for group in groups(jobs):
         choices = {key: group[0].choices.get(key, "") for key in swept}
-        known = {"runs": len(group), "seeds varied": seeds_varied([job.what or {} for job in group])}
+        seeds_of_group = seeds_varied([job.what or {} for job in group])
         folders = " ".join(f"{run.folder.parent.name}/{run.folder.name}" for run in runs_of(group))
         for metric, values in {**headlines(runs_of(group)), **further(runs_of(group))}.items():
             sd = statistics.stdev(values) if len(values) > 1 and all(map(math.isfinite, values)) else math.nan
             measured = {"metric": metric, "mean": statistics.fmean(values), "sd": sd}
+            known = {"runs": len(values), "seeds varied": seeds_of_group}
             rows.append({**choices, **known, **measured, "folders": folders})
     return pd.DataFrame(rows)
 
@@ -152,10 +156,11 @@ def runs_of(group: Sequence[Job]) -> list[Run]:
 
 
 def headlines(runs: Sequence[Run]) -> dict[str, list[float]]:
-    """Values of each headline metric that all of the runs have."""
+    """Values of each headline metric, of the runs that have it: one all of whose rows are flagged may not."""
     metrics = [run.metrics for run in runs]
-    names = [name for name in metrics[0] if any(fnmatch(name, pattern) for pattern in HEADLINES)]
-    return {name: [found[name] for found in metrics] for name in names if all(name in found for found in metrics)}
+    names = dict.fromkeys(name for found in metrics for name in found)
+    headed = [name for name in names if any(fnmatch(name, pattern) for pattern in HEADLINES)]
+    return {name: [found[name] for found in metrics if name in found] for name in headed}
 
 
 def seeds_varied(configs: Sequence[Mapping[str, Any]]) -> str:

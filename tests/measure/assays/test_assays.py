@@ -156,6 +156,44 @@ def test_a_cut_flat_nucleus_is_saturated_below_the_top_of_the_type():
     assert Translocation(saturation=120).measure(image)["flag"] == "saturated"
 
 
+def test_a_saturated_cytoplasm_is_flagged_and_what_is_far_from_the_cell_is_not():
+    image = cell(0.5, background=0.0, level=0.9)
+    image[1][disc(31.5, 31.5, 22) & ~disc(31.5, 31.5, 9)] = 1.0
+    assert Translocation().measure(image)["flag"] == "saturated"
+    corner = cell(0.5)
+    corner[1][:6, :6] = 1.0
+    assert Translocation().measure(corner)["flag"] == ""
+
+
+def test_saturated_spots_are_flagged_wherever_they_lie():
+    good = spotted([(20, 32), (40, 40)])
+    bright = good.copy()
+    bright[1] *= 4
+    clipped, far = bright.clip(max=1.0), good.copy()
+    far[1][:4, :4] = 1.0
+    flags = GolgiSpots().table([good, clipped, bright.clip(max=2.5), far])["flag"].tolist()
+    assert flags == ["", "saturated", "saturated", ""]
+
+
+@pytest.mark.parametrize("measurement", MEASUREMENTS)
+def test_lengths_grow_with_the_side_of_the_images(measurement):
+    kind = TranslocationAssay if isinstance(measurement, Translocation) else GolgiAssay
+    small, large = (kind("assay", size=size, clean=True) for size in (64, 128))
+    chosen = sample(small, 60)
+    expected = measured(measurement, small, chosen)
+    lost = [
+        (measured(method, large, chosen) - expected).abs().mean() for method in (measurement.sized(128), measurement)
+    ]
+    assert lost[0] < 0.7 * lost[1]
+    assert measurement.sized(64) is measurement
+
+
+def measured(measurement, assay, chosen):
+    """The first value of each cell."""
+    crops = assay.images(chosen).float()
+    return measurement.calibrate(crops).table(crops)[measurement.values[0]]
+
+
 def test_a_dim_image_of_few_levels_is_not_saturated():
     image = np.rint(16 * cell(2.0, background=0.05)).astype(np.uint8)
     assert Translocation().measure(image)["flag"] == ""

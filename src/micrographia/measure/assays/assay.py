@@ -1,7 +1,7 @@
 """What measurements of cells have in common: channels, background, illumination, nuclei, flags."""
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,8 +16,11 @@ from micrographia.measure.underflow import gradual_underflow
 FLAGS = ("", "nan_pixels", "constant", "no_nucleus", "cut_off", "saturated", "dark", "no_spots")
 """Why a cell could not be measured; empty where it could."""
 
-# A nucleus that is flat on top, but fewer grey levels above the lowest, is dim and not saturated.
-LEAST_LEVELS = 20
+# A compartment that is flat on top, but fewer grey levels above the lowest, is dim and not saturated; and of a small
+# one a few equal pixels are chance.
+LEAST_LEVELS, LEAST_FLAT = 20, 3
+
+Clipped = Callable[[NDArray[np.bool_]], bool]
 
 
 class CellAssay:
@@ -40,7 +43,10 @@ class CellAssay:
         Level from which a pixel of the reporter is saturated; None: the highest value of an integer type, 1 of
         floating point, and any level at which a compartment is cut flat.
     saturated_share
-        Share of such pixels in the nucleus or around it from which a cell is flagged, in 0..1.
+        Share of such pixels in one of the compartments that are measured (nucleus, ring, spots) from which a cell is
+        flagged, in 0..1.
+    side_px
+        Side of the images that all lengths in pixels are for: see `sized`. None: they are for images of any size.
 
     Attributes
     ----------
@@ -64,6 +70,7 @@ class CellAssay:
         illumination_px: float | None = None,
         saturation: float | None = None,
         saturated_share: float = 0.1,
+        side_px: float | None = 64,
     ):
         for name in ("dna", "reporter"):
             if name not in channels:
@@ -76,18 +83,42 @@ class CellAssay:
             raise UserError(f"measurement.illumination_px={illumination_px}: expected a number above 0, or null.")
         if not 0 < saturated_share <= 1:
             raise UserError(f"measurement.saturated_share={saturated_share} is not in 0..1.")
+        if side_px is not None and side_px <= 0:
+            raise UserError(f"measurement.side_px={side_px}: expected a number above 0, or null.")
         self.channels = tuple(channels)
         self.nuclei = nuclei or NucleusSegmentation()
         self.background, self.background_percentile = background, background_percentile
         self.illumination_px = illumination_px
         self.saturation, self.saturated_share = saturation, saturated_share
+        self.side_px = side_px
         self.illumination: NDArray | None = None
 
     def cell_values(
-        self, dna: NDArray, reporter: NDArray, labels: NDArray[np.int32], chosen: Sequence[int]
+        self, dna: NDArray, reporter: NDArray, labels: NDArray[np.int32], chosen: Sequence[int], clipped: Clipped
     ) -> dict[int, tuple[str, dict[str, float]]]:
-        """Flag and values of chosen nuclei, by label; the reporter is without its background."""
+        """Flag and values of chosen nuclei, by label.
+
+        Parameters
+        ----------
+        reporter
+            Without its background; saturated pixels have the highest value that is not.
+        clipped
+            Whether too many of the pixels of a mask are saturated: a cell with such a compartment is ``saturated``.
+        """
         raise NotImplementedError
+
+    def sized(self, side: int) -> "CellAssay":
+        """A copy for images of that side in pixels, which show as much as those of ``side_px`` do."""
+        return self if self.side_px is None or side == self.side_px else self.magnified(side / self.side_px)
+
+    def magnified(self, factor: float) -> "CellAssay":
+        """A copy for images in which everything is so many times as large."""
+        result = copy.copy(self)
+        result.nuclei = self.nuclei.magnified(factor)
+        result.side_px = None
+        if self.illumination_px is not None:
+            result.illumination_px = self.illumination_px * factor
+        return result
 
     def calibrate(self, images: Iterable[Any]) -> "CellAssay":
         """A copy with background and illumination estimated from many images, such as all of the training part.
@@ -208,30 +239,31 @@ class CellAssay:
         saturated = np.isinf(reporter)
         distinct = np.unique(reporter[~saturated])
         floor, step = distinct.min(initial=0.0), np.diff(distinct).min(initial=np.inf)
-        flags = {}
-        for number in chosen:
-            if number in at_border:
-                flags[number] = "cut_off"
-            elif self.is_saturated(reporter[labels == number], floor, step):
-                flags[number] = "saturated"
-        # The few saturated pixels of other cells take the highest value that is not.
+
+        def clipped(mask: NDArray[np.bool_]) -> bool:
+            return bool(mask.any()) and self.is_saturated(reporter[mask], floor, step)
+
+        # Few saturated pixels, and those of other cells, take the highest value that is not.
         finite = np.where(saturated, reporter[~saturated].max(initial=0.0), reporter)
-        measured = self.cell_values(dna, finite, labels, [number for number in chosen if number not in flags])
+        inside = [number for number in chosen if number not in at_border]
+        measured = self.cell_values(dna, finite, labels, inside, clipped)
         rows = []
         for number in chosen:
-            flag, values = measured.get(number, (flags.get(number, ""), {}))
+            flag, values = measured.get(number, ("cut_off", {}))
             rows.append(self.row(flag, nucleus_area_px=float((labels == number).sum()), **values))
         return rows
 
     def is_saturated(self, levels: NDArray, floor: float, step: float) -> bool:
-        """Whether too many of a nucleus' pixels are at the top, be it that of the type or one at which it is cut flat.
+        """Whether too many of a compartment's pixels are at the top, that of the type or one at which it is cut flat.
 
         ``floor`` is the image's lowest level, and ``step`` the smallest between two of its levels.
         """
         highest = levels.max()
-        if (levels == highest).mean() <= self.saturated_share:
+        at_top = levels == highest
+        if at_top.mean() <= self.saturated_share:
             return False
-        return bool(np.isinf(highest) or (self.saturation is None and highest - floor >= LEAST_LEVELS * step))
+        flat = self.saturation is None and at_top.sum() >= LEAST_FLAT and highest - floor >= LEAST_LEVELS * step
+        return bool(np.isinf(highest) or flat)
 
     def row(self, flag: str, **values: float) -> dict[str, Any]:
         """A row, NaN where nothing is known."""

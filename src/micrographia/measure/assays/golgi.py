@@ -1,7 +1,7 @@
 """Golgi: how many spots a cell has, how large they are, and how far they are scattered."""
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from skimage.morphology import disk, white_tophat
 from skimage.segmentation import expand_labels, watershed
 
 from micrographia.errors import UserError
-from micrographia.measure.assays.assay import CellAssay
+from micrographia.measure.assays.assay import CellAssay, Clipped
 from micrographia.measure.assays.nuclei import MAD_TO_DEVIATION, NucleusSegmentation
 
 
@@ -34,7 +34,8 @@ class GolgiSpots(CellAssay):
         Factor on Otsu's threshold.
     least_contrast
         By how many deviations of the top-hat's background a spot must be brighter than it.
-    channels, nuclei, background, background_percentile, illumination_px, saturation, saturated_share
+    channels, nuclei, background, background_percentile, illumination_px, saturation, saturated_share,
+    side_px
         See `CellAssay`.
 
     Notes
@@ -58,9 +59,10 @@ class GolgiSpots(CellAssay):
         illumination_px: float | None = None,
         saturation: float | None = None,
         saturated_share: float = 0.1,
+        side_px: float | None = 64,
     ):
         super().__init__(
-            channels, nuclei, background, background_percentile, illumination_px, saturation, saturated_share
+            channels, nuclei, background, background_percentile, illumination_px, saturation, saturated_share, side_px
         )
         settings = {"spot_px": spot_px, "reach": reach, "threshold_scale": threshold_scale}
         for name, value in settings.items():
@@ -73,17 +75,21 @@ class GolgiSpots(CellAssay):
         self.threshold_scale, self.least_contrast = threshold_scale, least_contrast
 
     def cell_values(
-        self, dna: NDArray, reporter: NDArray, labels: NDArray[np.int32], chosen: Sequence[int]
+        self, dna: NDArray, reporter: NDArray, labels: NDArray[np.int32], chosen: Sequence[int], clipped: Clipped
     ) -> dict[int, tuple[str, dict[str, float]]]:
         """Number, mean area and scatter of the spots of each cell."""
         cell = expand_labels(labels, self.reach * self.nuclei.diameter_px)
-        peaks, areas = self.spots(reporter)
+        peaks, found = self.spots(reporter)
+        areas = np.bincount(found.ravel(), minlength=len(peaks) + 1)[1:]
         owner = cell[tuple(peaks.T)]
         result = {}
         for number in chosen:
             own = owner == number
             if not own.any():
                 result[number] = ("no_spots", {"spots": 0.0})
+                continue
+            if clipped(np.isin(found, 1 + np.flatnonzero(own))):
+                result[number] = ("saturated", {})
                 continue
             away = peaks[own] - peaks[own].mean(axis=0)
             values = {
@@ -94,8 +100,14 @@ class GolgiSpots(CellAssay):
             result[number] = ("", values)
         return result
 
-    def spots(self, reporter: NDArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Rows and columns ``(spots, 2)`` of the spots of an image, and their areas in pixels ``(spots,)``."""
+    def magnified(self, factor: float) -> "GolgiSpots":
+        """See `CellAssay.magnified`."""
+        result = cast(GolgiSpots, super().magnified(factor))
+        result.spot_px, result.smoothing_px = self.spot_px * factor, self.smoothing_px * factor
+        return result
+
+    def spots(self, reporter: NDArray) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """Rows and columns ``(spots, 2)`` of the spots of an image, and whose each pixel is: 1, 2, ..., 0 for none."""
         smooth = gaussian(reporter, self.smoothing_px, preserve_range=True)
         raised = white_tophat(smooth, disk(round(1.2 * self.spot_px)))
         noise = MAD_TO_DEVIATION * float(np.median(np.abs(raised - np.median(raised))))
@@ -107,6 +119,4 @@ class GolgiSpots(CellAssay):
         heights = np.concatenate([[np.inf], raised[tuple(peaks.T)]])
         # Half of a spot just above the threshold is below it: the mask reaches down to the lowest spot's half.
         basins = watershed(-raised, seeds, mask=raised > threshold / 2)
-        within = raised >= 0.5 * heights[basins]
-        areas = np.bincount(basins[within], minlength=len(peaks) + 1)[1:]
-        return peaks, areas
+        return peaks, np.where(raised >= 0.5 * heights[basins], basins, 0)

@@ -1,5 +1,7 @@
 """Nuclei in a DNA channel: Otsu's threshold, and a watershed that parts those which touch."""
 
+import copy
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -60,6 +62,12 @@ class NucleusSegmentation:
         self.diameter_px, self.threshold_scale = diameter_px, threshold_scale
         self.smoothing, self.least_area = smoothing, least_area
         self.seed_distance, self.least_contrast = seed_distance, least_contrast
+
+    def magnified(self, factor: float) -> "NucleusSegmentation":
+        """A copy for images in which everything is so many times as large."""
+        result = copy.copy(self)
+        result.diameter_px = self.diameter_px * factor
+        return result
 
     @property
     def least_area_px(self) -> int:

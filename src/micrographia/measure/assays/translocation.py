@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from micrographia.errors import UserError
-from micrographia.measure.assays.assay import CellAssay
+from micrographia.measure.assays.assay import CellAssay, Clipped
 from micrographia.measure.assays.nuclei import NucleusSegmentation, cores, ring
 
 
@@ -26,7 +26,8 @@ class Translocation(CellAssay):
         Distance of the ring from the nucleus, in diameters.
     ring
         Width of the ring, in diameters.
-    channels, nuclei, background, background_percentile, illumination_px, saturation, saturated_share
+    channels, nuclei, background, background_percentile, illumination_px, saturation, saturated_share,
+    side_px
         See `CellAssay`.
 
     Notes
@@ -56,9 +57,10 @@ class Translocation(CellAssay):
         illumination_px: float | None = None,
         saturation: float | None = None,
         saturated_share: float = 0.1,
+        side_px: float | None = 64,
     ):
         super().__init__(
-            channels, nuclei, background, background_percentile, illumination_px, saturation, saturated_share
+            channels, nuclei, background, background_percentile, illumination_px, saturation, saturated_share, side_px
         )
         for name, value in (("margin", margin), ("gap", gap)):
             if value < 0:
@@ -68,14 +70,17 @@ class Translocation(CellAssay):
         self.margin, self.gap, self.ring = margin, gap, ring
 
     def cell_values(
-        self, dna: NDArray, reporter: NDArray, labels: NDArray[np.int32], chosen: Sequence[int]
+        self, dna: NDArray, reporter: NDArray, labels: NDArray[np.int32], chosen: Sequence[int], clipped: Clipped
     ) -> dict[int, tuple[str, dict[str, float]]]:
         """Means, ratio and correlation of each nucleus and its ring."""
         diameter = self.nuclei.diameter_px
         inner = cores(labels, self.margin * diameter)
         around = ring(labels, self.gap * diameter, self.ring * diameter)
-        result = {}
+        result: dict[int, tuple[str, dict[str, float]]] = {}
         for number in chosen:
+            if clipped(labels == number) or clipped(around == number):
+                result[number] = ("saturated", {})
+                continue
             nucleus, cytoplasm = reporter[inner == number], reporter[around == number]
             if not len(cytoplasm) or cytoplasm.mean() <= 0:
                 result[number] = ("dark", {"nuclear_mean": float(nucleus.mean())})
