@@ -19,6 +19,13 @@ def test_the_promised_models_ship():
     assert {"ada_gvae", "ada_gvae_efficientnet_lite0", "beta_vae", "factor_vae"} <= set(pretrained_names())
 
 
+def test_generators_and_flows_stay_small_together():
+    runs = [
+        Run(pretrained_folder(name)) for name in pretrained_names() if name.startswith(("stylegan2", "latent_flow"))
+    ]
+    assert sum(run.weights.stat().st_size for run in runs) <= 8_000_000
+
+
 VAES = [name for name in pretrained_names() if "vae" in name]
 
 

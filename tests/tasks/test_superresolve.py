@@ -155,7 +155,9 @@ def test_every_preset_runs(preset, micrographia, real_layouts):
             "images=1",
         )
     )
-    assert "image/psnr/bicubic" in run.metrics
+    for method in ("bicubic", "no_regularization", "rls"):
+        assert np.isfinite(run.metrics[f"image_all/psnr/{method}"])
+        assert np.isfinite(run.table("images").query("method == @method")["lr_residual"]).all()
 
 
 @pytest.fixture(scope="module")

@@ -45,7 +45,7 @@ def fidelity(recovered: Mapping[str, Solutions], subjects: Subjects, network: An
         if subjects.high is not None:
             images = solutions.images[:, 0].clamp(0, 1)
             first = first.join(scores_of(images, subjects.high, network))
-            unflagged = torch.as_tensor((first["flag"] == "").to_numpy())
+            unflagged = torch.tensor((first["flag"] == "").tolist())
             metrics |= distances(f"image/{{}}/{name}", images[unflagged], subjects.high, network)
             metrics |= distances(f"image_all/{{}}/{name}", images, subjects.high, network)
         tables.append(first.join(subjects.known, on="key"))

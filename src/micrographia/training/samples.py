@@ -90,8 +90,7 @@ class Samples(Callback):
         """Images of the running average, with its fixed noise, of the first so many codes of the seed."""
         device = self.model.device
         random = step_generator(self.model.seed, 0)
-        for done in range(
-            0, count, CHUNK
-        ):  # whole chunks are drawn, so that the first codes do not depend on the count
+        # Whole chunks are drawn, so that the first codes do not depend on the count.
+        for done in range(0, count, CHUNK):
             codes = torch.randn(CHUNK, self.model.generator.z_dim, generator=random)[: count - done]
             yield self.model.generator(codes.to(device))
