@@ -279,6 +279,28 @@ def test_images_that_do_not_fit_are_answered(side, options, answer, generator, m
     assert answer in capsys.readouterr().err
 
 
+def test_an_image_with_nan_is_flagged_and_harms_no_other(generator, micrographia, tmp_path):
+    draws = np.random.default_rng(0)
+    own = ("data=image_folder", "data.model_channels=2", "data.intensity=dtype", f"generator={generator}", "flow=none")
+    found = []
+    for folder, spoiled in (("whole", None), ("spoiled", np.nan), ("infinite", np.inf)):
+        (tmp_path / folder).mkdir()
+        draws = np.random.default_rng(0)
+        for number in range(3):
+            image = draws.random((2, 4, 4), dtype=np.float32)
+            if number == 1 and spoiled is not None:
+                image[0, 0, 0] = spoiled
+            tifffile.imwrite(tmp_path / folder / f"{number}.tif", image, metadata={"axes": "CYX"})
+        options = ("~methods.rls", "methods.no_regularization.schedule.steps=3", f"data.root={tmp_path / folder}")
+        found.append(micrographia("superresolve", *own, *options))
+    whole, *others = (run.table("images").set_index(["method", "file"]) for run in found)
+    for table, run in zip(others, found[1:], strict=True):
+        assert table["flag"].str.contains("NaN pixels").tolist() == [False, True, False] * 2
+        kept = table["flag"] == ""
+        pd.testing.assert_frame_equal(table[kept], whole[kept], check_like=True, check_dtype=False, rtol=1e-4)
+        assert len(list((run.folder / "images").rglob("*.ome.tif"))) == 4
+
+
 @pytest.mark.parametrize(
     ("sides", "answer"),
     [

@@ -39,6 +39,8 @@ class Conversion:
         uint8 (0..255) of 8-bit files, float16 (0..1) of deeper ones.
     shrunk : int
         Images that are larger than the square they are padded to, and lose their scale.
+    nan : bool
+        Whether pixels may be NaN.
     """
 
     mappings: Mapping[tuple[str, ...], ChannelMapping]
@@ -47,13 +49,14 @@ class Conversion:
     squares: Squares
     dtype: np.dtype
     shrunk: int = 0
+    nan: bool = False
 
     def __call__(self, path: Path) -> np.ndarray:
         """Item ``(model channels, size, size)`` of a file."""
-        header, image = read_image(path)
-        if self.intensity.rule == "dtype" and image.dtype.kind == "f" and not 0 <= image.min() <= image.max() <= 1:
+        header, image = read_image(path, self.nan)
+        if self.intensity.rule == "dtype" and image.dtype.kind == "f" and ((image < 0) | (image > 1)).any():
             raise UserError(
-                f"{path}: holds values from {image.min():g} to {image.max():g}, beyond 0..1. "
+                f"{path}: holds values from {np.nanmin(image):g} to {np.nanmax(image):g}, beyond 0..1. "
                 "Set data.intensity=percentile."
             )
         mapping = self.mappings[header.names]
@@ -93,6 +96,7 @@ class Recipe:
     pad_quantile: float
     background: Background
     limits: tuple[tuple[float, float], ...] | None = None
+    nan: bool = False
 
     def content(self) -> dict[str, Any]:
         """Settings in JSON's types, for the address of a cache entry."""
@@ -131,7 +135,7 @@ class Recipe:
             train_paths = [path for path, fitted in zip(paths, train, strict=True) if fitted]
 
             def mapped(path: Path) -> np.ndarray:
-                header, image = read_image(path)
+                header, image = read_image(path, self.nan)
                 return mappings[header.names](image)
 
             limits = channel_limits(in_threads(mapped, train_paths), len(train_paths), self.percentiles)
@@ -142,6 +146,7 @@ class Recipe:
             Squares(self.size, side, self.background),
             np.dtype(np.uint8 if dtype == np.uint8 else np.float16),
             sum(side is not None and max(header.shape[-2:]) > side for header in headers),
+            self.nan,
         )
 
 

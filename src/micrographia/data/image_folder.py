@@ -79,6 +79,8 @@ class ImageFolder(IndexedImages):
     fit, pad_quantile, background
         "pad" to one square (side: this quantile of the training images' longer sides) and resize, or "resize" only:
         see `Squares`.
+    nan
+        Let pixels be NaN or infinite, as NaN, for who looks at them; else a file with such is refused.
     controls
         Controls of an assay, which a measurement is to tell apart; classes are in the column ``class``.
     cache
@@ -111,6 +113,7 @@ class ImageFolder(IndexedImages):
         fit: Literal["pad", "resize"] = "pad",
         pad_quantile: float = 1.0,
         background: Literal["zero", "border"] = "border",
+        nan: bool = False,
         controls: Controls | None = None,
         cache: str | None = None,
         progress: Callable[[int, int], None] | None = None,
@@ -150,6 +153,7 @@ class ImageFolder(IndexedImages):
             pad_quantile=pad_quantile,
             background=background,
             limits=None if limits is None else pairs_of(limits, model_channels),
+            nan=nan,
         )
         if controls is not None:
             self.controls = (controls["column"], str(controls["negative"]), str(controls["positive"]))

@@ -53,7 +53,8 @@ class Intensity:
         """The values of each channel that become 0 and 1, unless it is by the type."""
         if self.rule != "image":
             return self.limits
-        return tuple((float(low), float(high)) for low, high in np.percentile(image, self.percentiles, axis=(1, 2)).T)
+        found = np.nanpercentile(image, self.percentiles, axis=(1, 2))
+        return tuple((float(low), float(high)) for low, high in found.T)
 
     def describe(self) -> str:
         """The scaling in words.
@@ -93,7 +94,7 @@ def channel_limits(
         # A step that is odd does not keep to the same columns of images whose width is a power of two.
         step = max(1, pixels.shape[1] // share) | 1
         samples.append(pixels[:, ::step].astype(np.float32))
-    limits = np.percentile(np.concatenate(samples, axis=1), percentiles, axis=1)
+    limits = np.nanpercentile(np.concatenate(samples, axis=1), percentiles, axis=1)
     return tuple((float(low), float(high)) for low, high in limits.T)
 
 

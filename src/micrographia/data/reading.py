@@ -56,22 +56,29 @@ def read_header(path: Path) -> ImageHeader:
     return read(path, pixels=False)[0]
 
 
-def read_image(path: Path) -> tuple[ImageHeader, np.ndarray]:
+def read_image(path: Path, nan: bool = False) -> tuple[ImageHeader, np.ndarray]:
     """Header and pixels of an image file, ``(channels, height, width)``, in the file's own type and range.
 
     Alpha is dropped, a palette resolved to its colours, black and white become 0 and 255.
 
+    Parameters
+    ----------
+    nan
+        Whether pixels may be NaN or infinite: they are NaN then.
+
     Raises
     ------
     UserError
-        If the file is missing, corrupt, cut short, no single plane, or holds NaN or infinite values.
+        If the file is missing, corrupt, cut short, no single plane, or holds NaN or infinite values that may not be.
     """
     header, image = read(path, pixels=True)
     assert image is not None
     if image.shape != header.shape:
         raise UserError(f"{path}: cannot be read: its header says {header.shape}, its pixels are {image.shape}.")
-    if image.dtype.kind == "f" and not np.isfinite(image).all():
-        raise UserError(f"{path}: holds NaN or infinite values. Mend or remove the file.")
+    if image.dtype.kind == "f" and not (finite := np.isfinite(image)).all():
+        if not nan:
+            raise UserError(f"{path}: holds NaN or infinite values. Mend or remove the file.")
+        image = np.where(finite, image, np.array(np.nan, image.dtype))
     return header, np.ascontiguousarray(image)
 
 

@@ -33,7 +33,7 @@ def restored(
     names
         Of these channels.
     """
-    header, image = read_image(file)
+    header, image = read_image(file, recipe.nan)
     mapping = map_channels(header.names, recipe.channels, recipe.model_channels)
     values = np.clip(np.asarray(item, dtype=np.float64), 0, 1)
     if recipe.invert:

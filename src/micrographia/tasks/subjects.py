@@ -218,10 +218,14 @@ def scaled_alike(what: What, how: How, data: IndexedImages) -> IndexedImages:
 
 
 def undivided(what: What) -> dict[str, Any]:
-    """A config whose images are not parted, however few there are; folders of parts stay what they are."""
-    if what["data"].get("split") == "folders":
-        return dict(what)
-    return {**what, "data": {**what["data"], "split": "none", "test": None, "group": []}}
+    """A config whose images are not parted, however few there are, and may hold NaN, for which a row is flagged.
+
+    Folders of parts stay what they are.
+    """
+    whole: dict[str, Any] = (
+        {} if what["data"].get("split") == "folders" else {"split": "none", "test": None, "group": []}
+    )
+    return {**what, "data": {**what["data"], **whole, "nan": True}}
 
 
 def require_channels(data: IndexedImages, channels: int | None) -> None:
