@@ -4,7 +4,7 @@ import statistics
 import pytest
 
 from micrographia.runs.run import Run
-from micrographia.tasks.sweep import Job, seeds_varied, spread, summarise
+from micrographia.tasks.sweep import Job, distinguishing_keys, label, seeds_varied, spread, summarise
 
 
 @pytest.fixture
@@ -113,3 +113,22 @@ def test_a_sweep_never_writes_among_what_ships(job, tmp_path, monkeypatch, capsy
     assert not (tmp_path / "runs" / "sweeps").exists()
     summarise("train", [shipped, own])
     assert len(list((tmp_path / "runs" / "sweeps").iterdir())) == 1
+
+
+def test_many_swept_keys_still_give_a_file_name(job):
+    keys = [f"source.model.discriminator_optimizer.key{number}" for number in range(20)]
+    named = label("evaluate", keys, [job(["seed=0"], training(0))])
+    assert named.startswith("evaluate-source.model")
+    assert len(named) <= 110
+    assert named != label("evaluate", keys, [job(["seed=1"], training(1))])
+
+
+def test_settings_of_one_kind_of_source_do_not_tell_the_others_apart():
+    beta = {"source": {"model": {"name": "beta_vae", "beta": 4}}}
+    factor = {"source": {"model": {"name": "factor_vae", "gamma": 10, "width": 1000}}}
+    other = {"source": {"model": {"name": "factor_vae", "gamma": 20, "width": 1000}}}
+    assert distinguishing_keys([beta, factor, other]) == [
+        ["source.model.name=beta_vae"],
+        ["source.model.name=factor_vae", "source.model.gamma=10"],
+        ["source.model.name=factor_vae", "source.model.gamma=20"],
+    ]

@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from itertools import accumulate, takewhile
 from typing import Any
 
 import pandas as pd
@@ -18,7 +19,8 @@ from micrographia.runs.writing import write_atomically
 from micrographia.schema import is_input
 from micrographia.training.show import sweep_table
 
-MODEL = "model.name"
+MODEL = "model.name"  # of a training, and in the config of an input run
+LONGEST_LABEL = 100  # characters of the swept keys in a file's name
 # What a sweep is made for, among the metrics of its runs.
 HEADLINES = (
     *("probe/*/balanced_accuracy", "classifier/test/balanced_accuracy", "score/*"),
@@ -92,10 +94,15 @@ def distinguishing_keys(configs: Sequence[Mapping[str, Any]]) -> list[list[str]]
 
     def tells(key: str, table: Mapping[str, str]) -> bool:
         everywhere = all(key in other for other in tables)
-        others = tables if everywhere else [o for o in tables if o.get(MODEL) == table.get(MODEL)]
+        others = tables if everywhere else [other for other in tables if models_of(other) == models_of(table)]
         return len({other.get(key) for other in others}) > 1
 
     return [[f"{key}={value}" for key, value in table.items() if tells(key, table)] for table in tables]
+
+
+def models_of(table: Mapping[str, str]) -> list[str]:
+    """Names of the models of a run and of its inputs."""
+    return [value for key, value in table.items() if key == MODEL or key.endswith(f".{MODEL}")]
 
 
 def is_setting(key: str) -> bool:
@@ -107,7 +114,10 @@ def label(verb: str, swept: Sequence[str], jobs: Sequence[Job], common: str = ""
     """Name of a sweep: the same for the same command, whichever of its jobs fail."""
     content = "\n".join([*sorted(" ".join(job.overrides) for job in jobs), *([common] if common else [])])
     words = [re.sub(r"[^\w.]+", ".", word) for word in (verb, *swept)]
-    return "-".join([*words, hashlib.sha256(content.encode()).hexdigest()[:8]])
+    named = accumulate(words, lambda longer, word: f"{longer}-{word}")
+    # File systems take 255 characters.
+    shown = list(takewhile(lambda name: len(name) <= LONGEST_LABEL, named))[-1]
+    return f"{shown}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
 
 
 def spread(jobs: Sequence[Job], swept: Sequence[str], further: Further = lambda runs: {}) -> pd.DataFrame:
