@@ -124,9 +124,15 @@ def test_many_swept_keys_still_give_a_file_name(job):
 
 
 def test_settings_of_one_kind_of_source_do_not_tell_the_others_apart():
-    beta = {"source": {"model": {"name": "beta_vae", "beta": 4}}}
-    factor = {"source": {"model": {"name": "factor_vae", "gamma": 10, "width": 1000}}}
-    other = {"source": {"model": {"name": "factor_vae", "gamma": 20, "width": 1000}}}
+    beta = {"name": "a", "source": {"task": "train", "name": "b", "model": {"name": "beta_vae", "beta": 4}}}
+    factor = {
+        "name": "c",
+        "source": {"task": "train", "name": "d", "model": {"name": "factor_vae", "gamma": 10, "width": 1000}},
+    }
+    other = {
+        "name": "e",
+        "source": {"task": "train", "name": "f", "model": {"name": "factor_vae", "gamma": 20, "width": 1000}},
+    }
     assert distinguishing_keys([beta, factor, other]) == [
         ["source.model.name=beta_vae"],
         ["source.model.name=factor_vae", "source.model.gamma=10"],
