@@ -133,7 +133,7 @@ def test_the_encoder_learns_the_styles_of_generated_images_and_leaves_the_genera
 def test_what_does_not_fit_is_answered():
     odd = NoisyPooling()
     odd.factor = 3
-    with pytest.raises(UserError, match=r"degradation\.factor=3 of 32 px"):
+    with pytest.raises(UserError, match=r"degradation\.steps\.reduce\.factor=3 of 32 px"):
         resolver(degradation=odd)
     with pytest.raises(UserError, match="set backbone=none"):
         resolver(shape=(768,))
