@@ -1,3 +1,4 @@
+import copy
 from types import SimpleNamespace
 
 import pytest
@@ -6,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from micrographia.data.datamodule import PARTS
-from micrographia.data.latents import BLOCK, LatentCodes
+from micrographia.data.latents import BLOCK, LatentCodes, mapping_fingerprint
 from micrographia.errors import UserError
 from micrographia.models.gan.generator import Generator
 
@@ -52,3 +53,13 @@ def test_training_reads_the_stream_in_order_and_begins_anew():
 def test_a_model_without_codes_is_answered():
     with pytest.raises(UserError, match=r"data\.generator: SimpleNamespace has no codes.*stylegan2"):
         LatentCodes(SimpleNamespace())
+
+
+def test_a_generator_that_is_rounded_to_half_maps_the_same_codes():
+    torch.manual_seed(0)
+    whole, other = (Generator(32, 2, 8, 6, 2, 0.01, channel_base=128, channel_max=4) for _ in range(2))
+    rounded = copy.deepcopy(whole)
+    for weight in rounded.parameters():
+        weight.data = weight.data.half().float()
+    assert mapping_fingerprint(rounded) == mapping_fingerprint(whole)
+    assert mapping_fingerprint(other) != mapping_fingerprint(whole)

@@ -106,8 +106,12 @@ class LatentCodes(IndexedImages):
 
 
 def mapping_fingerprint(generator: Any) -> str:
-    """Hash of the weights of a generator's mapping network: the same for all that map codes alike."""
+    """Hash of the weights of a generator's mapping network: the same for all that map codes alike.
+
+    Of the weights in half precision, in which generators may ship: one that is rounded to it and the one that it was
+    made from have the same flow.
+    """
     content = hashlib.sha256()
     for _, weight in sorted(generator.mapping.state_dict().items()):
-        content.update(weight.detach().cpu().float().contiguous().numpy().tobytes())
+        content.update(weight.detach().cpu().half().contiguous().numpy().tobytes())
     return content.hexdigest()[:16]

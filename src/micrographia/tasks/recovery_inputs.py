@@ -63,7 +63,8 @@ def load_flow(node: Mapping[str, Any], how: How, generator: Generator) -> Latent
     if not isinstance(flow, LatentFlow):
         raise UserError(f"flow: a {type(flow).__name__} has no density. Name a run of model=latent_flow.")
     if run.record("model")["data"].get("generator") != mapping_fingerprint(generator):
-        raise UserError(f"flow: {run.folder} has learned the latents of another generator. Train one: flow=trained.")
+        other = "flow=trained" if "task" not in node else "flow.seed=1, which is another run"
+        raise UserError(f"flow: {run.folder} has learned the latents of another generator. Train one: {other}.")
     return flow
 
 

@@ -5,6 +5,7 @@ from typing import cast
 import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
+from threadpoolctl import threadpool_limits
 
 from micrographia.scores.disentanglement.bootstrap import bootstrap_intervals
 from micrographia.scores.disentanglement.held_out import train_and_test
@@ -90,7 +91,9 @@ def explicitness(
             if len(np.unique(values[train])) < 2 or len(np.unique(values[test])) < 2:
                 continue
             regress = regressions_of_values if one_versus_rest else softmax_regression
-            scores, weights = regress(features, values, train, test, strength)
+            # These matrices are small: threads of linear algebra wait for each other, and round in another order.
+            with threadpool_limits(1, user_api="blas"):
+                scores, weights = regress(features, values, train, test, strength)
             found[factor] = roc_areas(scores, values[test]).mean()
             matrix[factor] = np.linalg.norm(unmixing @ weights, axis=1)
         return pd.Series(found, name="explicitness"), matrix
