@@ -1,6 +1,7 @@
 """A folder of microscopy images: class folders or a table, split by class and group, decoded once."""
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
@@ -9,11 +10,11 @@ import pandas as pd
 import torch
 
 from micrographia.data.datamodule import PARTS, IndexedImages, Part
-from micrographia.data.decoding import Recipe, read_images
+from micrographia.data.decoding import Recipe, in_threads, read_images
 from micrographia.data.intensity import pairs_of
 from micrographia.data.listing import list_images
 from micrographia.data.pixel_cache import PixelCache
-from micrographia.data.reading import read_header
+from micrographia.data.reading import ImageHeader, read_header
 from micrographia.data.restoring import restored
 from micrographia.data.splits import (
     check_parts,
@@ -277,11 +278,13 @@ class ImageFolder(IndexedImages):
     def native_side(self) -> int | None:
         """Side that images are padded to, before they are resized, by the headers alone; None where they are not."""
         files = self.arrange()["file"][self.parts == "train"]
-        return self.recipe.side([read_header(self.root / name) for name in files])
+        return self.recipe.side([self.headers[name] for name in files])
 
-    def native_shapes(self) -> dict[str, tuple[int, int]]:
-        """Height and width of each file in pixels, by the headers alone."""
-        return {name: read_header(self.root / name).shape[-2:] for name in self.arrange()["file"]}
+    @cached_property
+    def headers(self) -> dict[str, ImageHeader]:
+        """Header of each file, by its name."""
+        files = list(self.arrange()["file"])
+        return dict(zip(files, in_threads(read_header, [self.root / name for name in files]), strict=True))
 
     def decode(self) -> np.ndarray:
         """All images as the model takes them, from the cache where they are in it."""

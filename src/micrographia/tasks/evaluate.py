@@ -87,7 +87,8 @@ def matching_runs(pattern: str) -> tuple[list[Run], list[Path]]:
     found, unreadable = [], []
     for run in finished:
         try:
-            found += [run] * holds_vae(run)
+            if holds_vae(run):
+                found.append(run)
         except UserError as error:
             log.error("%s", error)
             unreadable.append(run.folder)

@@ -40,14 +40,18 @@ def fidelity(recovered: Mapping[str, Solutions], subjects: Subjects, network: An
     every method, as ``image_all/<score>/<method>``, and the number of ``flagged/<method>``.
     """
     tables, metrics = [], Metrics()
+    truth = None
+    if network is not None and subjects.high is not None and len(subjects.high) > 1:
+        truth = FrechetScores(network, chunks(subjects.high, network))
     for name, solutions in recovered.items():
         first = solutions.table[solutions.table["solution"] == 0].reset_index(drop=True).assign(method=name)
         if subjects.high is not None:
             images = solutions.images[:, 0].clamp(0, 1)
             first = first.join(scores_of(images, subjects.high, network))
             unflagged = torch.tensor((first["flag"] == "").tolist())
-            metrics |= distances(f"image/{{}}/{name}", images[unflagged], subjects.high, network)
-            metrics |= distances(f"image_all/{{}}/{name}", images, subjects.high, network)
+            for prefix, counted in {"image": images[unflagged], "image_all": images}.items():
+                found = distances(truth, counted)
+                metrics |= {f"{prefix}/{score}/{name}": value for score, value in found.items()}
         tables.append(first.join(subjects.known, on="key"))
     table = run.save_table("images", pd.concat(tables, ignore_index=True))
     scored = [name for name in table if name in ("lr_residual", *IMAGE_SCORES) or str(name).startswith("perceptual_")]
@@ -55,8 +59,8 @@ def fidelity(recovered: Mapping[str, Solutions], subjects: Subjects, network: An
         rows = table[table["method"] == name]
         trusted = rows[rows["flag"] == ""]
         metrics[f"flagged/{name}"] = len(rows) - len(trusted)
-        for prefix, counted in {"image": trusted, "image_all": rows}.items():
-            means = counted[scored].mean().dropna()
+        for prefix, some in {"image": trusted, "image_all": rows}.items():
+            means = some[scored].mean().dropna()
             metrics |= {f"{prefix}/{score}/{name}": float(value) for score, value in means.items()}
     return metrics
 
@@ -71,16 +75,12 @@ def scores_of(images: Tensor, truth: Tensor, network: Any) -> pd.DataFrame:
     return scores.assign(**{f"perceptual_{network.name}": (seen - known).square().mean(1).double().cpu().numpy()})
 
 
-def distances(label: str, images: Tensor, truth: Tensor, network: Any) -> Metrics:
-    """Distances between the distributions of images and truth in the network's features, where there are any.
-
-    ``label`` is that of the metrics, with a place for the score's name.
-    """
+def distances(truth: FrechetScores | None, images: Tensor) -> Metrics:
+    """Distances of the images that are finite to the true ones, by name; none without a network or of one image."""
     usable = images[images.flatten(1).isfinite().all(1)]
-    if network is None or min(len(usable), len(truth)) < 2:
+    if truth is None or len(usable) < 2:
         return {}
-    found = FrechetScores(network, chunks(truth, network))(chunks(usable, network))
-    return {label.format(score.replace("/", "_")): value for score, value in found.items()}
+    return {score.replace("/", "_"): value for score, value in truth(chunks(usable, truth.network)).items()}
 
 
 def chunks(images: Tensor, network: Any) -> list[Tensor]:

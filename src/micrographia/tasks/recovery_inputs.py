@@ -92,7 +92,8 @@ def load_encoder(
         )
     # Filters are compared by what they do, whatever they are called.
     image = torch.rand(1, *encoder.shape, generator=torch.Generator().manual_seed(0))
-    if not torch.allclose(encoder.degradation.clean(image), degradation.clean(image), atol=1e-4):
+    undone = encoder.degradation.clean(image.to(next(encoder.parameters()).device)).cpu()
+    if not torch.allclose(undone, degradation.clean(image), atol=1e-4):
         raise UserError("encoder: it undoes another degradation than the config's. Train one: encoder=trained.")
     return encoder
 

@@ -162,11 +162,10 @@ def are_low(what: What, size: int, side: int) -> bool:
 
 def files_of_side(folder: ImageFolder, side: int) -> tuple[str | None, str | None]:
     """A file that is a square of that side in pixels, and one that is not; None where there is none."""
-    shapes = folder.native_shapes()
-    told = {name: f"{name}, {shape[1]} x {shape[0]} px" for name, shape in shapes.items()}
-    fitting = [told[name] for name, shape in shapes.items() if shape == (side, side)]
-    other = [told[name] for name, shape in shapes.items() if shape != (side, side)]
-    return next(iter(fitting), None), next(iter(other), None)
+    shapes = {name: header.shape[-2:] for name, header in folder.headers.items()}
+    fits = {f"{name}, {width} x {height} px": height == width == side for name, (height, width) in shapes.items()}
+    fitting, other = (next((file for file, is_so in fits.items() if is_so == wanted), None) for wanted in (True, False))
+    return fitting, other
 
 
 def refuse_training(what: What) -> None:

@@ -90,7 +90,7 @@ def distinguishing_keys(configs: Sequence[Mapping[str, Any]]) -> list[list[str]]
     >>> distinguishing_keys([one, two, {"model": {"name": "b", "gamma": 2}}])
     [['model.name=a', 'model.beta=1'], ['model.name=a', 'model.beta=4'], ['model.name=b']]
     """
-    tables = [settings(config) for config in configs]
+    tables = [settings_of(config) for config in configs]
 
     def tells(key: str, table: Mapping[str, str]) -> bool:
         everywhere = all(key in other for other in tables)
@@ -105,7 +105,7 @@ def models_of(table: Mapping[str, str]) -> list[str]:
     return [value for key, value in table.items() if key == MODEL or key.endswith(f".{MODEL}")]
 
 
-def settings(config: Mapping[str, Any]) -> dict[str, str]:
+def settings_of(config: Mapping[str, Any]) -> dict[str, str]:
     """What a configuration says in words: neither paths of classes, nor the labels of the run and of its inputs."""
     values = {"task": "", **dict(flat(config))}
     labels = {f"{key.removesuffix('task')}name" for key in values if key.rpartition(".")[2] == "task"}

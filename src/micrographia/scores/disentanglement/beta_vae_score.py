@@ -107,7 +107,7 @@ def difference_votes(
 ) -> tuple[pd.Series, pd.DataFrame]:
     """The factor that each vote's pairs share, categorical ``(votes,)``, and their mean difference, a row per vote."""
     first, second = (sampler.draw(votes * batch, generator) for _ in range(2))
-    names = varying(first) or list(first)
+    names = varying(first)
     chosen = generator.integers(0, len(names), votes)
     for column, factor in enumerate(names):
         shared = np.repeat(chosen == column, batch)

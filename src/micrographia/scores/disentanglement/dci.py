@@ -10,8 +10,8 @@ from scipy.special import xlogy
 
 from micrographia.scores.disentanglement.bootstrap import bootstrap_intervals
 from micrographia.scores.disentanglement.held_out import train_and_test
+from micrographia.scores.disentanglement.moments import standardised
 from micrographia.scores.disentanglement.predictors import BoostedTrees, Booster, Lasso, Predictor, predictor
-from micrographia.scores.disentanglement.sap import standardised
 from micrographia.scores.tables import Table, codes_and_factors, factor_values, finite_column
 
 DCI_SCORES = ("disentanglement", "completeness", "informativeness")

@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from micrographia.scores.disentanglement.bootstrap import bootstrap_intervals
 from micrographia.scores.disentanglement.held_out import train_and_test
-from micrographia.scores.disentanglement.moments import covariance
+from micrographia.scores.disentanglement.moments import covariance, standardised
 from micrographia.scores.disentanglement.result import Score, named_parts
 from micrographia.scores.tables import Table, codes_and_factors, factor_values, finite_column
 
@@ -135,9 +135,7 @@ def whitened(codes: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """
     features = np.empty(codes.shape, np.float32)
     for column, latent in enumerate(codes):
-        values = finite_column(codes, latent)
-        varying = values.min() < values.max()
-        features[:, column] = (values - values.mean()) / values.std() if varying else 0.0
+        features[:, column] = standardised(finite_column(codes, latent))
     variances, directions = np.linalg.eigh(covariance(pd.DataFrame(features, copy=False)))
     kept = variances > NEGLIGIBLE * max(variances.max(), 1.0)
     if not kept.any():

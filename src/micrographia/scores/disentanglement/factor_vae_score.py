@@ -71,7 +71,7 @@ def factor_vae_score(
     require_least(2, batch=batch, samples=samples)
     generator = np.random.default_rng(seed)
     drawn = sampler.draw(samples, generator)
-    codes, names = encoded(sampler, drawn), pd.Index(varying(drawn) or list(drawn))
+    codes, names = encoded(sampler, drawn), pd.Index(varying(drawn))
     deviation = np.array([codes[latent].to_numpy(dtype=np.float64).std() for latent in codes])
     active = deviation >= active_deviation
     chosen, variances = variance_votes(sampler, list(names), votes + test_votes, batch, generator)

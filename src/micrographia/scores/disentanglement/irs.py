@@ -69,7 +69,7 @@ def irs(
     require_least(2, batch=batch)
     generator = np.random.default_rng(seed)
     free = sampler.draw(references * batch, generator)
-    codes, factors = encoded(sampler, free), varying(free) or list(free)
+    codes, factors = encoded(sampler, free), varying(free)
     moved = largest_deviations(codes, references, quantile)
     held = np.stack(
         [

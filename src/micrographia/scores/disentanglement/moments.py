@@ -1,4 +1,4 @@
-"""Covariances of large tables."""
+"""Moments of large tables: covariances and standardised columns."""
 
 import numpy as np
 import pandas as pd
@@ -29,3 +29,11 @@ def covariance(codes: pd.DataFrame) -> pd.DataFrame:
         block = codes.iloc[start : start + ROWS_AT_ONCE].to_numpy(dtype=np.float64) - centre
         total += block.T @ block
     return pd.DataFrame(total / len(codes), index=codes.columns, columns=codes.columns)
+
+
+def standardised(values: np.ndarray) -> np.ndarray:
+    """Values with mean 0 and variance 1; zeros where they are constant."""
+    if values.min() == values.max():
+        return np.zeros(len(values))
+    centred = values - values.mean()
+    return centred / centred.std()

@@ -81,14 +81,14 @@ def encoded(sampler: Sampler, factors: pd.DataFrame) -> pd.DataFrame:
 
 
 def varying(factors: pd.DataFrame) -> list[Hashable]:
-    """Names of the factors that take more than one value.
+    """Names of the factors that take more than one value; of all where none does.
 
     Examples
     --------
     >>> varying(pd.DataFrame({"Shape": [0, 1], "Texture": [3, 3]}))
     ['Shape']
     """
-    return [factor for factor in factors if factors[factor].nunique() > 1]
+    return [factor for factor in factors if factors[factor].nunique() > 1] or list(factors)
 
 
 def share_factor(factors: pd.DataFrame, factor: Hashable, batch: int) -> pd.DataFrame:
@@ -117,7 +117,7 @@ def pairs_by_intervention(
     factors = sampler.draw(count, generator)
     before = encoded(sampler, factors)
     pairs = {}
-    for factor in varying(factors) or factors:
+    for factor in varying(factors):
         redrawn = sampler.draw(count, generator)[factor].to_numpy()
         pairs[str(factor)] = (before, encoded(sampler, with_factor(factors, factor, redrawn)))
     return pairs

@@ -5,6 +5,7 @@ import pandas as pd
 
 from micrographia.scores.disentanglement.bootstrap import bootstrap_intervals
 from micrographia.scores.disentanglement.mig import gap
+from micrographia.scores.disentanglement.moments import standardised
 from micrographia.scores.disentanglement.result import Score, named_parts
 from micrographia.scores.tables import Table, codes_and_factors, factor_values, finite_column, require_least
 
@@ -113,14 +114,6 @@ def squared_correlations(codes: pd.DataFrame, factors: pd.DataFrame) -> pd.DataF
     constant = [not target.any() for target in truth.values()]
     matrix[:, constant] = np.nan
     return pd.DataFrame(matrix.clip(max=1.0), index=codes.columns, columns=factors.columns)
-
-
-def standardised(values: np.ndarray) -> np.ndarray:
-    """Values with mean 0 and variance 1; zeros where they are constant."""
-    if values.min() == values.max():
-        return np.zeros(len(values))
-    centred = values - values.mean()
-    return centred / centred.std()
 
 
 def threshold_accuracies(
