@@ -15,7 +15,7 @@ from micrographia.inversion.checks import flags_of
 from micrographia.inversion.method import Bicubic, Supervised
 from micrographia.inversion.module import InversionModule
 from micrographia.inversion.prediction import superresolve
-from micrographia.inversion.schedule import Schedule
+from micrographia.inversion.schedule import Schedule, Settling
 from micrographia.inversion.solutions import Solutions
 
 KEYS = torch.tensor([30, 10, 40, 15, 90, 20, 60, 50])
@@ -85,6 +85,36 @@ def test_what_is_done_is_not_done_again(short, problem, source, tmp_path):
     pd.testing.assert_frame_equal(resumed.table, whole.table)
     again = superresolve(short(solutions=2), problem, pytest.fail, KEYS, tmp_path)
     assert torch.equal(again.images, whole.images)
+
+
+@pytest.mark.parametrize("solutions", [1, 2])
+def test_an_image_that_has_settled_outlives_the_rest_of_its_chunk(
+    build_search, problem, source, tmp_path, monkeypatch, solutions
+):
+    method = build_search(
+        schedule=Schedule(200), settling=Settling(window=5, tolerance=0.01), chunk=8, solutions=solutions
+    )
+    whole = superresolve(method, problem, source, KEYS, tmp_path / "whole")
+    assert len(set(whole.table["steps"])) > 1
+    save, source.asked = Solutions.save, []
+
+    class KilledError(Exception):
+        pass
+
+    def save_one(part, path):
+        if list(path.parent.glob("*")):
+            raise KilledError
+        save(part, path)
+
+    monkeypatch.setattr(Solutions, "save", save_one)
+    with pytest.raises(KilledError):
+        superresolve(method, problem, source, KEYS, tmp_path / "killed")
+    monkeypatch.undo()
+    source.asked.clear()
+    resumed = superresolve(method, problem, source, KEYS, tmp_path / "killed")
+    assert 0 < len(source.asked) < len(KEYS)
+    torch.testing.assert_close(resumed.codes, whole.codes, rtol=0, atol=1e-6)
+    pd.testing.assert_frame_equal(resumed.table, whole.table, rtol=1e-6)
 
 
 def test_a_bad_image_gets_a_flagged_row_and_the_others_are_unharmed(short, problem, source, tmp_path):

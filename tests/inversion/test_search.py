@@ -23,7 +23,7 @@ from micrographia.inversion.schedule import Schedule, Settling
 from micrographia.inversion.solutions import solved
 from micrographia.inversion.spaces import Sphere, W
 from micrographia.inversion.starts import Start
-from micrographia.inversion.tuning import Tuning
+from micrographia.inversion.tuning import COPIES, Tuning, tuned_weights
 
 LAYERS, WIDTH = 4, 6  # of the toy generator
 KEYS = [3, 1, 4, 15, 9, 2, 6, 5]
@@ -203,6 +203,17 @@ def test_the_shared_generator_is_untouched_by_rls_plus_which_lowers_the_residual
     # the images are those of each image's own generator, not of the shared one
     assert not torch.allclose(tuned.images[:, 0], problem.synthesis(tuned.codes[:, 0]))
     assert tuned.table["steps"].tolist() == [100] * 8
+
+
+def test_tuned_images_are_handed_on_as_memory_lets_them_be_tuned(build_search, problem, truth):
+    tuning, parts = Tuning(steps=2), []
+    weights = sum(weight.nbytes for weight in tuned_weights(problem).values())
+    few = build_search(tuning=tuning, solutions=2, memory_gb=3 * COPIES * weights / 1e9)
+    found = few.solve(problem, truth[1], KEYS, keep=parts.append)
+    assert [part.keys.tolist() for part in parts] == [KEYS[:1], KEYS[1:3], KEYS[3:4], KEYS[4:6], KEYS[6:7], KEYS[7:]]
+    at_once = build_search(tuning=tuning, solutions=2).solve(problem, truth[1], KEYS)
+    torch.testing.assert_close(found.images, at_once.images)
+    torch.testing.assert_close(torch.cat([part.codes for part in parts]), at_once.codes)
 
 
 def test_images_are_those_of_the_codes(build_search, problem, truth):

@@ -1,8 +1,7 @@
 """Low-resolution images that cannot be searched, or only with a reservation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
@@ -87,43 +86,36 @@ def flags_of(low: Tensor, blank: Sequence[int] = ()) -> list[str]:
     return [next((name for name, mask in named.items() if mask[row]), "") for row in range(len(low))]
 
 
-def with_flags(
-    found: Solutions | None,
-    keys: Tensor,
-    flags: list[str],
-    solutions: int,
-    shape: tuple[int, ...],
-    layers: int | None,
-    width: int,
+def unsearched(
+    keys: Tensor, flags: list[str], solutions: int, shape: tuple[int, ...], layers: int | None, width: int
 ) -> Solutions:
-    """Add rows for the images that were not searched, and the reservations about those that were.
+    """Rows of images that cannot be searched.
 
     Parameters
     ----------
-    found
-        Solutions of the usable images in the order of ``keys``; None where there are none.
     keys, flags
-        Of all images.
+        Of these images.
+    solutions
+        Per image.
     shape, layers, width
-        Of an image, and of a code: NaN where there is nothing.
+        Of an image, and of a code (None: the method has none): NaN throughout.
     """
-    usable = torch.as_tensor([flag not in UNUSABLE for flag in flags])
     images = torch.full((len(keys), solutions, *shape), torch.nan)
     codes = None if layers is None else torch.full((len(keys), solutions, layers, width), torch.nan)
-    tables = []
-    if found is not None:
-        images[usable] = found.images.float().cpu()
-        if codes is not None and found.codes is not None:
-            codes[usable] = found.codes.float().cpu()
-        tables.append(found.table)
-    missing = keys[~usable].repeat_interleave(solutions).tolist()
-    numbers = list(range(solutions)) * int((~usable).sum())
-    tables.append(pd.DataFrame({"key": missing, "solution": numbers, "steps": 0, "flag": ""}))
-    table = pd.concat([part for part in tables if len(part)], ignore_index=True)
-    table["flag"] = (
-        table["key"]
-        .map(dict(zip(keys.tolist(), flags, strict=True)))
-        .combine(table["flag"], lambda one, other: "; ".join(word for word in (one, other) if word))
+    table = pd.DataFrame(
+        {
+            "key": keys.repeat_interleave(solutions).tolist(),
+            "solution": list(range(solutions)) * len(keys),
+            "steps": 0,
+            "flag": [flag for flag in flags for _ in range(solutions)],
+        }
     )
-    order = np.argsort(table["key"].map({key: place for place, key in enumerate(keys.tolist())}), kind="stable")
-    return Solutions(keys, images, codes, table.iloc[order].reset_index(drop=True))
+    return Solutions(keys, images, codes, table)
+
+
+def with_reservations(found: Solutions, flag_of: Mapping[int, str]) -> Solutions:
+    """Solutions as they are kept; what is known against a low-resolution image, by key, stands before other flags."""
+    flags = found.table["key"].map(flag_of)
+    joined = ["; ".join(word for word in words if word) for words in zip(flags, found.table["flag"], strict=True)]
+    codes = None if found.codes is None else found.codes.float().cpu()
+    return Solutions(found.keys, found.images.float().cpu(), codes, found.table.assign(flag=joined))

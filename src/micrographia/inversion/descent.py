@@ -13,6 +13,8 @@ Values = dict[str, Tensor]
 Evaluate = Callable[[Values, Tensor], Mapping[str, Tensor]]
 """From variables ``(m, ...)`` of the images that are left, and their rows ``(m,)``, to terms of the loss, ``(m,)``."""
 Watch = Callable[[float], None]
+Leave = Callable[[Tensor, "Found"], None]
+"""From rows ``(m,)`` of images that are done, and what was found of them."""
 
 WATCH_INTERVAL = 10
 """Steps between two reports of progress."""
@@ -61,6 +63,16 @@ class Found:
     steps: Tensor
     diverged: Tensor
 
+    def select(self, rows: Tensor) -> "Found":
+        """What was found of some images."""
+        return Found(
+            {name: value[rows] for name, value in self.values.items()},
+            {name: term[rows] for name, term in self.terms.items()},
+            self.loss[rows],
+            self.steps[rows],
+            self.diverged[rows],
+        )
+
 
 class BatchAdam:
     """Adam on rows that begin together, each at its own rate.
@@ -106,6 +118,7 @@ def descend(
     schedule: Schedule,
     settling: Settling | None = None,
     watch: Watch | None = None,
+    leave: Leave | None = None,
 ) -> Found:
     """Descend each image's loss by Adam along its own schedule, and return each image's best.
 
@@ -123,6 +136,8 @@ def descend(
         None: every image takes all steps.
     watch
         Called at times with the work done in images, up to n.
+    leave
+        Called with the images that leave, as soon as they do.
     """
     values = {name: variable.start.detach().clone() for name, variable in variables.items()}
     count, device = len(next(iter(values.values()))), next(iter(values.values())).device
@@ -153,6 +168,8 @@ def descend(
             gone, kept = (torch.as_tensor(np.flatnonzero(mask), device=device) for mask in (leaving, ~leaving))
             left.append(best.leave(gone, step, loss))
             left_rows.append(rows[gone])
+            if leave is not None:
+                leave(left_rows[-1], left[-1])
             best.select(kept)
             adam.select(kept)
             rows, position, done = rows[kept], position[~leaving], done + len(gone)
@@ -170,7 +187,7 @@ def descend(
             if variable.constrain is not None:
                 values[name] = variable.constrain(values[name], rows)
         position += 1
-    return in_order(left, torch.cat(left_rows))
+    return joined(left).select(torch.cat(left_rows).argsort())
 
 
 class Best:
@@ -224,18 +241,6 @@ class Best:
         self.values = {name: value[kept] for name, value in self.values.items()}
         self.terms = {name: term[kept] for name, term in self.terms.items()}
         self.loss, self.first, self.total = self.loss[kept], self.first[kept], self.total[kept]
-
-
-def in_order(parts: list[Found], rows: Tensor) -> Found:
-    """Images that left at different steps, in the order of their rows."""
-    together, order = joined(parts), rows.argsort()
-    return Found(
-        {name: value[order] for name, value in together.values.items()},
-        {name: term[order] for name, term in together.terms.items()},
-        together.loss[order],
-        together.steps[order],
-        together.diverged[order],
-    )
 
 
 def joined(parts: list[Found]) -> Found:

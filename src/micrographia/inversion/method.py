@@ -1,6 +1,6 @@
 """What every method of super-resolution offers, and those that search nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import torch
@@ -12,6 +12,8 @@ from micrographia.errors import UserError
 from micrographia.inversion.descent import Watch
 from micrographia.inversion.problem import Problem, frozen
 from micrographia.inversion.solutions import Solutions, solved
+
+Keep = Callable[[Solutions], None]
 
 
 class Method:
@@ -28,7 +30,9 @@ class Method:
     name: str
     solutions: int = 1
 
-    def solve(self, problem: Problem, low: Tensor, keys: Sequence[int], watch: Watch | None = None) -> Solutions:
+    def solve(
+        self, problem: Problem, low: Tensor, keys: Sequence[int], watch: Watch | None = None, keep: Keep | None = None
+    ) -> Solutions:
         """Super-resolve a batch of usable images.
 
         Parameters
@@ -39,6 +43,8 @@ class Method:
             Which image each is: with the method's seed, all that its random numbers depend on.
         watch
             Called at times with the work done, in images.
+        keep
+            Called with the solutions of images as soon as they are done: in all, each image once.
         """
         raise NotImplementedError
 
@@ -74,10 +80,15 @@ class DirectMethod(Method):
         raise NotImplementedError
 
     @torch.no_grad()
-    def solve(self, problem: Problem, low: Tensor, keys: Sequence[int], watch: Watch | None = None) -> Solutions:
+    def solve(
+        self, problem: Problem, low: Tensor, keys: Sequence[int], watch: Watch | None = None, keep: Keep | None = None
+    ) -> Solutions:
         """See `Method.solve`."""
         low = low.to(problem.like)
-        return solved(problem, low, keys, 1, self.images(problem, low))
+        found = solved(problem, low, keys, 1, self.images(problem, low))
+        if keep is not None:
+            keep(found)
+        return found
 
     def chunk_size(self, problem: Problem) -> int:
         """As given."""

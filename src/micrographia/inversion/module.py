@@ -10,10 +10,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from micrographia.data.batches import Batch, StepDataset
-from micrographia.inversion.checks import UNUSABLE, flags_of, require_fits, with_flags
-from micrographia.inversion.method import Method
+from micrographia.inversion.checks import UNUSABLE, flags_of, require_fits, unsearched, with_reservations
+from micrographia.inversion.method import Keep, Method
 from micrographia.inversion.problem import Problem
-from micrographia.inversion.solutions import Solutions
+from micrographia.inversion.solutions import Solutions, concatenated
 
 LowImages = Callable[[Tensor], Tensor]
 """From keys ``(n,)``, int64, to low-resolution images ``(n, channels, s, s)`` in 0..1."""
@@ -30,7 +30,7 @@ class InversionModule(LightningModule):
     problem
         Generator, degradation, flow; moves with this module to the device.
     folder
-        Where each batch's solutions are written, in a file named by its first key; None: nowhere.
+        Where solutions are written as soon as they are found, in files named by their first keys; None: nowhere.
     progress
         Called with the images done and those to do.
     blank
@@ -53,8 +53,15 @@ class InversionModule(LightningModule):
         self.progress = progress
         self.done = 0
 
-    def solve(self, low: Tensor, keys: Tensor, watch: Callable[[float], None] | None = None) -> Solutions:
+    def solve(
+        self, low: Tensor, keys: Tensor, watch: Callable[[float], None] | None = None, keep: Keep | None = None
+    ) -> Solutions:
         """Super-resolve a batch; an image that cannot be searched gets a flagged row, and the others are unharmed.
+
+        Parameters
+        ----------
+        low, keys, watch, keep
+            See `Method.solve`.
 
         Raises
         ------
@@ -64,24 +71,43 @@ class InversionModule(LightningModule):
         require_fits(self.problem, low)
         self.method.check(self.problem)
         flags = flags_of(low, self.blank)
+        flag_of = dict(zip(keys.tolist(), flags, strict=True))
         usable = torch.as_tensor([flag not in UNUSABLE for flag in flags])
-        found = None
+        parts: list[Solutions] = []
+
+        def finish(part: Solutions) -> None:
+            parts.append(part)
+            if keep is not None:
+                keep(part)
+
+        if not usable.all():
+            layers, width = self.method.code_layers(self.problem), self.problem.generator.w_dim
+            reasons = [flag for flag in flags if flag in UNUSABLE]
+            finish(unsearched(keys[~usable], reasons, self.method.solutions, self.problem.shape, layers, width))
         if usable.any():
             # cuDNN would round the factors of float32 convolutions to 10 bit.
             with torch.enable_grad(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-                found = self.method.solve(self.problem, low[usable.to(low.device)], keys[usable].tolist(), watch)
-        layers, width = self.method.code_layers(self.problem), self.problem.generator.w_dim
-        return with_flags(found, keys, flags, self.method.solutions, self.problem.shape, layers, width)
+                self.method.solve(
+                    self.problem,
+                    low[usable.to(low.device)],
+                    keys[usable].tolist(),
+                    watch,
+                    lambda found: finish(with_reservations(found, flag_of)),
+                )
+        return concatenated(parts, keys.tolist())
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> Solutions:
         """Super-resolve ``image`` of the keys ``key``."""
         keys = batch["key"].cpu()
-        solutions = self.solve(batch["image"], keys, self.report)
-        if self.folder is not None:
-            solutions.save(self.folder / f"{int(keys[0])}.safetensors")
+        solutions = self.solve(batch["image"], keys, self.report, self.keep)
         self.done += len(keys)
         self.report(0.0)
         return solutions
+
+    def keep(self, part: Solutions) -> None:
+        """Write solutions to the folder, if there is one."""
+        if self.folder is not None:
+            part.save(self.folder / f"{int(part.keys[0])}.safetensors")
 
     def report(self, working: float) -> None:
         """Tell the progress: the images that are done, and the share of the present batch's work."""

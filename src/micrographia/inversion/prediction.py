@@ -45,7 +45,7 @@ def superresolve(
     keys
         Of the images, int64, each once.
     folder
-        Where solutions are kept, a file per chunk, each written whole or not at all.
+        Where solutions are kept as soon as they are found, in files that are written whole or not at all.
     accelerator, devices
         As Lightning's; several devices share the chunks among them.
     progress

@@ -8,13 +8,13 @@ from torch import Tensor
 
 from micrographia.config import Between
 from micrographia.errors import UserError
-from micrographia.inversion.descent import Evaluate, Values, Variable, Watch, descend
+from micrographia.inversion.descent import Evaluate, Found, Leave, Values, Variable, Watch, descend, joined
 from micrographia.inversion.memory import bytes_per_image
-from micrographia.inversion.method import Method
+from micrographia.inversion.method import Keep, Method
 from micrographia.inversion.objective import Candidate, Term, weighted
 from micrographia.inversion.problem import Problem, frozen
 from micrographia.inversion.schedule import Schedule, Settling
-from micrographia.inversion.solutions import Solutions, solved
+from micrographia.inversion.solutions import Solutions, concatenated, solved
 from micrographia.inversion.spaces import Sphere, WPlus, map_on_sphere, noise_of
 from micrographia.inversion.starts import Start, keyed_noise
 from micrographia.inversion.tuning import Tuning
@@ -98,34 +98,38 @@ class LatentSearch(Method):
         self.chunk = chunk
         self.memory_gb = memory_gb
 
-    def solve(self, problem: Problem, low: Tensor, keys: Sequence[int], watch: Watch | None = None) -> Solutions:
-        """Search for a batch of images.
-
-        Parameters
-        ----------
-        low
-            ``(n, channels, s, s)`` in 0..1, finite.
-        keys
-            Which image each is: with the seed, all that its random numbers depend on.
-        watch
-            Called at times with the work done, in images.
-        """
+    def solve(
+        self, problem: Problem, low: Tensor, keys: Sequence[int], watch: Watch | None = None, keep: Keep | None = None
+    ) -> Solutions:
+        """See `Method.solve`; images that have settled are handed to ``keep`` while others are still searched."""
         self.check(problem)
-        targets = low.to(problem.like).repeat_interleave(self.solutions, 0)
+        low = low.to(problem.like)
+        targets = low.repeat_interleave(self.solutions, 0)
+        parts: list[Solutions] = []
+
+        def finish(images: Tensor, found: Found) -> None:
+            own = [keys[image] for image in images.tolist()]
+            parts.append(self.solved(problem, low[images.to(low.device)], own, found))
+            if keep is not None:
+                keep(parts[-1])
+
         with frozen(problem):
+            whole = WholeImages(self.solutions, finish)
             variables = self.variables(problem, targets, keys)
             shown = None if watch is None else lambda done: watch(done / self.solutions)
-            found = descend(self.evaluation(problem, targets), variables, self.schedule, self.settling, shown)
-            steps, diverged = found.steps, found.diverged
+            leave = whole if self.tuning is None else None
+            found = descend(self.evaluation(problem, targets), variables, self.schedule, self.settling, shown, leave)
             if self.tuning is not None:
-                found, images = self.tuning.refine(problem, self.terms["data"], found, targets, self.memory_gb)
-                steps, diverged = steps + found.steps, diverged | found.diverged
-            else:
-                images = self.images(problem, found.values)
-            styles = self.space.styles(problem, found.values["code"])
-            losses = {f"loss/{name}": part for name, part in found.terms.items()}
-            columns = {"loss": found.loss, **losses, "steps": steps}
-            return solved(problem, low.to(problem.like), keys, self.solutions, images, styles, columns, diverged)
+                self.tuning.refine(problem, self.terms["data"], found, targets, self.memory_gb, whole)
+        return concatenated(parts, keys)
+
+    def solved(self, problem: Problem, low: Tensor, keys: Sequence[int], found: Found) -> Solutions:
+        """Solutions of images of which all solutions are found."""
+        styles = self.space.styles(problem, found.values["code"])
+        images = found.values["image"] if "image" in found.values else self.images(problem, found.values)
+        losses = {f"loss/{name}": part for name, part in found.terms.items()}
+        columns = {"loss": found.loss, **losses, "steps": found.steps}
+        return solved(problem, low, keys, self.solutions, images, styles, columns, found.diverged)
 
     def check(self, problem: Problem) -> None:
         """Raise if the problem lacks what the method needs."""
@@ -186,3 +190,33 @@ class LatentSearch(Method):
 
         with frozen(problem):
             return int(max(1, min(self.chunk, self.memory_gb * 1e9 // bytes_per_image(loss))))
+
+
+class WholeImages:
+    """Gathers solutions as they are found, and hands on the images of which all are.
+
+    Parameters
+    ----------
+    solutions
+        Per image; their rows follow each other.
+    finish
+        Called with images ``(m,)``, and with what was found of each: its solutions one after the other.
+    """
+
+    def __init__(self, solutions: int, finish: Leave):
+        self.solutions = solutions
+        self.finish = finish
+        self.waiting: list[tuple[Tensor, Found]] = []
+
+    def __call__(self, rows: Tensor, found: Found) -> None:
+        """Take what was found of some rows."""
+        self.waiting.append((rows, found))
+        rows = torch.cat([rows for rows, _ in self.waiting])
+        together = joined([found for _, found in self.waiting])
+        of_image = rows.cpu() // self.solutions
+        complete = (of_image.bincount()[of_image] == self.solutions).to(rows.device)
+        if complete.any():
+            order = rows[complete].argsort()
+            whole = complete.nonzero().flatten()[order]
+            self.finish(rows[whole][:: self.solutions] // self.solutions, together.select(whole))
+        self.waiting = [(rows[~complete], together.select(~complete))]

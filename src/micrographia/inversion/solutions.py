@@ -163,7 +163,8 @@ def concatenated(parts: Sequence[Solutions], keys: Sequence[int] | None = None) 
     row_of = {key: row for row, key in enumerate(found.tolist())}
     rows = torch.as_tensor([row_of[key] for key in wanted], dtype=torch.int64)
     codes = [part.codes for part in parts if part.codes is not None]
-    table = pd.concat([part.table for part in parts], ignore_index=True)
+    tables = sorted((part.table for part in parts), key=lambda table: len(table.columns), reverse=True)
+    table = pd.concat(tables, ignore_index=True)  # in the order of columns of the fullest
     rank = {key: place for place, key in enumerate(wanted)}
     table = table[table["key"].isin(wanted)].assign(place=lambda table: table["key"].map(rank))
     table = table.sort_values(["place", "solution"], kind="stable").drop(columns="place").reset_index(drop=True)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from micrographia.config import Between
-from micrographia.inversion.descent import Found, Values, Variable, descend, joined
+from micrographia.inversion.descent import Found, Leave, Values, Variable, descend
 from micrographia.inversion.objective import Candidate, Term
 from micrographia.inversion.problem import Problem
 from micrographia.inversion.schedule import Schedule
@@ -49,9 +49,9 @@ class Tuning:
     radius: Annotated[float, Between(0)] = 1.0
 
     def refine(
-        self, problem: Problem, data: Term, found: Found, targets: Tensor, memory_gb: float
-    ) -> tuple[Found, Tensor]:
-        """Codes and losses after tuning, and the images of each image's own generator.
+        self, problem: Problem, data: Term, found: Found, targets: Tensor, memory_gb: float, leave: Leave
+    ) -> None:
+        """Tune each image's generator, as many at a time as the memory holds.
 
         Parameters
         ----------
@@ -61,21 +61,18 @@ class Tuning:
             Low-resolution images ``(n, channels, s, s)``.
         memory_gb
             Most memory that the copies of the weights may take at once.
+        leave
+            Called with rows that are done; beside their ``code`` the values hold the ``image`` of their own generator.
         """
         weights = tuned_weights(problem)
         own = COPIES * sum(weight.nbytes for weight in weights.values())
         size = max(1, int(memory_gb * 1e9 // own))
-        parts, images = [], []
         for rows in torch.arange(len(targets), device=targets.device).split(size):
-            part, image = self.refine_some(problem, data, weights, found.values["code"][rows], targets[rows])
-            parts.append(part)
-            images.append(image)
-        return joined(parts), torch.cat(images)
+            leave(rows, self.refine_some(problem, data, weights, found.select(rows), targets[rows]))
 
-    def refine_some(
-        self, problem: Problem, data: Term, weights: Values, optimum: Tensor, targets: Tensor
-    ) -> tuple[Found, Tensor]:
-        """Tune as many images at once as there are targets."""
+    def refine_some(self, problem: Problem, data: Term, weights: Values, before: Found, targets: Tensor) -> Found:
+        """Tune as many images at once as there are targets; steps are those of search and tuning."""
+        optimum = before.values["code"]
         count, radius = len(optimum), self.radius * optimum.shape[2] ** 0.5
 
         def near_optimum(code: Tensor, rows: Tensor) -> Tensor:
@@ -99,9 +96,8 @@ class Tuning:
         constant = Schedule(self.steps, initial=1.0, final=1.0)
         found = descend(evaluate, variables, constant)
         with torch.no_grad():
-            images = images_of(found.values)
-        kept = Found({"code": found.values["code"]}, found.terms, found.loss, found.steps, found.diverged)
-        return kept, images
+            values = {"code": found.values["code"], "image": images_of(found.values)}
+        return Found(values, found.terms, found.loss, before.steps + found.steps, before.diverged | found.diverged)
 
 
 def tuned_weights(problem: Problem) -> Values:
