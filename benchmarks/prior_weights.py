@@ -1,10 +1,10 @@
 """How much the weights of RLS's three priors matter on simulated assays: random points on cells of the validation part.
 
     python benchmarks/prior_weights.py [--assays translocation golgi] [--points 20] [--images 8] [--steps 250]
-                                       [--factor 8] [--span 10] [--runs runs]
+                                       [--factor 8] [--least 0.003] [--most 3] [--runs runs]
 
-Each of log p, p-norm and cross is drawn log-uniformly within ``--span`` times below and above the published weights,
-which are for faces; the published ones themselves are the first point. Every point is a run of its own, so that a
+Each of log p, p-norm and cross is drawn log-uniformly from ``--least`` to ``--most`` times its published weight, which
+is for faces; the published weights and the package's own are points too. Every point is a run of its own, so that a
 killed sweep goes on where it stopped. The tables are sorted by the error of the measurement; the last lines say how
 flat the optimum is.
 """
@@ -18,6 +18,7 @@ from micrographia.runs.address import composed
 from micrographia.tasks.superresolve import superresolve
 
 PUBLISHED = {"log_p": 0.002, "p_norm": 0.004, "cross": 0.5}
+DEFAULT = {name: 0.1 * weight for name, weight in PUBLISHED.items()}  # conf/inversion/rls.yaml
 SCORES = {
     "error": "assay_all/mae/rls",
     "r": "assay_all/correlation/rls",
@@ -29,11 +30,12 @@ SCORES = {
 }
 
 
-def points(count: int, span: float) -> pd.DataFrame:
-    """The published weights, then random ones."""
-    draws = np.random.default_rng(0).uniform(-1, 1, (count - 1, len(PUBLISHED)))
-    factors = np.concatenate([np.zeros((1, len(PUBLISHED))), draws])
-    return pd.DataFrame(np.array(list(PUBLISHED.values())) * span**factors, columns=list(PUBLISHED))
+def points(count: int, least: float, most: float) -> pd.DataFrame:
+    """The published weights and the package's, then random ones."""
+    draws = np.random.default_rng(0).uniform(np.log(least), np.log(most), (count, len(PUBLISHED)))
+    drawn = pd.DataFrame(np.array(list(PUBLISHED.values())) * np.exp(draws), columns=list(PUBLISHED))
+    names = ["published", "default", *map(str, range(1, count + 1))]
+    return pd.concat([pd.DataFrame([PUBLISHED, DEFAULT]), drawn]).set_axis(names)
 
 
 def scores(assay: str, weights: dict[str, float], given: argparse.Namespace) -> dict[str, float]:
@@ -56,21 +58,24 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=8, help="per condition")
     parser.add_argument("--steps", type=int, default=250)
     parser.add_argument("--factor", type=int, default=8)
-    parser.add_argument("--span", type=float, default=10.0)
+    parser.add_argument("--least", type=float, default=0.003, help="times the published weight")
+    parser.add_argument("--most", type=float, default=3.0, help="times the published weight")
     parser.add_argument("--runs", default="runs")
     given = parser.parse_args()
     for assay in given.assays:
-        weights = points(given.points, given.span)
-        found = pd.DataFrame([scores(assay, row, given) for row in weights.to_dict("records")])
-        table = weights.join(found)
-        table.insert(0, "point", ["published", *(f"{number}" for number in range(1, given.points))])
+        weights = points(given.points, given.least, given.most)
+        found = [scores(assay, row, given) for row in weights.to_dict("records")]
+        table = weights.join(pd.DataFrame(found, index=weights.index)).rename_axis("point").reset_index()
         table = table.sort_values("error", ignore_index=True)
         print(f"\n{assay}, {given.factor}x, {given.steps} steps, {given.images} cells per condition")
         print(table.to_string(index=False, float_format=lambda value: f"{value:.4g}"))
         best = table["error"].min()
         near = (table["error"] <= 1.1 * best).mean()
-        place = int(table.index[table["point"] == "published"][0]) + 1
-        print(f"within 10 % of the least error: {near:.0%} of the points; the published weights are number {place}")
+        places = [int(table.index[table["point"] == name][0]) + 1 for name in ("published", "default")]
+        print(
+            f"within 10 % of the least error: {near:.0%} of the points; the published weights are number {places[0]},"
+        )
+        print(f"the default ones number {places[1]} of {len(table)}")
         ranks = np.log(table[list(PUBLISHED)]).corrwith(table["error"], method="spearman")
         print("rank correlation with the error: " + ", ".join(f"{name} {value:+.2f}" for name, value in ranks.items()))
 
