@@ -1,0 +1,192 @@
+"""Public sets onto the disk: each file downloaded once, checked, unpacked, and remembered."""
+
+import json
+import logging
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from micrographia.data.catalogue.archives import LIMITS, Limits, unpack
+from micrographia.data.catalogue.public_set import Download, PublicSet
+from micrographia.errors import UserError
+from micrographia.runs.writing import write_atomically
+
+log = logging.getLogger(__name__)
+
+RECORD = ".fetched.json"
+TRIES = 3
+TIMEOUT = 30  # seconds without a byte
+
+# From a file's name to a bar as pooch wants it: `total`, `update(bytes)`, `reset()`, `close()`.
+Bar = Callable[[str], Any]
+
+
+@dataclass
+class Record:
+    """What was fetched into a folder; kept beside the files.
+
+    Attributes
+    ----------
+    downloads : dict of str to dict
+        By file name: ``address``, ``sha256`` of what was downloaded, and ``files``, the bytes of each file that it
+        became, by its name below the folder.
+    """
+
+    downloads: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, folder: Path) -> "Record":
+        """Of a folder; empty where nothing was fetched."""
+        path = folder / RECORD
+        if not path.is_file():
+            return cls()
+        try:
+            return cls(json.loads(path.read_text())["downloads"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{path}: is damaged ({error}). Delete it and fetch the set again.") from error
+
+    def save(self, folder: Path) -> None:
+        """Write, whole or not at all."""
+        write_atomically(folder / RECORD, lambda part: part.write_text(json.dumps(asdict(self), indent=1)))
+
+    def files(self) -> dict[str, int]:
+        """Bytes of each file that was fetched, by its name below the folder."""
+        return {name: size for download in self.downloads.values() for name, size in download["files"].items()}
+
+    def holds(self, download: Download, folder: Path) -> bool:
+        """Whether a download is here, each of its files with the size that it had."""
+        files = self.downloads.get(download.name, {}).get("files", {})
+        return bool(files) and all(size_of(folder / name) == size for name, size in files.items())
+
+
+def size_of(path: Path) -> int | None:
+    """Bytes of a file; None where there is none."""
+    return path.stat().st_size if path.is_file() else None
+
+
+def fetch(
+    public: PublicSet,
+    root: Path,
+    downloads: Sequence[Download] | None = None,
+    bar: Bar | None = None,
+    keep: bool = False,
+    limits: Limits = LIMITS,
+) -> Path:
+    """Bring a set onto the disk and return its folder; what is there already is not fetched again.
+
+    Parameters
+    ----------
+    public
+        The set.
+    root
+        Folder of all sets (``how.paths.data``).
+    downloads
+        Some of its files, or others that they name; None takes its own.
+    bar
+        Makes a progress bar of a file.
+    keep
+        Keep archives in ``<root>/.downloads`` after they are unpacked.
+    limits
+        Of one archive.
+
+    Raises
+    ------
+    UserError
+        If the set is to be fetched by hand, an address cannot be reached, a checksum differs, an archive is damaged or
+        not to be trusted, or the disk is too small.
+    """
+    folder = root / public.folder
+    wanted = public.downloads if downloads is None else downloads
+    if not wanted:
+        raise UserError(f"{public.name}: cannot be fetched by a program. {public.by_hand} Put it into {folder}.")
+    record = Record.load(folder)
+    missing = [download for download in wanted if not record.holds(download, folder)]
+    require_room(public, folder, missing)
+    for number, download in enumerate(missing, start=1):
+        log.info("%s: %s (%d of %d)", public.name, download.address, number, len(missing))
+        known = download.sha256 or record.downloads.get(download.name, {}).get("sha256")
+        path = retrieved(public, download, known, root / ".downloads" / public.folder, folder, bar)
+        record.downloads[download.name] = {
+            "address": download.address,
+            "sha256": checksum(path),
+            "files": placed(download, path, folder, keep, limits),
+        }
+        record.save(folder)
+    if public.prepare is not None:
+        public.prepare(folder)
+    return folder
+
+
+def require_room(public: PublicSet, folder: Path, missing: Sequence[Download]) -> None:
+    """Raise if the disk has less room than archives and what they become take, where that is known beforehand."""
+    sizes = [download.size for download in missing if download.size is not None]
+    needed = 2 * sum(sizes)
+    existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.is_dir())
+    free = shutil.disk_usage(existing).free
+    if needed > free:
+        raise UserError(
+            f"{public.name}: needs about {needed / 1e9:.1f} GB, {existing} has {free / 1e9:.1f} GB. "
+            "Set how.paths.data=FOLDER to one on a larger disk."
+        )
+
+
+def retrieved(
+    public: PublicSet, download: Download, known: str | None, downloads: Path, folder: Path, bar: Bar | None
+) -> Path:
+    """A file of the set in the folder of downloads, its checksum as known."""
+    import pooch
+    import requests
+
+    pooch.get_logger().setLevel("WARNING")
+    shown = None if bar is None else bar(download.name)
+    downloader = pooch.HTTPDownloader(progressbar=shown or False, timeout=TIMEOUT)
+    fetcher = pooch.create(
+        path=downloads,
+        base_url="",
+        registry={download.name: known and f"sha256:{known}"},
+        urls={download.name: download.address},
+        retry_if_failed=TRIES - 1,
+    )
+    by_hand = f"Try again, or fetch it by hand from {public.page} into {folder}."
+    try:
+        return Path(fetcher.fetch(download.name, downloader=downloader))
+    except requests.HTTPError as error:
+        status = error.response.status_code if error.response is not None else "nothing"
+        raise UserError(f"{download.address}: the server answers {status}. {by_hand}") from error
+    except requests.RequestException as error:
+        raise UserError(f"{download.address}: cannot be fetched ({reason_of(error)}). {by_hand}") from error
+    except ValueError as error:  # pooch's answer to another checksum
+        raise UserError(
+            f"{download.address}: is not the file that was expected: its SHA-256 is not {known}. It may have been "
+            f"replaced by a newer one, or tampered with. See {public.page}; to accept it, delete {folder / RECORD}."
+        ) from error
+
+
+def reason_of(error: Exception) -> str:
+    """The innermost reason of a failed connection, in a few words."""
+    while (inner := error.__cause__ or error.__context__) is not None and isinstance(inner, Exception):
+        error = inner
+    return str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file."""
+    import pooch
+
+    return str(pooch.file_hash(str(path), alg="sha256"))
+
+
+def placed(download: Download, path: Path, folder: Path, keep: bool, limits: Limits) -> dict[str, int]:
+    """Unpack or copy a download into the set's folder; bytes of each file by its name below it."""
+    target = folder / download.into
+    target.mkdir(parents=True, exist_ok=True)
+    if download.is_archive:
+        names = unpack(path, target, limits)
+    else:
+        write_atomically(target / download.name, lambda part: shutil.copyfile(path, part))
+        names = {download.name: path.stat().st_size}
+    if not keep:
+        path.unlink()
+    return {(Path(download.into) / name).as_posix(): size for name, size in names.items()}
