@@ -72,8 +72,12 @@ def command(arguments: list[str]) -> int:
     if verb == "--version":
         print(__version__)
         return 0
+    if verb == "data":
+        from micrographia.tasks.data import data_command
+
+        return data_command(rest)
     if verb not in VERBS:
-        raise UserError(f"{verb}: no such command. There are: {', '.join(VERBS)}.")
+        raise UserError(f"{verb}: no such command. There are: {', '.join(VERBS)}, data.")
     if "-h" in rest or "--help" in rest:
         from micrographia.help import verb_help
 
@@ -86,7 +90,8 @@ def overview() -> str:
     """Text of ``micrographia --help``."""
     verbs = "\n".join(f"  micrographia {verb:<10} {about}" for verb, (_, about) in VERBS.items())
     return (
-        f"micrographia {__version__}: interpretable deep learning on microscopy images\n\n{verbs}\n\n"
+        f"micrographia {__version__}: interpretable deep learning on microscopy images\n\n{verbs}\n"
+        "  micrographia data       list and fetch public sets; look at any set before it is used\n\n"
         "Each takes Hydra overrides (seed=1 data=image_folder data.root=PATH), -m for sweeps (seed=0,1,2),\n"
         "--cfg job to see the configuration, and --help. Without overrides each runs on its synthetic default.\n"
         "The last line on stdout is the run's folder."

@@ -1,0 +1,199 @@
+"""``micrographia data``: public sets listed and fetched, and any set looked at before it is used."""
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from micrographia.data.catalogue import bbbc021
+from micrographia.data.catalogue.fetching import Record, fetch
+from micrographia.data.catalogue.public_set import PublicSet
+from micrographia.data.catalogue.sets import SETS
+from micrographia.errors import UserError
+
+log = logging.getLogger(__name__)
+
+ABOUT = {
+    "list": "the public sets: what they show, how large they are, which are here; list NAME tells all of one",
+    "fetch": "download a set, check it and make it ready: fetch NAME",
+}
+
+
+def data_command(arguments: Sequence[str]) -> int:
+    """Answer ``micrographia data ACTION [NAME] [key=value ...]`` and return the exit status.
+
+    Raises
+    ------
+    UserError
+        If the action, the name or a key is unknown, or the action fails.
+    """
+    from micrographia.console import show_notices
+
+    if not arguments or {"-h", "--help"} & set(arguments):
+        print(overview())
+        return 0
+    action, *rest = arguments
+    if action not in ACTIONS:
+        raise UserError(f"data {action}: no such command. There are: {', '.join(f'data {name}' for name in ACTIONS)}.")
+    if option := next((item for item in rest if item.startswith("-")), None):
+        raise UserError(f"{option}: data {action} takes no options; keys are given as key=value.")
+    names = [item for item in rest if "=" not in item]
+    if len(names) > 1:
+        raise UserError(f"data {action}: one set at a time, these are {len(names)}: {', '.join(names)}.")
+    show_notices()
+    return ACTIONS[action](next(iter(names), None), [item for item in rest if "=" in item])
+
+
+def overview() -> str:
+    """Text of ``micrographia data --help``."""
+    actions = "\n".join(f"  micrographia data {name:<8} {about}" for name, about in ABOUT.items())
+    return (
+        f"micrographia data: public sets, and looking at any set before it is used\n\n{actions}\n\n"
+        "Sets lie below how.paths.data=FOLDER (default: ./data, or where MICROGRAPHIA_DATA says).\n"
+        f"Public sets: {', '.join(SETS)}."
+    )
+
+
+def list_sets(name: str | None, overrides: Sequence[str]) -> int:
+    """Print a line for each set, or everything that is known of one."""
+    root = Path(settings(overrides)[1]["paths"]["data"])
+    if name is not None:
+        print(description(known(name), root))
+        return 0
+    for public in SETS.values():
+        images = f"{public.images:,}" if public.images else "?"
+        size = f"{public.megabytes:,} MB" if public.megabytes else "?"
+        print(f"{public.name:<24}{images:>9} images {size:>10}  {state(public, root):<8}  {public.about}")
+    return 0
+
+
+def description(public: PublicSet, root: Path) -> str:
+    """Everything that is known of a set."""
+    counts = [f"{kind} ({count})" if count else kind for kind, count in public.classes.items()]
+    rows = {
+        "shows": public.about,
+        "page": public.page,
+        "licence": public.licence,
+        "cite": public.citation,
+        "images": f"{public.images:,}" if public.images else "",
+        "classes": ", ".join(counts),
+        "layout": public.layout,
+        "papers": public.preparation,
+        "fetch": public.by_hand or f"micrographia data fetch {public.name}",
+        "here": f"{root / public.folder} ({state(public, root)})",
+    }
+    return "\n".join([public.name, *(f"  {key:<9}{text}" for key, text in rows.items() if text)])
+
+
+def state(public: PublicSet, root: Path) -> str:
+    """Whether a set is here."""
+    folder = root / public.folder
+    if Record.load(folder).downloads:
+        return "fetched"
+    if folder.is_dir() and any(folder.iterdir()):
+        return "here"
+    return "by hand" if public.by_hand else "not here"
+
+
+def fetch_set(name: str | None, overrides: Sequence[str]) -> int:
+    """Bring a set onto the disk; its folder is the last line on stdout."""
+    if name is None:
+        raise UserError(f"data fetch: name a set: {', '.join(SETS)}.")
+    public = known(name)
+    what, how = settings(overrides)
+    root = Path(how["paths"]["data"])
+    if public.name != bbbc021.BBBC021.name and (what["weeks"] is not None or what["compounds"] is not None):
+        raise UserError(f"weeks, compounds: {public.name} has none; they are of bbbc021.")
+    bar = DownloadBar if how["progress"] else None
+    folder = root / public.folder
+    if not public.downloads and public.prepare is not None and folder.is_dir():
+        public.prepare(folder)  # fetched by hand
+    else:
+        folder = fetch(public, root, bar=bar, keep=what["keep"])
+    if public.name == bbbc021.BBBC021.name:
+        plates = bbbc021.plates(folder, what["weeks"], what["compounds"])
+        fetch(public, root, bbbc021.archives(plates), bar, what["keep"])
+    print(folder, flush=True)
+    return 0
+
+
+def known(name: str) -> PublicSet:
+    """A public set by its name."""
+    if name not in SETS:
+        raise UserError(f"{name}: no such public set. There are: {', '.join(SETS)}.")
+    return SETS[name]
+
+
+def settings(overrides: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What and how of ``fetch.yaml`` with overrides."""
+    return composed_for("fetch", overrides)
+
+
+def composed_for(verb: str, overrides: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What and how of a root config; mistakes in overrides are answered."""
+    from micrographia.hydra_messages import explain, is_mistake
+    from micrographia.runs.address import composed
+
+    try:
+        return composed(verb, overrides)
+    except Exception as error:
+        if not is_mistake(error):
+            raise
+        raise UserError(explain(error, verb, overrides)) from error
+
+
+class DownloadBar:
+    """Bytes of one file, speed and time left, as pooch tells them.
+
+    Parameters
+    ----------
+    name
+        Of the file.
+    """
+
+    def __init__(self, name: str):
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+            TransferSpeedColumn,
+        )
+
+        from micrographia.console import console
+
+        self.bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=12),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+            console=console,
+        )
+        self.task = self.bar.add_task(name, total=None)
+        self.bar.start()
+
+    @property
+    def total(self) -> float | None:
+        """Bytes of the file."""
+        return self.bar.tasks[0].total
+
+    @total.setter
+    def total(self, size: float) -> None:
+        self.bar.update(self.task, total=size or None)
+
+    def update(self, count: int) -> None:
+        """So many bytes more."""
+        self.bar.advance(self.task, count)
+
+    def reset(self) -> None:
+        """Begin again, for another try or pooch's last update to the full size."""
+        self.bar.reset(self.task, total=self.total)
+
+    def close(self) -> None:
+        """End."""
+        self.bar.stop()
+
+
+ACTIONS: dict[str, Callable[[str | None, Sequence[str]], int]] = {"list": list_sets, "fetch": fetch_set}

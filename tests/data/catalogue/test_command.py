@@ -1,0 +1,116 @@
+"""``micrographia data`` as a user types it, with a server on this machine."""
+
+from dataclasses import replace
+
+import pytest
+
+from micrographia.cli import command, main
+from micrographia.data.catalogue import bbbc021
+from micrographia.data.catalogue.public_set import Download
+from micrographia.data.catalogue.sets import SETS
+from micrographia.tasks import data as task
+
+from .conftest import png, zipped
+from .test_sets import BBBC021_TABLE, VACUOLES, lay_out
+
+
+@pytest.fixture
+def served(server, monkeypatch):
+    """The catalogue, its vacuoles and BBBC021 served from here."""
+    server.files = {
+        "Dataset.zip": zipped(VACUOLES),
+        bbbc021.IMAGES: BBBC021_TABLE.encode(),
+        bbbc021.MECHANISMS: b"compound,concentration,moa\n",
+        **{
+            f"BBBC021_v1_images_{plate}.zip": zipped({f"{plate}/{plate}_B02_s1_w1AB.tif": png()})
+            for plate in ("Week1_22123", "Week1_22141")
+        },
+    }
+    monkeypatch.setitem(
+        task.SETS,
+        "yeast/vacuoles",
+        replace(SETS["yeast/vacuoles"], downloads=(Download(server.address("Dataset.zip")),)),
+    )
+    tables = tuple(Download(server.address(name)) for name in (bbbc021.IMAGES, bbbc021.MECHANISMS))
+    monkeypatch.setitem(task.SETS, "bbbc021", replace(bbbc021.BBBC021, downloads=tables))
+    monkeypatch.setattr(bbbc021, "ADDRESS", server.address("").rstrip("/"))
+    monkeypatch.setattr(bbbc021, "ARCHIVE_BYTES", 1000)
+    return server
+
+
+def test_help_and_list_name_every_set(capsys, tmp_path):
+    assert command(["data"]) == 0
+    text = capsys.readouterr().out
+    assert all(name in text for name in SETS)
+    assert "micrographia data fetch" in text
+    (tmp_path / "human/sipakmed").mkdir(parents=True)
+    (tmp_path / "human/sipakmed/a.bmp").touch()
+    assert command(["data", "list", f"how.paths.data={tmp_path}"]) == 0
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert list(lines) == list(SETS)
+    assert " here " in lines["human_cells/sipakmed"]
+    assert " by hand " in lines["plankton/lensless"]
+    assert " not here " in lines["yeast/vacuoles"]
+    assert command(["data", "list", "plankton/lensless"]) == 0
+    text = capsys.readouterr().out
+    assert all(words in text for words in ("CC BY 4.0", "ARCELLA VULGARIS (640)", "in a browser from", "Pastore"))
+
+
+def test_fetch_prints_the_folder_and_fetches_once(capsys, served, tmp_path):
+    arguments = ["data", "fetch", "yeast/vacuoles", f"how.paths.data={tmp_path}"]
+    for _ in range(2):
+        assert command(arguments) == 0
+        assert capsys.readouterr().out == f"{tmp_path / 'yeast/vacuoles'}\n"
+    assert served.asked == ["Dataset.zip"]
+    assert (tmp_path / "yeast/vacuoles/images.csv").is_file()
+    command(["data", "list", f"how.paths.data={tmp_path}"])
+    assert " fetched " in next(line for line in capsys.readouterr().out.splitlines() if "vacuoles" in line)
+
+
+def test_plates_of_bbbc021_by_week_and_compound(capsys, served, tmp_path):
+    arguments = ["data", "fetch", "bbbc021", f"how.paths.data={tmp_path}"]
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    assert "Name some: weeks=[1]" in capsys.readouterr().err
+    assert command([*arguments, "weeks=[1]", "compounds=[taxol]"]) == 0
+    folder = tmp_path / "hcs/bbbc021"
+    assert [path.name for path in folder.glob("Week*/*")] == ["Week1_22123_B02_s1_w1AB.tif"]
+    assert command([*arguments, "weeks=[1]"]) == 0
+    assert len(list(folder.glob("Week*/*"))) == 2
+    assert served.asked.count("BBBC021_v1_images_Week1_22123.zip") == 1
+
+
+def test_what_lies_there_by_hand_is_made_ready(capsys, tmp_path):
+    lay_out(tmp_path / "plankton/lensless", {"TRAIN_IMAGE/VOLVOX/1.png": png(), "TEST_IMAGE/VOLVOX/2.png": png(1)})
+    assert command(["data", "fetch", "plankton/lensless", f"how.paths.data={tmp_path}"]) == 0
+    assert (tmp_path / "plankton/lensless/images.csv").read_text().splitlines() == [
+        "file,class,part",
+        "TEST_IMAGE/VOLVOX/2.png,VOLVOX,test",
+        "TRAIN_IMAGE/VOLVOX/1.png,VOLVOX,train",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["feth"], "data feth: no such command. There are: data list, data fetch"),
+        (["fetch"], "data fetch: name a set: plankton/lensless"),
+        (["fetch", "plankton/lenses"], "plankton/lenses: no such public set. There are: plankton/lensless"),
+        (["fetch", "dsprites", "brodatz"], "data fetch: one set at a time, these are 2"),
+        (["fetch", "plankton/lensless"], "Download TRAIN_IMAGE and TEST_IMAGE in a browser"),
+        (["fetch", "dsprites", "weeks=[1]"], "weeks, compounds: dsprites has none"),
+        (["fetch", "dsprites", "--force"], "--force: data fetch takes no options"),
+        (["fetch", "dsprites", "keap=true"], "keap: no such key (did you mean keep?)"),
+        (["list", "mnist"], "mnist: no such public set"),
+    ],
+)
+def test_mistakes_are_answered(capsys, arguments, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stopped:
+        main(["data", *arguments])
+    assert stopped.value.code == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert message in captured.err
+    assert len(captured.err.strip().splitlines()) <= 2
