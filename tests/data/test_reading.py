@@ -3,7 +3,7 @@ import errno
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
+from PIL import Image, ImageOps
 
 from micrographia.data.reading import read_header, read_image
 from micrographia.errors import UserError
@@ -231,3 +231,32 @@ def test_a_file_that_must_not_be_read_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "open", refuse)
     with pytest.raises(UserError, match=r"cell\.png: must not be read \(Permission denied\)"):
         read_image(tmp_path / "cell.png")
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_photograph_is_upright_however_the_camera_was_held(tmp_path, orientation, mode):
+    pixels = np.zeros((24, 40, 3), np.uint8)
+    pixels[:8, :8] = 250
+    image = Image.fromarray(pixels).convert(mode)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / "photo.jpg"
+    image.save(path, exif=exif, quality=95)
+    header, read = read_image(path)
+    upright = np.asarray(ImageOps.exif_transpose(Image.open(path)))
+    assert header.shape == read_header(path).shape == read.shape
+    np.testing.assert_array_equal(read[0], upright if mode == "L" else upright[..., 0])
+    assert (header.shape[1:] == (40, 24)) == (orientation > 4)
+
+
+def test_images_too_large_to_hold_are_answered_before_they_are_decoded(tmp_path):
+    path = tmp_path / "huge.tif"
+    tifffile.imwrite(path, shape=(10_000, 10_000), dtype=np.uint8, compression=None)
+    for read in (read_header, read_image):
+        with pytest.raises(UserError, match=r"huge\.tif: has more than 89,000,000 pixels\. Cut it into"):
+            read(path)
+    bomb = tmp_path / "bomb.png"
+    Image.new("1", (20_000, 20_000)).save(bomb)
+    with pytest.raises(UserError, match=r"bomb\.png: has more than 89,000,000 pixels"):
+        read_image(bomb)

@@ -16,7 +16,7 @@ from micrographia.data.sizes import Background, Squares, common_side
 from micrographia.errors import UserError
 
 # Raise it when the same files and settings would give other pixels than before.
-VERSION = 2
+VERSION = 3
 THREADS = min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 # Images in flight at once: bounds the memory of results that wait for their turn.
 CHUNK = 512

@@ -32,7 +32,9 @@ NO_IMAGES = (
 log = logging.getLogger(__name__)
 
 
-def list_images(root: Path, table: str | None, file: str, label: str | None, part_folders: bool) -> pd.DataFrame:
+def list_images(
+    root: Path, table: str | None, file: str, label: str | None, part_folders: bool, require_files: bool = True
+) -> pd.DataFrame:
     """One row per image, sorted by file name.
 
     Parameters
@@ -46,6 +48,8 @@ def list_images(root: Path, table: str | None, file: str, label: str | None, par
         The table's columns of file names (relative to ``root``) and of classes; no label: images without classes.
     part_folders
         Class folders lie in folders of their part (``train/``, ``test/``), which become a column ``part``.
+    require_files
+        Refuse a table that names files which are not there.
 
     Returns
     -------
@@ -60,10 +64,10 @@ def list_images(root: Path, table: str | None, file: str, label: str | None, par
     """
     if not root.is_dir():
         raise UserError(f"data.root: {root} is no folder.")
-    if table is None:
+    if table is None and require_files:
         report_unread(root)
     if table is not None:
-        rows = read_table(root, named_table(root, table), file, label)
+        rows = read_table(root, named_table(root, table), file, label, require_files)
     elif label is None or is_loose(root):
         rows = list_loose(root)
     elif folders := subfolders(root):
@@ -71,7 +75,7 @@ def list_images(root: Path, table: str | None, file: str, label: str | None, par
         if unused := sorted(path.name for path in root.glob("*.csv")):
             log.info("%s: class folders are used; data.table=%s would use the table.", root, unused[0])
     else:
-        rows = read_table(root, only_table(root), file, label)
+        rows = read_table(root, only_table(root), file, label, require_files)
     return rows.sort_values("file", kind="stable", ignore_index=True)
 
 
@@ -186,7 +190,7 @@ def only_table(root: Path) -> Path:
     return tables[0]
 
 
-def read_table(root: Path, path: Path, file: str, label: str | None) -> pd.DataFrame:
+def read_table(root: Path, path: Path, file: str, label: str | None, require_files: bool = True) -> pd.DataFrame:
     """Read and check a table of images."""
     named = {"file": file} if label is None else {"file": file, "label": label}
     separator = "\t" if path.suffix.lower() == ".tsv" else ","
@@ -234,7 +238,7 @@ def read_table(root: Path, path: Path, file: str, label: str | None) -> pd.DataF
             "Set data.root to a folder that holds them all: a run is known by the images in it."
         )
     missing = [name for name in table["file"] if not (root / name).is_file()]
-    if missing:
+    if missing and require_files:
         raise UserError(
             f"{path}: {len(missing)} of {len(table)} files do not exist below {root}, the first {missing[0]}."
         )

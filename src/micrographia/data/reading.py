@@ -7,12 +7,14 @@ from xml.etree import ElementTree
 
 import numpy as np
 import tifffile
-from PIL import Image, ImageFile, ImageSequence
+from PIL import Image, ImageFile, ImageOps, ImageSequence
 
 from micrographia.errors import UserError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 COLOURS: tuple[str, ...] = ("red", "green", "blue")
+MOST_PIXELS = 89_000_000  # of a channel; beyond, pillow takes an image for a decompression bomb
+ORIENTATION = 0x0112  # EXIF's tag: how the camera was held
 
 
 @dataclass(frozen=True)
@@ -94,13 +96,21 @@ def read(path: Path, pixels: bool) -> tuple[ImageHeader, np.ndarray | None]:
         raise
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file.") from error
+    except Image.DecompressionBombError as error:
+        raise too_large(path) from error
     except PermissionError as error:
         raise UserError(
             f"{path}: must not be read ({error.strerror}). Give yourself the right to, or leave it out."
         ) from error
     except Exception as error:  # decoders of damaged files raise anything, from SyntaxError to struct.error
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        reason = said.splitlines()[0] if said else type(error).__name__
         raise UserError(f"{path}: cannot be read as an image ({reason}). Fetch it again or remove it.") from error
+
+
+def too_large(path: Path) -> UserError:
+    """That an image has more pixels than are read."""
+    return UserError(f"{path}: has more than {MOST_PIXELS:,} pixels. Cut it into fields or cells first.")
 
 
 # PNG, JPEG, BMP
@@ -110,6 +120,11 @@ def read_raster(path: Path, pixels: bool) -> tuple[ImageHeader, np.ndarray | Non
     """Read a PNG, JPEG or BMP file with pillow."""
     with Image.open(path) as image:
         width, height = image.size
+        if width * height > MOST_PIXELS:
+            raise too_large(path)
+        orientation = image.getexif().get(ORIENTATION, 1) if image.format in ("JPEG", "MPO") else 1
+        if orientation in (5, 6, 7, 8):
+            width, height = height, width
         deep_mode = deep_raw_mode(image)
         deep_grey = image.mode.startswith("I")
         grey = deep_grey or image.mode in ("1", "L", "LA", "La") or deep_mode.startswith("LA")
@@ -122,9 +137,10 @@ def read_raster(path: Path, pixels: bool) -> tuple[ImageHeader, np.ndarray | Non
             return header, deep_pixels(path, deep_mode)
         if deep_grey:
             return header, np.asarray(image).astype(np.uint16)[None]
+        upright = ImageOps.exif_transpose(image) if orientation != 1 else image
         if grey:
-            return header, np.asarray(image.convert("L"))[None]
-        return header, np.moveaxis(np.asarray(image.convert("RGB")), -1, 0)
+            return header, np.asarray(upright.convert("L"))[None]
+        return header, np.moveaxis(np.asarray(upright.convert("RGB")), -1, 0)
 
 
 def deep_raw_mode(image: ImageFile.ImageFile) -> str:
@@ -168,6 +184,8 @@ def read_tiff(path: Path, pixels: bool) -> tuple[ImageHeader, np.ndarray | None]
         if photometric in (tifffile.PHOTOMETRIC.SEPARATED, tifffile.PHOTOMETRIC.CIELAB):
             raise UserError(f"{path}: its colours are {photometric.name}. Convert it to RGB or grey.")
         axes = plane_axes(series.axes, series.shape, path)
+        if np.prod([length for length, axis in zip(series.shape, axes, strict=True) if axis in "YX"]) > MOST_PIXELS:
+            raise too_large(path)
         dtype = np.dtype(series.dtype).newbyteorder("=")
         if dtype.kind not in "buif":
             raise UserError(f"{path}: pixels of type {dtype} are not supported. Save real numbers.")

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from micrographia.data.catalogue import bbbc021
 from micrographia.data.catalogue.fetching import Record, fetch
@@ -11,11 +11,16 @@ from micrographia.data.catalogue.public_set import PublicSet
 from micrographia.data.catalogue.sets import SETS
 from micrographia.errors import UserError
 
+if TYPE_CHECKING:
+    from micrographia.data.checking import Check
+    from micrographia.data.image_folder import ImageFolder
+
 log = logging.getLogger(__name__)
 
 ABOUT = {
     "list": "the public sets: what they show, how large they are, which are here; list NAME tells all of one",
     "fetch": "download a set, check it and make it ready: fetch NAME",
+    "check": "read every image of a set and say all that is wrong: check NAME, check image_folder data.root=PATH",
 }
 
 
@@ -117,6 +122,92 @@ def fetch_set(name: str | None, overrides: Sequence[str]) -> int:
     return 0
 
 
+def check_set(name: str | None, overrides: Sequence[str]) -> int:
+    """Say all that is wrong with a set, a line on stdout for each file; 1 if anything is."""
+    from micrographia.data.checking import changed, check_folder
+    from micrographia.training.progress import WorkProgress
+
+    if name is None:
+        raise UserError("data check: name a set, or image_folder data.root=PATH.")
+    if name in SETS and name not in data_choices():
+        public = SETS[name]
+        folder = Path(settings(overrides)[1]["paths"]["data"]) / public.folder
+        record = Record.load(folder)
+        if not record.downloads:
+            raise UserError(f"{folder}: nothing was fetched there. micrographia data fetch {name} does.")
+        files = record.files()
+        return report_lines(changed(folder, files), f"{name}: {len(files)} files as they were fetched")
+    what, how = composed_for("inspect", [f"data={name}", *overrides])
+    images = folder_of(what, name)
+    found = check_folder(images, fetched_files(images.root), WorkProgress(name, how["progress"]))
+    show_check(name, found)
+    lines = list(found.problems.itertuples(index=False, name=None))
+    lines += [
+        (row.file, f"{row.place}, looks like {row.other}, {row.other_place} (correlation {row.correlation:.3f})")
+        for row in found.conflicts().itertuples()
+    ]
+    return report_lines(lines, f"{name}: {int(found.counts.to_numpy().sum())} images, nothing against them")
+
+
+def data_choices() -> set[str]:
+    """Choices of the group ``data``."""
+    from micrographia.config import config_directory
+
+    folder = config_directory() / "data"
+    return {path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.yaml")}
+
+
+def folder_of(what: dict[str, Any], name: str) -> "ImageFolder":
+    """The folder of images that a config describes."""
+    from micrographia.config import instantiate
+    from micrographia.data.image_folder import ImageFolder
+
+    images = instantiate(what["data"], "data")
+    if not isinstance(images, ImageFolder):
+        raise UserError(f"{name}: is rendered, no files lie anywhere. Sets of files: {', '.join(sorted(SETS))}.")
+    return images
+
+
+def fetched_files(root: Path) -> dict[str, int] | None:
+    """Bytes of the files below a folder as they were fetched, into it or into a folder around it."""
+    for folder in (root, *root.absolute().parents):
+        if files := Record.load(folder).files():
+            inner = root.absolute().relative_to(folder.absolute())
+            below = {Path(name): size for name, size in files.items()}
+            return {
+                name.relative_to(inner).as_posix(): size for name, size in below.items() if name.is_relative_to(inner)
+            }
+    return None
+
+
+def show_check(name: str, found: "Check") -> None:
+    """Counts of each class in each part on stderr, and what the files have in common."""
+    from rich.table import Table
+
+    from micrographia.console import console
+
+    table = Table(title=name, title_justify="left")
+    table.add_column("class")
+    for part in found.counts.columns:
+        table.add_column(str(part), justify="right")
+    for kind, row in found.counts.iterrows():
+        table.add_row(str(kind), *(str(count) for count in row))
+    console.print(table)
+    for key, text in found.summary.items():
+        console.print(f"{key:<9}{text}", markup=False, highlight=False)
+    harmless = len(found.duplicates) - len(found.conflicts())
+    if harmless:
+        console.print(f"{harmless} near-duplicates lie within one class and part", markup=False, highlight=False)
+
+
+def report_lines(lines: Sequence[tuple[str, str]], otherwise: str) -> int:
+    """Print each file with what is wrong on stdout; or, on stderr, that nothing is."""
+    for file, problem in lines:
+        print(f"{file}: {problem}")
+    log.info("%s", f"{len(lines)} findings" if lines else otherwise)
+    return 1 if lines else 0
+
+
 def known(name: str) -> PublicSet:
     """A public set by its name."""
     if name not in SETS:
@@ -196,4 +287,8 @@ class DownloadBar:
         self.bar.stop()
 
 
-ACTIONS: dict[str, Callable[[str | None, Sequence[str]], int]] = {"list": list_sets, "fetch": fetch_set}
+ACTIONS: dict[str, Callable[[str | None, Sequence[str]], int]] = {
+    "list": list_sets,
+    "fetch": fetch_set,
+    "check": check_set,
+}

@@ -103,6 +103,12 @@ def test_what_lies_there_by_hand_is_made_ready(capsys, tmp_path):
         (["fetch", "dsprites", "--force"], "--force: data fetch takes no options"),
         (["fetch", "dsprites", "keap=true"], "keap: no such key (did you mean keep?)"),
         (["list", "mnist"], "mnist: no such public set"),
+        (["check"], "data check: name a set, or image_folder data.root=PATH"),
+        (["check", "mnist"], "data=mnist: no such choice"),
+        (["check", "image_folder"], "data.root: no value given"),
+        (["check", "image_folder", "data.root=nowhere"], "data.root: nowhere is no folder"),
+        (["check", "synthetic/cells"], "synthetic/cells: is rendered, no files lie anywhere"),
+        (["check", "dsprites"], "nothing was fetched there. micrographia data fetch dsprites does."),
     ],
 )
 def test_mistakes_are_answered(capsys, arguments, message, tmp_path, monkeypatch):
@@ -114,3 +120,36 @@ def test_mistakes_are_answered(capsys, arguments, message, tmp_path, monkeypatch
     assert captured.out == ""
     assert message in captured.err
     assert len(captured.err.strip().splitlines()) <= 2
+
+
+def test_check_lists_what_is_wrong_and_says_so_by_its_status(capsys, served, tmp_path):
+    place = f"how.paths.data={tmp_path}"
+    command(["data", "fetch", "yeast/vacuoles", place])
+    capsys.readouterr()
+    assert command(["data", "check", "yeast/vacuoles", place]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "24 images, nothing against them" in captured.err
+    image = tmp_path / "yeast/vacuoles/Dataset/images/test/positive/1.png"
+    image.write_bytes(image.read_bytes()[:50])
+    assert command(["data", "check", "yeast/vacuoles", place]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert all(line.startswith("Dataset/images/test/positive/1.png: ") for line in lines)
+    assert "cannot be read as an image" in lines[0]
+    assert "50 bytes" in lines[1]
+
+
+def test_check_of_a_folder_and_of_files_that_are_no_images(capsys, served, tmp_path, monkeypatch):
+    lay_out(tmp_path / "mine", {f"{'ab'[number % 2]}/{number}.png": png(number) for number in range(30)})
+    assert command(["data", "check", "image_folder", f"data.root={tmp_path / 'mine'}"]) == 0
+    served.files["sprites.npz"] = b"numbers"
+    monkeypatch.setitem(
+        task.SETS, "dsprites", replace(SETS["dsprites"], downloads=(Download(served.address("sprites.npz")),))
+    )
+    place = f"how.paths.data={tmp_path}"
+    command(["data", "fetch", "dsprites", place])
+    assert command(["data", "check", "dsprites", place]) == 0
+    (tmp_path / "dsprites/sprites.npz").unlink()
+    capsys.readouterr()
+    assert command(["data", "check", "dsprites", place]) == 1
+    assert capsys.readouterr().out == "sprites.npz: was fetched and is missing\n"

@@ -1,0 +1,202 @@
+"""Everything that is wrong with a folder of images, found in one pass before anything is trained on it."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from micrographia.data.datamodule import PARTS
+from micrographia.data.decoding import in_threads
+from micrographia.data.duplicates import near_duplicates, thumbnail
+from micrographia.data.image_folder import ImageFolder
+from micrographia.data.listing import is_unread, list_images
+from micrographia.data.reading import ImageHeader, read_image
+from micrographia.errors import UserError
+
+Progress = Callable[[int, int], None]
+PROBLEMS = ["file", "problem"]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one file shows: a header and a thumbnail, or a problem."""
+
+    header: ImageHeader | None
+    small: NDArray[np.float32] | None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was found.
+
+    Attributes
+    ----------
+    counts : DataFrame
+        Images of each class (rows) in each part (columns); of images without classes one row.
+    problems : DataFrame
+        ``file`` (whole relative name) and ``problem``, of what cannot be used or is not as it was fetched.
+    duplicates : DataFrame
+        Near-duplicates: ``file``, ``part``, ``class`` and the same of the ``other``, ``correlation``.
+    summary : dict of str to str
+        Channels, type and sizes, in words.
+    """
+
+    counts: pd.DataFrame
+    problems: pd.DataFrame
+    duplicates: pd.DataFrame
+    summary: dict[str, str]
+
+    def conflicts(self) -> pd.DataFrame:
+        """Near-duplicates on two sides of the split, or of two classes; ``place`` and ``other_place`` say which."""
+        pairs = self.duplicates
+        apart, unlike = pairs["part"] != pairs["other_part"], pairs["class"] != pairs["other_class"]
+        for key, kind, part in (("place", "class", "part"), ("other_place", "other_class", "other_part")):
+            pairs = pairs.assign(**{key: pairs[part].where(~unlike, pairs[part] + ", class " + pairs[kind])})
+        return pairs[apart | unlike]
+
+
+def check_folder(
+    folder: ImageFolder, fetched: Mapping[str, int] | None = None, progress: Progress | None = None
+) -> Check:
+    """Read every image of a folder and say all that is wrong.
+
+    Parameters
+    ----------
+    folder
+        As a config describes it.
+    fetched
+        Bytes of each file as it was fetched, by its name below the folder; None where that is not known.
+    progress
+        Called with (images read, of how many).
+
+    Raises
+    ------
+    UserError
+        If the folder or its table cannot be listed at all.
+    """
+    rows = list_images(folder.root, *folder.table_options, part_folders=folder.split == "folders", require_files=False)
+    if folder.include is not None and "class" in rows:
+        rows = rows[rows["class"].isin(folder.include)].reset_index(drop=True)
+    looks = look_at(folder.root, list(rows["file"]), progress)
+    problems = [(name, look.problem) for name, look in zip(rows["file"], looks, strict=True) if look.problem]
+    problems += odd_ones([(name, look.header) for name, look in zip(rows["file"], looks, strict=True) if look.header])
+    problems += left_out(folder.root)
+    problems += changed(folder.root, fetched or {})
+    parts, refusal = parts_of(folder, rows)
+    if refusal:
+        problems.append((".", refusal))
+    classes = rows["class"] if "class" in rows else pd.Series("all", rows.index)
+    counts = pd.crosstab(classes.rename("class"), pd.Series(parts, rows.index, name="part"))
+    counts = counts[[part for part in (*PARTS, "?") if part in counts]]
+    return Check(
+        counts,
+        pd.DataFrame(problems, columns=PROBLEMS).sort_values("file", kind="stable", ignore_index=True),
+        duplicates_of(rows["file"], classes, parts, looks),
+        summary_of([look.header for look in looks if look.header]),
+    )
+
+
+def look_at(root: Path, names: list[str], progress: Progress | None) -> list[Look]:
+    """What each file shows, read in threads."""
+    found = []
+    for number, look in enumerate(in_threads(lambda path: one_look(path, root), [root / name for name in names]), 1):
+        found.append(look)
+        if progress is not None and (number % 100 == 0 or number == len(names)):
+            progress(number, len(names))
+    return found
+
+
+def one_look(path: Path, root: Path) -> Look:
+    """Read one file; a mistake in it is what it shows."""
+    try:
+        header, image = read_image(path)
+        return Look(header, thumbnail(image))
+    except UserError as error:
+        return Look(None, None, str(error).removeprefix(f"{path}: ").replace(f"{root}/", ""))
+
+
+def odd_ones(headers: list[tuple[str, ImageHeader]]) -> list[tuple[str, str]]:
+    """Files whose type or channels are not those of most."""
+    found = []
+    for what, of in (
+        ("pixels of type {}", lambda header: str(header.dtype)),
+        ("{} channels", lambda header: header.shape[0]),
+    ):
+        counts = Counter(of(header) for _, header in headers)
+        if len(counts) > 1 and set(counts) != {1, 3}:  # grey beside RGB is read as RGB
+            usual = counts.most_common(1)[0][0]
+            named = what.format(usual)
+            found += [
+                (name, f"{what.format(of(header))}, most files have {named}")
+                for name, header in headers
+                if of(header) != usual
+            ]
+    return found
+
+
+def left_out(root: Path) -> list[tuple[str, str]]:
+    """Files whose format is not read."""
+    paths = sorted(path for path in root.rglob("*") if path.is_file() and is_unread(path))
+    return [
+        (path.relative_to(root).as_posix(), f"left out: {path.suffix or 'no suffix'} is not read") for path in paths
+    ]
+
+
+def changed(root: Path, fetched: Mapping[str, int]) -> list[tuple[str, str]]:
+    """Files that are not as they were fetched: gone, or of another size."""
+    found = []
+    for name, size in fetched.items():
+        path = root / name
+        if not path.is_file():
+            found.append((name, "was fetched and is missing"))
+        elif path.stat().st_size != size:
+            found.append((name, f"has {path.stat().st_size} bytes, {size} were fetched"))
+    return found
+
+
+def parts_of(folder: ImageFolder, rows: pd.DataFrame) -> tuple[NDArray, str]:
+    """Part of each row, and why the folder cannot be split; "" where it can."""
+    try:
+        arranged = folder.arrange()
+    except UserError as error:
+        return np.full(len(rows), "?", dtype=object), str(error)
+    place = dict(zip(arranged["file"], folder.parts, strict=True))
+    return np.array([place.get(name, "?") for name in rows["file"]], dtype=object), ""
+
+
+def duplicates_of(files: pd.Series, classes: pd.Series, parts: NDArray, looks: list[Look]) -> pd.DataFrame:
+    """Near-duplicates by name, those on two sides of the split first."""
+    seen = [number for number, look in enumerate(looks) if look.small is not None]
+    pairs = near_duplicates([small for look in looks if (small := look.small) is not None])
+    table = {"correlation": pairs["correlation"].to_numpy()}
+    for key, prefix in (("one", ""), ("other", "other_")):
+        rows = np.array(seen, int)[pairs[key].to_numpy(int)]
+        table |= {
+            ("other" if prefix else "file"): files.to_numpy()[rows],
+            f"{prefix}part": parts[rows],
+            f"{prefix}class": classes.to_numpy()[rows],
+        }
+    columns = ["file", "part", "class", "other", "other_part", "other_class", "correlation"]
+    found = pd.DataFrame(table)[columns]
+    within = found["part"] == found["other_part"]
+    return found.loc[within.sort_values(kind="stable").index].reset_index(drop=True)
+
+
+def summary_of(headers: list[ImageHeader]) -> dict[str, str]:
+    """Channels, types and sizes of files, in words."""
+    if not headers:
+        return {}
+    sides = np.array([header.shape[1:] for header in headers])
+    names = Counter(header.names for header in headers)
+    types = Counter(str(header.dtype) for header in headers)
+    return {
+        "channels": "; ".join(f"{', '.join(names)} ({count})" for names, count in names.most_common(4)),
+        "pixels": "; ".join(f"{kind} ({count})" for kind, count in types.most_common(4)),
+        "height": f"{sides[:, 0].min()} to {sides[:, 0].max()} px, median {int(np.median(sides[:, 0]))}",
+        "width": f"{sides[:, 1].min()} to {sides[:, 1].max()} px, median {int(np.median(sides[:, 1]))}",
+    }

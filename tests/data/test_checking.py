@@ -1,0 +1,131 @@
+import os
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from micrographia.data.checking import check_folder
+from micrographia.data.image_folder import ImageFolder
+from micrographia.errors import UserError
+
+
+def picture(path, seed, side=24, dtype=np.uint8, channels=1):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 200, (channels, side, side)).astype(dtype)
+    if path.suffix == ".tif":
+        tifffile.imwrite(path, pixels if channels > 1 else pixels[0], photometric="minisblack")
+    else:
+        Image.fromarray(np.moveaxis(np.repeat(pixels, 3 // channels, 0), 0, -1)).save(path)
+    return path
+
+
+@pytest.fixture
+def root(tmp_path):
+    for number, kind in enumerate(("alive", "dead")):
+        for image in range(15):
+            picture(tmp_path / "set" / kind / f"{image:02}.png", 100 * number + image)
+    return tmp_path / "set"
+
+
+def check(root, **settings):
+    return check_folder(ImageFolder("set", str(root), 24, **settings))
+
+
+def test_a_good_folder_has_nothing_against_it(root):
+    seen = []
+    found = check_folder(ImageFolder("set", str(root), 24), progress=lambda *done: seen.append(done))
+    assert found.problems.empty
+    assert found.duplicates.empty
+    assert found.counts.to_dict() == {
+        "train": {"alive": 10, "dead": 10},
+        "val": {"alive": 2, "dead": 2},
+        "test": {"alive": 3, "dead": 3},
+    }
+    assert found.summary["width"] == "24 to 24 px, median 24"
+    assert seen[-1] == (30, 30)
+
+
+def test_everything_that_is_wrong_is_said_in_one_pass(root):
+    (root / "alive/empty.png").touch()
+    content = (root / "alive/00.png").read_bytes()
+    (root / "alive/cut.png").write_bytes(content[:-200])
+    long = "Zëlle " + "n" * 180 + ".png"
+    (root / "dead" / long).write_bytes(b"no image")
+    (root / "dead/really_a.tif").write_bytes(content)
+    (root / "dead/loop.png").symlink_to("loop.png")
+    (root / "dead/stack.czi").touch()
+    picture(root / "dead/deep.tif", 5, dtype=np.uint16)
+    picture(root / "dead/five.tif", 6, channels=5)
+    Image.new("1", (12_000, 12_000)).save(root / "dead/huge.png")
+    found = check(root)
+    problems = found.problems.set_index("file")["problem"]
+    expected = {
+        "alive/empty.png": "is empty (0 bytes)",
+        "alive/cut.png": "cannot be read as an image",
+        f"dead/{long}": "cannot be read as an image",
+        "dead/really_a.tif": "cannot be read as an image",
+        "dead/loop.png": "cannot be read as an image",
+        "dead/stack.czi": "left out: .czi is not read",
+        "dead/huge.png": "has more than 89,000,000 pixels",
+    }
+    for name, words in expected.items():
+        assert words in problems[name]
+    assert problems.filter(like="deep").tolist() == [
+        "pixels of type uint16, most files have pixels of type uint8",
+        "1 channels, most files have 3 channels",
+    ]
+    assert problems["dead/five.tif"] == "5 channels, most files have 3 channels"
+    assert set(problems.index) == {*expected, "dead/deep.tif", "dead/five.tif"}
+    assert not problems.str.contains(str(root), regex=False).any()
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_must_not_be_read_is_said(root):
+    (root / "alive/00.png").chmod(0)
+    assert "must not be read" in check(root).problems.set_index("file")["problem"]["alive/00.png"]
+
+
+def test_copies_across_the_split_or_of_two_classes_are_said(root):
+    (root / "dead/90.png").write_bytes((root / "alive/03.png").read_bytes())
+    found = check(root)
+    pairs = found.conflicts()
+    assert pairs[["file", "other"]].to_numpy().tolist() == [["alive/03.png", "dead/90.png"]]
+    assert pairs["place"].item().endswith(", class alive")
+    table = root / "images.csv"
+    names = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.png"))
+    rows = [f"{name},{name.split('/')[0]},{('train', 'val', 'test')[number % 3]}" for number, name in enumerate(names)]
+    table.write_text("\n".join(["file,class,part", *rows]))
+    (root / "alive/04.png").write_bytes((root / "alive/05.png").read_bytes())
+    (root / "alive/07.png").write_bytes((root / "alive/10.png").read_bytes())
+    found = check(root, table="images.csv", split="part")
+    places = found.conflicts().set_index("file")[["other", "place", "other_place"]]
+    assert places.loc["alive/04.png"].tolist() == ["alive/05.png", "val", "test"]
+    assert "alive/07.png" not in places.index  # both are for validation
+    assert len(found.duplicates) == 3
+
+
+def test_a_table_that_names_missing_files_is_read_on(root):
+    names = [path.relative_to(root).as_posix() for path in root.rglob("*.png")]
+    rows = [f"{name},{name.split('/')[0]}" for name in names]
+    (root / "images.csv").write_text("\n".join(["file,class", *rows, "alive/gone.png,alive", "dead/lost.png,dead"]))
+    found = check(root, table="images.csv")
+    problems = found.problems.set_index("file")["problem"]
+    assert problems["alive/gone.png"].startswith("no such file")
+    assert problems["dead/lost.png"].startswith("no such file")
+    assert "2 of 32 files do not exist" in problems["."]
+    assert found.counts.columns.tolist() == ["?"]
+
+
+def test_what_was_fetched_is_compared(root):
+    fetched = {"alive/00.png": (root / "alive/00.png").stat().st_size, "alive/01.png": 5, "alive/gone.png": 9}
+    found = check_folder(ImageFolder("set", str(root), 24), fetched)
+    problems = found.problems.set_index("file")["problem"]
+    assert "5 were fetched" in problems["alive/01.png"]
+    assert problems["alive/gone.png"] == "was fetched and is missing"
+    assert len(problems) == 2
+
+
+def test_no_folder_is_answered(tmp_path):
+    with pytest.raises(UserError, match="is no folder"):
+        check(tmp_path / "nowhere")
