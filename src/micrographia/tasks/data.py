@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from micrographia.data.catalogue import bbbc021
+from micrographia.data.catalogue.download_bar import DownloadBar
 from micrographia.data.catalogue.fetching import Record, fetch
 from micrographia.data.catalogue.public_set import PublicSet
 from micrographia.data.catalogue.sets import SETS
@@ -21,6 +22,7 @@ ABOUT = {
     "list": "the public sets: what they show, how large they are, which are here; list NAME tells all of one",
     "fetch": "download a set, check it and make it ready: fetch NAME",
     "check": "read every image of a set and say all that is wrong: check NAME, check image_folder data.root=PATH",
+    "preview": "draw a set at a glance, and images of each class as a model sees them: preview NAME",
 }
 
 
@@ -40,13 +42,30 @@ def data_command(arguments: Sequence[str]) -> int:
     action, *rest = arguments
     if action not in ACTIONS:
         raise UserError(f"data {action}: no such command. There are: {', '.join(f'data {name}' for name in ACTIONS)}.")
+    shown = rest[-2:] == ["--cfg", "job"]
+    rest = rest[:-2] if shown else rest
     if option := next((item for item in rest if item.startswith("-")), None):
-        raise UserError(f"{option}: data {action} takes no options; keys are given as key=value.")
+        raise UserError(f"{option}: data {action} takes --cfg job, at the end, and key=value.")
     names = [item for item in rest if "=" not in item]
     if len(names) > 1:
         raise UserError(f"data {action}: one set at a time, these are {len(names)}: {', '.join(names)}.")
+    name, overrides = next(iter(names), None), [item for item in rest if "=" in item]
+    if shown:
+        return show_config(action, name, overrides)
     show_notices()
-    return ACTIONS[action](next(iter(names), None), [item for item in rest if "=" in item])
+    return ACTIONS[action](name, overrides)
+
+
+def show_config(action: str, name: str | None, overrides: Sequence[str]) -> int:
+    """Print the configuration that an action would have."""
+    import yaml
+
+    if action in ("check", "preview") and name in data_choices():
+        what, how = composed_for("inspect", [f"data={name}", *overrides])
+    else:
+        what, how = settings(overrides)
+    print(yaml.safe_dump({"task": f"data {action}", **what, "how": how}, sort_keys=False), end="")
+    return 0
 
 
 def overview() -> str:
@@ -149,6 +168,21 @@ def check_set(name: str | None, overrides: Sequence[str]) -> int:
     return report_lines(lines, f"{name}: {int(found.counts.to_numpy().sum())} images, nothing against them")
 
 
+def preview_set(name: str | None, overrides: Sequence[str]) -> int:
+    """Draw a set at a glance and a contact sheet of each class; their folder is the last line on stdout."""
+    from micrographia.tasks.assembly import build_data
+    from micrographia.tasks.preview import preview
+
+    if name is None:
+        raise UserError("data preview: name a set, or image_folder data.root=PATH.")
+    if name in SETS and name not in data_choices():
+        raise UserError(f"{name}: is read by no data={name}, so that there is nothing to show of it.")
+    what, how = composed_for("inspect", [f"data={name}", *overrides])
+    data = build_data(what, how)
+    print(preview(data, Path(what["output"]) / data.name, what["per_class"]), flush=True)
+    return 0
+
+
 def data_choices() -> set[str]:
     """Choices of the group ``data``."""
     from micrographia.config import config_directory
@@ -233,62 +267,9 @@ def composed_for(verb: str, overrides: Sequence[str]) -> tuple[dict[str, Any], d
         raise UserError(explain(error, verb, overrides)) from error
 
 
-class DownloadBar:
-    """Bytes of one file, speed and time left, as pooch tells them.
-
-    Parameters
-    ----------
-    name
-        Of the file.
-    """
-
-    def __init__(self, name: str):
-        from rich.progress import (
-            BarColumn,
-            DownloadColumn,
-            Progress,
-            TextColumn,
-            TimeRemainingColumn,
-            TransferSpeedColumn,
-        )
-
-        from micrographia.console import console
-
-        self.bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=12),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
-            console=console,
-        )
-        self.task = self.bar.add_task(name, total=None)
-        self.bar.start()
-
-    @property
-    def total(self) -> float | None:
-        """Bytes of the file."""
-        return self.bar.tasks[0].total
-
-    @total.setter
-    def total(self, size: float) -> None:
-        self.bar.update(self.task, total=size or None)
-
-    def update(self, count: int) -> None:
-        """So many bytes more."""
-        self.bar.advance(self.task, count)
-
-    def reset(self) -> None:
-        """Begin again, for another try or pooch's last update to the full size."""
-        self.bar.reset(self.task, total=self.total)
-
-    def close(self) -> None:
-        """End."""
-        self.bar.stop()
-
-
 ACTIONS: dict[str, Callable[[str | None, Sequence[str]], int]] = {
     "list": list_sets,
     "fetch": fetch_set,
     "check": check_set,
+    "preview": preview_set,
 }

@@ -100,7 +100,7 @@ def test_what_lies_there_by_hand_is_made_ready(capsys, tmp_path):
         (["fetch", "dsprites", "brodatz"], "data fetch: one set at a time, these are 2"),
         (["fetch", "plankton/lensless"], "Download TRAIN_IMAGE and TEST_IMAGE in a browser"),
         (["fetch", "dsprites", "weeks=[1]"], "weeks, compounds: dsprites has none"),
-        (["fetch", "dsprites", "--force"], "--force: data fetch takes no options"),
+        (["fetch", "dsprites", "--force"], "--force: data fetch takes --cfg job, at the end, and key=value"),
         (["fetch", "dsprites", "keap=true"], "keap: no such key (did you mean keep?)"),
         (["list", "mnist"], "mnist: no such public set"),
         (["check"], "data check: name a set, or image_folder data.root=PATH"),
@@ -108,6 +108,9 @@ def test_what_lies_there_by_hand_is_made_ready(capsys, tmp_path):
         (["check", "image_folder"], "data.root: no value given"),
         (["check", "image_folder", "data.root=nowhere"], "data.root: nowhere is no folder"),
         (["check", "synthetic/cells"], "synthetic/cells: is rendered, no files lie anywhere"),
+        (["preview"], "data preview: name a set"),
+        (["preview", "dsprites"], "dsprites: is read by no data=dsprites"),
+        (["preview", "synthetic/cells", "per_clas=3"], "per_clas: no such key (did you mean per_class?)"),
         (["check", "dsprites"], "nothing was fetched there. micrographia data fetch dsprites does."),
     ],
 )
@@ -153,3 +156,22 @@ def test_check_of_a_folder_and_of_files_that_are_no_images(capsys, served, tmp_p
     capsys.readouterr()
     assert command(["data", "check", "dsprites", place]) == 1
     assert capsys.readouterr().out == "sprites.npz: was fetched and is missing\n"
+
+
+def test_preview_draws_a_sheet_of_each_class(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lay_out(tmp_path / "mine", {f"{'ab'[number % 2]} c/{number}.png": png(number) for number in range(30)})
+    common = ["how.paths.cache=cache", "per_class=5", "how.progress=false"]
+    assert command(["data", "preview", "image_folder", "data.root=mine", *common]) == 0
+    assert capsys.readouterr().out == "previews/image_folder\n"
+    assert sorted(path.name for path in (tmp_path / "previews/image_folder").iterdir()) == [
+        "a_c.png",
+        "b_c.png",
+        "overview.png",
+    ]
+    assert command(["data", "preview", "synthetic/translocation", "data.size=32", "output=sheets", *common]) == 0
+    sheets = tmp_path / "sheets/translocation"
+    assert sorted(path.name for path in sheets.iterdir()) == ["control.png", "overview.png", "treated.png"]
+    lay_out(tmp_path / "loose", {f"{number}.png": png(number) for number in range(20)})
+    assert command(["data", "preview", "image_folder", "data.root=loose", "output=sheets", *common]) == 0
+    assert sorted(path.name for path in (tmp_path / "sheets/image_folder").iterdir()) == ["all.png", "overview.png"]

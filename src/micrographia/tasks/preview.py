@@ -1,0 +1,104 @@
+"""``micrographia data preview``: what a set looks like, before anything is trained on it."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from micrographia.data.datamodule import PARTS, IndexedImages, Part, spread, unit_range
+from micrographia.data.decoding import in_threads
+from micrographia.data.image_folder import ImageFolder
+from micrographia.data.reading import read_image
+from micrographia.plots.images import contact_sheet
+from micrographia.plots.overview import overview_figure
+from micrographia.runs.writing import write_atomically
+
+READ = 400  # files whose intensities are looked at, evenly from the training part
+PIXELS = 500  # of each
+DPI = 130
+
+
+def preview(data: IndexedImages, folder: Path, per_class: int) -> Path:
+    """Write ``overview.png`` and a contact sheet of each class, as a model sees them, into a folder."""
+    tables = {part: data.table(data.indices(part)) for part in PARTS}
+    classes = data.classes or ("all",)
+    save(folder / "overview.png", overview_figure(counts_of(tables, classes), sides_of(data), intensities_of(data)))
+    for name in classes:
+        shown = {part: of_class(data, part, table, name) for part, table in tables.items()}
+        indices = spread(torch.cat(list(shown.values())).sort().values, per_class)
+        if len(indices):
+            titles = titles_of(data, indices)
+            save(folder / f"{as_file_name(name)}.png", contact_sheet(unit_range(data.images(indices)), titles, 6))
+    return folder
+
+
+def of_class(data: IndexedImages, part: Part, table: pd.DataFrame, name: str) -> torch.Tensor:
+    """Indices of a class in a part; of a set without classes, all."""
+    indices = data.indices(part)
+    return indices[torch.as_tensor((table["class"] == name).to_list())] if data.classes else indices
+
+
+def titles_of(data: IndexedImages, indices: torch.Tensor) -> list[str]:
+    """Name of each image's file, or its number."""
+    table = data.table(indices)
+    if "file" in table:
+        return [Path(name).stem for name in table["file"]]
+    return [str(index) for index in indices.tolist()]
+
+
+def counts_of(tables: Mapping[Part, pd.DataFrame], classes: tuple[str, ...]) -> pd.DataFrame:
+    """Images of each class in each part that has any."""
+    columns: dict[str, pd.Series] = {
+        part: table["class"].astype(str).value_counts() if "class" in table else pd.Series({"all": len(table)})
+        for part, table in tables.items()
+        if len(table)
+    }
+    return pd.DataFrame(columns).reindex([str(name) for name in classes]).fillna(0).astype(int)
+
+
+def sides_of(data: IndexedImages) -> NDArray | None:
+    """Height and width of each file; None of rendered images."""
+    if not isinstance(data, ImageFolder):
+        return None
+    return np.array([header.shape[1:] for header in data.headers.values()])
+
+
+def intensities_of(data: IndexedImages) -> dict[str, NDArray]:
+    """Some pixels of each channel: of files in their own units, of rendered images in 0..1."""
+    indices = spread(data.indices("train"), READ)
+    if not isinstance(data, ImageFolder):
+        pixels = unit_range(data.images(indices)).movedim(1, 0).flatten(1).numpy()
+        names = getattr(data, "channels", [str(number) for number in range(len(pixels))])
+        return {str(name): thinned(values, READ * PIXELS) for name, values in zip(names, pixels, strict=True)}
+    paths = [data.root / name for name in data.table(indices)["file"]]
+    found: dict[str, list[NDArray]] = {}
+    for header, image in in_threads(read_image, paths):
+        for name, plane in zip(header.names, image, strict=True):
+            found.setdefault(name, []).append(thinned(plane.ravel(), PIXELS))
+    return {name: np.concatenate(parts).astype(float) for name, parts in found.items()}
+
+
+def thinned(values: NDArray, count: int) -> NDArray:
+    """At most so many of the values, evenly spaced."""
+    return values[np.linspace(0, len(values) - 1, min(count, len(values))).astype(int)]
+
+
+def save(path: Path, figure: Figure) -> None:
+    """Write a figure as PNG."""
+    write_atomically(path, lambda part: figure.savefig(part, dpi=DPI), "output")
+
+
+def as_file_name(name: str) -> str:
+    """A class's name as a file's.
+
+    Examples
+    --------
+    >>> as_file_name("ARCELLA VULGARIS"), as_file_name("a/b: 10 %")
+    ('ARCELLA_VULGARIS', 'a_b_10')
+    """
+    return re.sub(r"[^\w.+-]+", "_", name).strip("_") or "class"
