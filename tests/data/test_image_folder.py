@@ -528,3 +528,19 @@ def test_classes_have_one_order_whatever_they_are_called():
 def test_impossible_settings_name_their_key(tmp_path, key, value):
     with pytest.raises(UserError, match=rf"data\.{key}"):
         folder(tmp_path, **{key: value})
+
+
+def test_balanced_sampling_draws_classes_alike(tmp_path):
+    root = make_folder(tmp_path / "set", classes=("many",), count=60)
+    make_folder(root, classes=("few",), count=10)
+    for sampling, least in (("uniform", 0), ("balanced", 20)):
+        data = folder(root, sampling=sampling)
+        loader = data.fit(0, 10, 5, interval=5, labelled=True).train_dataloader()
+        targets = torch.cat([batch["target"] for batch in loader])
+        train = data.indices("train")
+        assert len(targets) == 50
+        counts = targets.bincount(minlength=2)
+        assert counts.min() >= least
+        assert set(torch.cat([data.draw_indices(10, 0, step) for step in range(5)]).tolist()) <= set(train.tolist())
+    with pytest.raises(UserError, match="has no classes"):
+        folder(root, sampling="balanced", label=None).draw_indices(4, 0, 0)

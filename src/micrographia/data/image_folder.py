@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from micrographia.data.batches import BalancedOrder, epoch_batch
 from micrographia.data.datamodule import PARTS, IndexedImages, Part
 from micrographia.data.decoding import Recipe, in_threads, read_images
 from micrographia.data.intensity import pairs_of
@@ -82,6 +83,8 @@ class ImageFolder(IndexedImages):
         see `Squares`.
     nan
         Let pixels be NaN or infinite, as NaN, for who looks at them; else a file with such is refused.
+    sampling
+        How training images are drawn: "uniform", each once in an epoch, or "balanced", each class as often as others.
     controls
         Controls of an assay, which a measurement is to tell apart; classes are in the column ``class``.
     cache
@@ -115,6 +118,7 @@ class ImageFolder(IndexedImages):
         pad_quantile: float = 1.0,
         background: Literal["zero", "border"] = "border",
         nan: bool = False,
+        sampling: Literal["uniform", "balanced"] = "uniform",
         controls: Controls | None = None,
         cache: str | None = None,
         progress: Callable[[int, int], None] | None = None,
@@ -143,6 +147,7 @@ class ImageFolder(IndexedImages):
         self.fractions = (test_fraction, val_fraction)
         self.group = as_list(group) or []
         self.split_seed = split_seed
+        self.sampling = sampling
         self.recipe = Recipe(
             size=size,
             channels=None if channels is None else tuple([channels] if isinstance(channels, str) else channels),
@@ -200,6 +205,24 @@ class ImageFolder(IndexedImages):
         if not self.classes:
             return super().targets(indices)  # which says so
         return self.codes[indices]
+
+    def draw_indices(self, count: int, seed: int, step: int) -> torch.Tensor:
+        """Training indices of one step, as ``sampling`` says."""
+        if self.sampling == "uniform":
+            return super().draw_indices(count, seed, step)
+        train = self.indices("train")
+        return train[epoch_batch(len(train), count, seed, step, self.balanced_order)]
+
+    @cached_property
+    def balanced_order(self) -> BalancedOrder:
+        """Orders of epochs in which the classes are even.
+
+        Raises
+        ------
+        UserError
+            If there are no classes.
+        """
+        return BalancedOrder(self.targets(self.indices("train")))
 
     # For the run's record
 
