@@ -8,9 +8,10 @@ import torch
 from PIL import Image
 
 from micrographia.data.datamodule import PARTS
-from micrographia.data.image_folder import ImageFolder, in_order
+from micrographia.data.image_folder import ImageFolder
 from micrographia.data.listing import read_table
 from micrographia.data.reading import read_image
+from micrographia.data.splitting import in_order
 from micrographia.errors import UserError
 
 

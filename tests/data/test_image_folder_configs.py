@@ -52,7 +52,7 @@ def test_real_set(name, classes, counts, group):
     tables = {part: data.table(data.indices(part)) for part in PARTS}
     assert tuple(len(table) for table in tables.values()) == counts
     assert all(table["class"].nunique() == classes for table in tables.values())
-    assert data.group == group
+    assert list(data.splitting.group) == group
     if group:
         groups = [set(table[group].itertuples(index=False, name=None)) for table in tables.values()]
         assert sum(map(len, groups)) == len(set.union(*groups))

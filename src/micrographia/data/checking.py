@@ -79,7 +79,9 @@ def check_folder(
     UserError
         If the folder or its table cannot be listed at all.
     """
-    rows = list_images(folder.root, *folder.table_options, part_folders=folder.split == "folders", require_files=False)
+    rows = list_images(
+        folder.root, *folder.table_options, part_folders=folder.splitting.split == "folders", require_files=False
+    )
     if folder.include is not None and "class" in rows:
         rows = rows[rows["class"].isin(folder.include)].reset_index(drop=True)
     looks = look_at(folder.root, list(rows["file"]), progress)

@@ -17,14 +17,8 @@ from micrographia.data.listing import list_images
 from micrographia.data.pixel_cache import PixelCache
 from micrographia.data.reading import ImageHeader, read_header
 from micrographia.data.restoring import restored
-from micrographia.data.splits import (
-    check_parts,
-    draw_parts,
-    group_numbers,
-    parts_by_name,
-    parts_by_value,
-    some,
-)
+from micrographia.data.splits import some
+from micrographia.data.splitting import Splitting, as_list, class_codes, in_order
 from micrographia.errors import UserError
 
 
@@ -128,25 +122,16 @@ class ImageFolder(IndexedImages):
             raise UserError("data.size: no value given. Set the side of the images in pixels: data.size=64.")
         if size < 1:
             raise UserError(f"data.size={size}: expected a side in pixels, as data.size=64.")
-        for key, fraction in (("test_fraction", test_fraction), ("val_fraction", val_fraction)):
-            if not 0 < fraction < 1:
-                raise UserError(f"data.{key}={fraction}: expected a number between 0 and 1.")
         if not 0 < pad_quantile <= 1:
             raise UserError(f"data.pad_quantile={pad_quantile}: expected a number above 0, at most 1.")
         if len(percentiles) != 2 or not 0 <= percentiles[0] < percentiles[1] <= 100:
             raise UserError(f"data.percentiles={list(percentiles)}: expected two rising numbers from 0 to 100.")
-        if test is not None and split in ("stratified", "folders", "none"):
-            raise UserError(f"data.test: needs a column to look in: set data.split=COLUMN instead of {split}.")
         self.name = name
         self.root = Path(root)
         self.shape = (model_channels, size, size)
         self.table_options = (table, file, label)
         self.include = as_list(include)
-        self.split = split
-        self.test = as_list(test)
-        self.fractions = (test_fraction, val_fraction)
-        self.group = as_list(group) or []
-        self.split_seed = split_seed
+        self.splitting = Splitting(split, as_list(test), test_fraction, val_fraction, as_list(group) or (), split_seed)
         self.sampling = sampling
         self.recipe = Recipe(
             size=size,
@@ -230,11 +215,7 @@ class ImageFolder(IndexedImages):
         """What was found and fitted, in JSON's types: images per part, channels, intensity, size, parts."""
         self.setup()
         counts = {part: len(self.indices(part)) for part in PARTS}
-        how = {
-            "split": self.split if self.test is None else f"{self.split} in {self.test} is test",
-            "group": " + ".join(self.group) or None,
-        }
-        return {"images": counts, "classes": list(self.classes), **how, **self.decoding}
+        return {"images": counts, "classes": list(self.classes), **self.splitting.describe(), **self.decoding}
 
     def restored(self, index: int, item: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
         """An item ``(model channels, S, S)`` in type, range and channels of an image's file, and the names of these."""
@@ -249,7 +230,7 @@ class ImageFolder(IndexedImages):
         """Rows of all images, with classes and parts known; reads no image."""
         if self.rows is not None:
             return self.rows
-        rows = list_images(self.root, *self.table_options, part_folders=self.split == "folders")
+        rows = list_images(self.root, *self.table_options, part_folders=self.splitting.split == "folders")
         if self.include is not None:
             if "class" not in rows:
                 raise UserError("data.include: the images have no classes to choose from. Set it to null.")
@@ -267,36 +248,11 @@ class ImageFolder(IndexedImages):
                 + (f"data.table={tables[0]} takes them from the table, " if tables else "")
                 + "data.label=null reads the images without classes."
             )
-        self.parts = self.assign_parts(rows, classes)
+        self.parts = self.splitting.parts(rows, classes, self.table_options[0] or str(self.root))
         self.classes = classes
         self.codes = torch.as_tensor(class_codes(rows, classes))
         self.rows = rows
         return rows
-
-    def assign_parts(self, rows: pd.DataFrame, classes: tuple[str, ...]) -> np.ndarray:
-        """Part of each row, checked."""
-        if self.split == "none":
-            return np.full(len(rows), "train", dtype=object)
-        where = self.table_options[0] or str(self.root)
-        drawn = self.split in ("stratified", "folders")
-        for key, columns in (("group", self.group), ("split", [] if drawn else [self.split])):
-            if unknown := [column for column in columns if column not in rows]:
-                raise UserError(
-                    f"data.{key}: {where} has no column {some(unknown)}. It has {', '.join(map(str, rows.columns))}."
-                )
-        given = None
-        if self.split == "folders":
-            if "part" not in rows:
-                raise UserError("data.split=folders: a table has no part folders. Use one of its columns.")
-            given = rows["part"].to_numpy(dtype=object)
-        elif self.test is not None:
-            given = parts_by_value(rows[self.split], self.test, f"column {self.split}")
-        elif self.split != "stratified":
-            given = parts_by_name(rows[self.split], f"column {self.split}")
-        numbers = group_numbers(rows, self.group)
-        parts = draw_parts(class_codes(rows, classes), numbers, given, *self.fractions, self.split_seed)
-        check_parts(parts, rows["class"] if classes else pd.Series("all", rows.index), rows, self.group)
-        return parts
 
     def native_side(self) -> int | None:
         """Side that images are padded to, before they are resized, by the headers alone; None where they are not."""
@@ -336,34 +292,3 @@ class ImageFolder(IndexedImages):
             found = entry.save(images, (len(paths), *self.shape), conversion.dtype, conversion.record())
         pixels, self.decoding = found
         return pixels
-
-
-def class_codes(rows: pd.DataFrame, classes: tuple[str, ...]) -> np.ndarray:
-    """Number of each row's class, int64; 0 of images without classes."""
-    if not classes:
-        return np.zeros(len(rows), np.int64)
-    return pd.Categorical(rows["class"], categories=list(classes)).codes.astype(np.int64)
-
-
-def as_list(value: Any) -> list[str] | None:
-    """A key's values as texts; one value may stand without brackets."""
-    if value is None:
-        return None
-    return [value] if isinstance(value, str) else [str(item) for item in value]
-
-
-def in_order(classes: set[str]) -> tuple[str, ...]:
-    """Class names sorted, as numbers where all are.
-
-    Examples
-    --------
-    >>> in_order({"30", "100", "5"}), in_order({"b", "a1"})
-    (('5', '30', '100'), ('a1', 'b'))
-    """
-    try:
-        numbers = {name: float(name) for name in classes}
-    except ValueError:
-        return tuple(sorted(classes))
-    if not np.isfinite(list(numbers.values())).all():  # "nan" is a name: no order holds between it and numbers
-        return tuple(sorted(classes))
-    return tuple(sorted(classes, key=lambda name: (numbers[name], name)))

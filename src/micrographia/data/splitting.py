@@ -1,0 +1,135 @@
+"""How the rows of a table come to be for training, validation or test, as a data config describes it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from micrographia.data.splits import (
+    check_parts,
+    draw_parts,
+    group_numbers,
+    parts_by_name,
+    parts_by_value,
+    some,
+)
+from micrographia.errors import UserError
+
+DRAWN = ("stratified", "folders", "none")  # what is no column
+
+
+@dataclass(frozen=True)
+class Splitting:
+    """The keys of a data config that decide its parts.
+
+    Attributes
+    ----------
+    split : str
+        "stratified" draws the test part; "folders" takes it from the column ``part`` of part folders; "none" leaves all
+        rows in train; else a column that says train, val or test, or, with ``test``, any column.
+    test : tuple of str or None
+        Values of the ``split`` column that make the test part.
+    test_fraction, val_fraction : float
+        Share of all rows drawn for test; share of the rest drawn for validation, where they are not given.
+    group : tuple of str
+        Columns that together name what must not be on two sides.
+    seed : int
+        Of the drawn parts.
+
+    Raises
+    ------
+    UserError
+        If a fraction is not between 0 and 1, or values are given for no column.
+    """
+
+    split: str
+    test: tuple[str, ...] | None
+    test_fraction: float
+    val_fraction: float
+    group: tuple[str, ...]
+    seed: int
+
+    def __post_init__(self) -> None:
+        for key, fraction in (("test_fraction", self.test_fraction), ("val_fraction", self.val_fraction)):
+            if not 0 < fraction < 1:
+                raise UserError(f"data.{key}={fraction}: expected a number between 0 and 1.")
+        if self.test is not None and self.split in DRAWN:
+            raise UserError(f"data.test: needs a column to look in: set data.split=COLUMN instead of {self.split}.")
+
+    def parts(self, rows: pd.DataFrame, classes: Sequence[str], where: str) -> np.ndarray:
+        """Part of each row, checked.
+
+        Parameters
+        ----------
+        rows
+            With ``class``, if there are classes.
+        classes
+            In the order of their numbers; empty: none.
+        where
+            What the rows come from, for messages.
+
+        Raises
+        ------
+        UserError
+            If a column is missing, a class lacks a part, or a group is in two.
+        """
+        if self.split == "none":
+            return np.full(len(rows), "train", dtype=object)
+        for key, columns in (("group", self.group), ("split", () if self.split in DRAWN else (self.split,))):
+            if unknown := [column for column in columns if column not in rows]:
+                raise UserError(
+                    f"data.{key}: {where} has no column {some(unknown)}. It has {', '.join(map(str, rows.columns))}."
+                )
+        numbers = group_numbers(rows, self.group)
+        fractions = (self.test_fraction, self.val_fraction)
+        parts = draw_parts(class_codes(rows, classes), numbers, self.given(rows), *fractions, self.seed)
+        check_parts(parts, rows["class"] if classes else pd.Series("all", rows.index), rows, self.group)
+        return parts
+
+    def given(self, rows: pd.DataFrame) -> np.ndarray | None:
+        """Parts that are known, "" where not; None where all are drawn."""
+        if self.split == "folders":
+            if "part" not in rows:
+                raise UserError("data.split=folders: a table has no part folders. Use one of its columns.")
+            return rows["part"].to_numpy(dtype=object)
+        if self.test is not None:
+            return parts_by_value(rows[self.split], self.test, f"column {self.split}")
+        return None if self.split == "stratified" else parts_by_name(rows[self.split], f"column {self.split}")
+
+    def describe(self) -> dict[str, str | None]:
+        """In words, for a run's record."""
+        how = self.split if self.test is None else f"{self.split} in {list(self.test)} is test"
+        return {"split": how, "group": " + ".join(self.group) or None}
+
+
+def class_codes(rows: pd.DataFrame, classes: Sequence[str]) -> np.ndarray:
+    """Number of each row's class, int64; 0 of images without classes."""
+    if not classes:
+        return np.zeros(len(rows), np.int64)
+    return pd.Categorical(rows["class"], categories=list(classes)).codes.astype(np.int64)
+
+
+def as_list(value: Any) -> tuple[str, ...] | None:
+    """A key's values as texts; one value may stand without brackets."""
+    if value is None:
+        return None
+    return (value,) if isinstance(value, str) else tuple(str(item) for item in value)
+
+
+def in_order(classes: set[str]) -> tuple[str, ...]:
+    """Class names sorted, as numbers where all are.
+
+    Examples
+    --------
+    >>> in_order({"30", "100", "5"}), in_order({"b", "a1"})
+    (('5', '30', '100'), ('a1', 'b'))
+    """
+    try:
+        numbers = {name: float(name) for name in classes}
+    except ValueError:
+        return tuple(sorted(classes))
+    if not np.isfinite(list(numbers.values())).all():  # "nan" is a name: no order holds between it and numbers
+        return tuple(sorted(classes))
+    return tuple(sorted(classes, key=lambda name: (numbers[name], name)))
