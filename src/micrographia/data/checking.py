@@ -14,6 +14,7 @@ from micrographia.data.decoding import in_threads
 from micrographia.data.duplicates import near_duplicates, thumbnail
 from micrographia.data.image_folder import ImageFolder
 from micrographia.data.listing import is_unread, list_images
+from micrographia.data.plates.fields import Fields
 from micrographia.data.reading import ImageHeader, read_image
 from micrographia.errors import UserError
 
@@ -101,6 +102,22 @@ def check_folder(
         duplicates_of(rows["file"], classes, parts, looks),
         summary_of([look.header for look in looks if look.header]),
     )
+
+
+def check_fields(fields: Fields, progress: Progress | None = None) -> list[tuple[str, str]]:
+    """Files of fields that cannot be used, each with what is wrong: its whole name below the root, and the problem."""
+    names = list(dict.fromkeys(fields.files.to_numpy().ravel()))
+    looks = dict(zip(names, look_at(fields.root, names, progress), strict=True))
+    problems = [(name, look.problem) for name, look in looks.items() if look.problem]
+    problems += odd_ones([(name, look.header) for name, look in looks.items() if look.header])
+    shapes = {name: look.header.shape for name, look in looks.items() if look.header}
+    for plate, rows in fields.rows.groupby("plate", sort=False):
+        there = [(name, shapes[name]) for name in fields.files.loc[rows.index].to_numpy().ravel() if name in shapes]
+        usual = Counter(shape for _, shape in there).most_common(1)
+        problems += [
+            (name, f"{shape}, most of plate {plate} are {usual[0][0]}") for name, shape in there if shape != usual[0][0]
+        ]
+    return sorted(problems)
 
 
 def look_at(root: Path, names: list[str], progress: Progress | None) -> list[Look]:

@@ -22,6 +22,7 @@ THREADS = min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity"
 CHUNK = 512
 
 Progress = Callable[[int, int], None]
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
@@ -206,8 +207,8 @@ def read_images(
             progress(number, len(paths))
 
 
-def in_threads(work: Callable[[Path], Result], paths: Sequence[Path]) -> Iterator[Result]:
+def in_threads(work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
     """Results of ``work`` in order; decoders and resizing release the interpreter, so threads do."""
     with ThreadPoolExecutor(THREADS) as pool:
-        for start in range(0, len(paths), CHUNK):
-            yield from pool.map(work, paths[start : start + CHUNK])
+        for start in range(0, len(items), CHUNK):
+            yield from pool.map(work, items[start : start + CHUNK])

@@ -174,7 +174,7 @@ def missing_path(key: str, value: str) -> str:
 
 def path_is_below_data(key: str) -> bool:
     """Whether the shipped configs build this key from ``how.paths.data``."""
-    return key.endswith("data.root")
+    return key.endswith(("data.root", "data.fields.root"))
 
 
 def weights_of(run: str, key: str = RUN_KEY) -> Path:

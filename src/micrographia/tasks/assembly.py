@@ -50,7 +50,7 @@ def build_data(
         node["size"] = size or (network.size if network else DEFAULT_SIZE)
     cache = Path(how["paths"]["cache"])
     given: dict[str, Any] = {}
-    if "root" in node:
+    if "root" in node or "fields" in node:  # images that lie on disk
         given = {"cache": str(cache), "progress": WorkProgress(f"reading {node['name']}", how["progress"])}
     data = instantiate(node, "data", **given)
     data.setup("fit")

@@ -14,7 +14,6 @@ from micrographia.errors import UserError
 
 if TYPE_CHECKING:
     from micrographia.data.checking import Check
-    from micrographia.data.image_folder import ImageFolder
 
 log = logging.getLogger(__name__)
 
@@ -143,7 +142,10 @@ def fetch_set(name: str | None, overrides: Sequence[str]) -> int:
 
 def check_set(name: str | None, overrides: Sequence[str]) -> int:
     """Say all that is wrong with a set, a line on stdout for each file; 1 if anything is."""
-    from micrographia.data.checking import changed, check_folder
+    from micrographia.config import instantiate
+    from micrographia.data.checking import changed, check_fields, check_folder
+    from micrographia.data.image_folder import ImageFolder
+    from micrographia.data.plates.cells import PlateCells
     from micrographia.training.progress import WorkProgress
 
     if name is None:
@@ -157,8 +159,14 @@ def check_set(name: str | None, overrides: Sequence[str]) -> int:
         files = record.files()
         return report_lines(changed(folder, files), f"{name}: {len(files)} files as they were fetched")
     what, how = composed_for("inspect", [f"data={name}", *overrides])
-    images = folder_of(what, name)
-    found = check_folder(images, fetched_files(images.root), WorkProgress(name, how["progress"]))
+    progress = WorkProgress(name, how["progress"])
+    images = instantiate(what["data"], "data")
+    if isinstance(images, PlateCells):
+        fields = images.fields
+        return report_lines(check_fields(fields, progress), f"{name}: {fields.files.size} files, nothing against them")
+    if not isinstance(images, ImageFolder):
+        raise UserError(f"{name}: is rendered, no files lie anywhere. Sets of files: {', '.join(sorted(SETS))}.")
+    found = check_folder(images, fetched_files(images.root), progress)
     show_check(name, found)
     lines = list(found.problems.itertuples(index=False, name=None))
     lines += [
@@ -189,17 +197,6 @@ def data_choices() -> set[str]:
 
     folder = config_directory() / "data"
     return {path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.yaml")}
-
-
-def folder_of(what: dict[str, Any], name: str) -> "ImageFolder":
-    """The folder of images that a config describes."""
-    from micrographia.config import instantiate
-    from micrographia.data.image_folder import ImageFolder
-
-    images = instantiate(what["data"], "data")
-    if not isinstance(images, ImageFolder):
-        raise UserError(f"{name}: is rendered, no files lie anywhere. Sets of files: {', '.join(sorted(SETS))}.")
-    return images
 
 
 def fetched_files(root: Path) -> dict[str, int] | None:

@@ -87,10 +87,11 @@ def test_names_are_choices_of_data_or_no_image_folders():
         path.relative_to(config_directory() / "data").with_suffix("").as_posix()
         for path in (config_directory() / "data").rglob("*.yaml")
     }
-    assert set(SETS) - choices == {"bbbc021", "assay/bbbc013", "assay/bbbc014", "dsprites", "brodatz"}
-    for name in set(SETS) & choices:
+    assert set(SETS) - choices == {"bbbc021", "dsprites", "brodatz"}
+    for name in (set(SETS) & choices) | {"bbbc021/fields"}:
         what, _ = composed("train", [f"data={name}", "how.paths.data=there"])
-        assert what["data"]["root"].startswith(f"there/{SETS[name].folder}")
+        root = what["data"]["fields"]["root"] if "fields" in what["data"] else what["data"]["root"]
+        assert root.startswith(f"there/{SETS[name.removesuffix('/fields')].folder}")
 
 
 @pytest.mark.parametrize("name", SETS)

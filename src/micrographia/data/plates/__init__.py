@@ -1,0 +1,1 @@
+"""Fields of view of screening plates, and the cells cut out of them."""

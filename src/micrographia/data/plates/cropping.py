@@ -1,0 +1,167 @@
+"""Nuclei found in fields, and a square cut out around each; kept on disk, since a plate takes minutes."""
+
+import logging
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from micrographia.data.decoding import Progress, in_threads
+from micrographia.data.pixel_cache import PixelCache
+from micrographia.data.plates.fields import Fields
+from micrographia.data.plates.illumination import evened, illumination
+from micrographia.data.reading import read_image
+from micrographia.errors import UserError
+from micrographia.measure.assays.nuclei import NucleusSegmentation, centroids
+
+log = logging.getLogger(__name__)
+
+TOGETHER = 16  # fields in memory at once
+VERSION = 1  # raise it when the same files and settings would give other crops
+
+
+@dataclass
+class Cropping:
+    """How crops are cut out of fields.
+
+    Attributes
+    ----------
+    fields : Fields
+        Where from.
+    nuclei : NucleusSegmentation
+        How nuclei are found, in the first channel.
+    crop_px : int
+        Side of a crop in pixels of the field.
+    even_light : bool
+        Whether uneven light is taken out, plate by plate.
+    cache : Path or None
+        Folder of crops; None keeps them in memory.
+    progress : callable or None
+        Called with (fields done, of how many).
+    """
+
+    fields: Fields
+    nuclei: NucleusSegmentation
+    crop_px: int
+    even_light: bool
+    cache: Path | None = None
+    progress: Progress | None = None
+
+    def crops(self) -> tuple[NDArray, pd.DataFrame]:
+        """All crops ``(n, channels, crop_px, crop_px)``, and the field and place of each; from the cache if there."""
+        if self.cache is None:
+            found = list(self.cells())
+            crops = np.concatenate([crops for crops, _ in found])
+            return crops, placed(found)
+        entry = PixelCache(self.cache, self.content())
+        kept = entry.load()
+        if kept is None:
+            kept = self.cut_into(entry)
+        crops, record = kept
+        return crops, pd.DataFrame(record["cells"])
+
+    def cut_into(self, entry: PixelCache) -> tuple[NDArray, dict[str, Any]]:
+        """Cut into the cache: crops go to a file as they are found, since their number is known at the end."""
+        assert self.cache is not None
+        self.cache.mkdir(parents=True, exist_ok=True)
+        found: list[tuple[NDArray, pd.DataFrame]] = []
+        with tempfile.TemporaryFile(dir=self.cache) as spool:
+            for crops, table in self.cells():
+                spool.write(crops.tobytes())
+                found.append((crops[:0], table))
+            cells = placed(found)
+            one = found[0][0]
+            spool.seek(0)
+            size = int(np.prod(one.shape[1:])) * one.dtype.itemsize
+            stream = (np.frombuffer(spool.read(size), one.dtype).reshape(one.shape[1:]) for _ in range(len(cells)))
+            record = {"cells": {name: cells[name].tolist() for name in cells}}
+            return entry.save(stream, (len(cells), *one.shape[1:]), one.dtype, record)
+
+    def content(self) -> dict[str, Any]:
+        """What decides the crops, in JSON's types."""
+        files = self.fields.files
+        states = [[(self.fields.root / name).stat() for name in row] for row in files.to_numpy()]
+        return {
+            "version": VERSION,
+            "root": str(self.fields.root.resolve()),
+            "files": files.to_numpy().tolist(),
+            "states": [[[state.st_size, state.st_mtime_ns] for state in row] for row in states],
+            "plates": self.fields.rows["plate"].tolist(),
+            "nuclei": {key: float(value) for key, value in vars(self.nuclei).items()},
+            "crop_px": self.crop_px,
+            "even_light": self.even_light,
+        }
+
+    def cells(self) -> Iterator[tuple[NDArray, pd.DataFrame]]:
+        """Crops of each field, and where they lie: plate by plate, each under its own light."""
+        done, found = 0, 0
+        kind: np.dtype | None = None
+        for plate, of_plate in self.fields.rows.groupby("plate", sort=False):
+            rows = [int(row) for row in of_plate.index]
+            light = illumination(self.read(rows)) if self.even_light else None
+            for row, field in zip(rows, self.read(rows), strict=True):
+                kind = kind or field.dtype
+                if field.dtype != kind:
+                    raise UserError(f"{self.fields.paths(row)[0]}: its pixels are {field.dtype}, others are {kind}.")
+                even = field if light is None else evened(field, light)
+                centres = centres_of(self.nuclei(even[0]), self.crop_px)
+                found += len(centres)
+                done += 1
+                yield (
+                    cut_out(even, centres, self.crop_px),
+                    pd.DataFrame({"field": row, "y": centres[:, 0], "x": centres[:, 1]}),
+                )
+                if self.progress is not None:
+                    self.progress(done, len(self.fields.rows))
+            log.info("plate %s: %d cells so far", plate, found)
+        if not found:
+            raise UserError(
+                f"data.nuclei: no nucleus was found in {done} fields. Set data.nuclei.diameter_px, and look at "
+                "whether the first channel shows the nuclei."
+            )
+
+    def read(self, rows: Sequence[int]) -> Iterator[NDArray]:
+        """Fields ``(channels, height, width)``, read in threads, few at a time: one may take ten megabytes."""
+        for first in range(0, len(rows), TOGETHER):
+            yield from in_threads(lambda row: read_field(self.fields.paths(row)), rows[first : first + TOGETHER])
+
+
+def read_field(paths: Sequence[Path]) -> NDArray:
+    """A field of several files, one plane each, ``(channels, height, width)``."""
+    planes = [read_image(path)[1] for path in paths]
+    for path, plane in zip(paths, planes, strict=True):
+        if plane.shape != (1, *planes[0].shape[1:]):
+            raise UserError(f"{path}: has shape {plane.shape}, expected one grey channel of {planes[0].shape[1:]} px.")
+        if plane.dtype != planes[0].dtype:
+            raise UserError(f"{path}: its pixels are {plane.dtype}, those of {paths[0]} are {planes[0].dtype}.")
+    return np.concatenate(planes)
+
+
+def centres_of(labels: NDArray[np.int32], side: int) -> NDArray[np.int64]:
+    """Row and column of the nuclei around which a square of that side fits, ``(n, 2)``, by row, then column."""
+    height, width = labels.shape
+    middles = [(round(row), round(column)) for row, column in centroids(labels).values()]
+    half = side // 2
+    fitting = [
+        (row, column)
+        for row, column in sorted(middles)
+        if half <= row <= height - side + half and half <= column <= width - side + half
+    ]
+    return np.array(fitting, np.int64).reshape(-1, 2)
+
+
+def cut_out(field: NDArray, centres: NDArray[np.int64], side: int) -> NDArray:
+    """Squares around centres, ``(n, channels, side, side)``; the centre is pixel ``side // 2`` of each."""
+    half = side // 2
+    crops = [field[:, row - half : row - half + side, column - half : column - half + side] for row, column in centres]
+    return np.stack(crops) if crops else np.empty((0, len(field), side, side), field.dtype)
+
+
+def placed(found: Sequence[tuple[NDArray, pd.DataFrame]]) -> pd.DataFrame:
+    """Field and place of all cells."""
+    return pd.concat([table for _, table in found], ignore_index=True)

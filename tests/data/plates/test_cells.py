@@ -1,0 +1,193 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+
+from micrographia.data.datamodule import PARTS
+from micrographia.data.plates import cropping, fields
+from micrographia.data.plates.cells import PlateCells
+from micrographia.data.plates.illumination import evened, illumination
+from micrographia.errors import UserError
+from micrographia.measure.assays.nuclei import NucleusSegmentation
+
+from .conftest import SIDE, field, places
+
+DATA = os.environ.get("MICROGRAPHIA_DATA")
+
+
+def cells(root, **settings):
+    settings = {"crop_px": 24, "nuclei": NucleusSegmentation(14.0), "even_light": False, **settings}
+    return PlateCells("cells", settings.pop("fields", None) or fields.bbbc021(str(root)), **settings)
+
+
+def test_a_crop_is_the_square_around_a_nucleus_and_border_ones_are_left_out(plates):
+    data = cells(plates)
+    table = data.arrange()
+    here = table[(table["plate"] == "Week1_22123") & (table["well"] == "B02") & (table["site"] == "s2")]
+    expected = places(1)[:-1]
+    found = here[["y", "x"]].to_numpy()
+    assert len(found) == 9
+    distance = np.abs(found[:, None] - expected[None]).max(2).min(1)
+    assert (distance <= 1).all()
+    y, x = found[4]
+    raw = np.stack([tifffile.imread(path) for path in data.fields.paths(int(here.index[0]) // 9)])
+    row = int(here.index[4])
+    np.testing.assert_array_equal(data.crops[row], raw[:, y - 12 : y + 12, x - 12 : x + 12])
+    assert data.images(torch.tensor([row])).shape == (1, 3, 24, 24)
+
+
+def test_light_is_taken_out(plates):
+    slope = np.linspace(0.6, 1.4, SIDE)[None, :] * np.linspace(0.8, 1.2, SIDE)[:, None]
+    slope /= slope.mean()
+    lit = [field(seed, 500, light=slope) for seed in range(12)]
+    light = illumination(lit, 0.1)
+    assert light.mean((1, 2)) == pytest.approx(1, abs=1e-5)
+    flat = np.stack([evened(one, light)[2] for one in lit]).astype(float).mean(0)
+    before = np.stack([one[2] for one in lit]).astype(float).mean(0)
+    inside = (slice(16, -16), slice(16, -16))
+    assert flat[inside].std() / flat[inside].mean() < 0.05
+    assert flat[inside].std() < before[inside].std() / 4
+    with pytest.raises(UserError, match=r"fields of one plate are \(160, 160\) and \(80, 80\) px"):
+        illumination([lit[0], lit[0][:, :80, :80]])
+
+
+def test_each_plate_is_scaled_by_its_own_controls(plates):
+    data = cells(plates)
+    table = data.arrange()
+    means = {}
+    for plate in ("Week1_22123", "Week1_22141"):  # the second one is twice as bright
+        for kind in ("DMSO", "Protein synthesis"):
+            rows = np.flatnonzero((table["plate"] == plate) & (table["class"] == kind))
+            means[plate, kind] = data.images(torch.from_numpy(rows)).float().mean((0, 2, 3)).numpy()
+    for kind in ("DMSO", "Protein synthesis"):
+        np.testing.assert_allclose(means["Week1_22123", kind][:2], means["Week1_22141", kind][:2], atol=0.02)
+    assert means["Week1_22123", "Protein synthesis"][1] > means["Week1_22123", "DMSO"][1]
+    by_all = cells(plates, control=None)
+    assert by_all.record()["limits"] != data.record()["limits"]
+    with pytest.raises(UserError, match=r"data\.control: plate Week1_22123 has no cells of class nothing"):
+        cells(plates, control="nothing").arrange()
+
+
+@pytest.mark.parametrize(
+    ("settings", "column", "test"),
+    [
+        ({"split": "plate", "test": ["Week2_24121"]}, "plate", {"Week2_24121"}),
+        ({"split": "week", "test": ["2"]}, "week", {2}),
+        ({"split": "well", "test": ["C02", "B02", "D02", "E02"]}, "well", {"C02", "B02", "D02", "E02"}),
+    ],
+)
+def test_the_test_part_is_what_was_named_and_wells_stay_on_one_side(plates, settings, column, test):
+    data = cells(plates, include=["DMSO", "Microtubule stabilizers", "Protein synthesis"], **settings)
+    if column == "well":
+        test = test - {"E02"}
+        data = cells(
+            plates,
+            include=["DMSO", "Microtubule stabilizers", "Protein synthesis"],
+            **{**settings, "test": sorted(test)},
+        )
+    tables = {part: data.table(data.indices(part)) for part in PARTS}
+    assert set(tables["test"][column]) == test
+    assert not set(tables["train"][column]) & test
+    wells = [set(zip(table["plate"], table["well"], strict=True)) for table in tables.values()]
+    assert sum(map(len, wells)) == len(set.union(*wells))
+    assert data.classes == ("DMSO", "Microtubule stabilizers", "Protein synthesis")
+    labels = data.targets(data.indices("test"))
+    assert [data.classes[number] for number in labels.tolist()] == tables["test"]["class"].tolist()
+
+
+def test_crops_are_cut_once_and_kept(plates, tmp_path, monkeypatch):
+    first = cells(plates, cache=str(tmp_path / "cache"), even_light=True)
+    everything = torch.arange(len(first.arrange()))
+    images = first.images(everything)
+    in_memory = cells(plates, even_light=True)
+    assert torch.equal(images, in_memory.images(everything))
+    monkeypatch.setattr(cropping, "read_field", lambda paths: pytest.fail("read again"))
+    again = cells(plates, cache=str(tmp_path / "cache"), even_light=True)
+    assert torch.equal(images, again.images(everything))
+    assert isinstance(again.crops, np.memmap)
+    monkeypatch.undo()
+    other = cells(plates, cache=str(tmp_path / "cache"), even_light=True, crop_px=30)
+    assert other.images(everything[:1]).shape[-1] == 30
+    assert len(list((tmp_path / "cache").iterdir())) == 4
+
+
+def test_size_and_channels_are_the_models(plates):
+    data = cells(plates, size=16, channels=["DAPI", "Actin"])
+    assert data.shape == (2, 16, 16)
+    images = data.images(data.indices("val"))
+    assert images.shape[1:] == (2, 16, 16)
+    assert images.dtype == torch.float16
+    assert 0 <= images.min() < images.max() <= 1
+    with pytest.raises(UserError, match=r"data\.channels: no channel DNA\. There are DAPI, Tubulin, Actin"):
+        cells(plates, channels=["DNA"])
+
+
+def test_a_network_learns_from_the_cells_of_fields(plates, tmp_path):
+    from micrographia.cli import command
+
+    arguments = ["data=bbbc021/fields", f"data.fields.root={plates}", "data.crop_px=24", "data.nuclei.diameter_px=14"]
+    paths = [f"how.paths.runs={tmp_path / 'runs'}", f"how.paths.cache={tmp_path / 'cache'}", "how.progress=false"]
+    budget = ["model=cnn", "model.filters=4", "data.size=32", "budget.steps=2", "budget.validate_every=2"]
+    assert command(["train", *arguments, "data.split=plate", "data.test=[Week2_24121]", *budget, *paths]) == 0
+    assert len(list((tmp_path / "runs/train").glob("cnn-bbbc021-*/result.json"))) == 1
+
+
+def test_check_lists_the_files_of_fields(plates, capsys):
+    from micrographia.cli import command
+
+    arguments = ["data", "check", "bbbc021/fields", f"data.fields.root={plates}", "how.progress=false"]
+    assert command(arguments) == 0
+    assert "108 files, nothing against them" in capsys.readouterr().err
+    found = fields.bbbc021(str(plates))
+    found.paths(0)[0].write_bytes(b"")
+    found.paths(1)[1].unlink()
+    tifffile.imwrite(found.paths(2)[2], np.zeros((50, 50), np.uint16))
+    assert command(arguments) == 1
+    lines = dict(line.split(": ", 1) for line in capsys.readouterr().out.splitlines())
+    names = [found.files.iloc[row, channel] for row, channel in ((0, 0), (1, 1), (2, 2))]
+    assert set(lines) == set(names)
+    assert "is empty" in lines[names[0]]
+    assert "no such file" in lines[names[1]]
+    assert lines[names[2]].startswith("(1, 50, 50), most of plate Week1_22123 are (1, 160, 160)")
+
+
+def test_faults_are_answered(plates):
+    with pytest.raises(UserError, match=r"data\.nuclei: no nucleus was found in 42 fields"):
+        cells(plates, nuclei=NucleusSegmentation(14.0, least_contrast=1e6)).arrange()
+    with pytest.raises(UserError, match=r"data\.label: the fields have no column drug"):
+        cells(plates, label="drug").arrange()
+    with pytest.raises(UserError, match=r"data\.include: no class other"):
+        cells(plates, include=["other", "DMSO"]).arrange()
+    path = fields.bbbc021(str(plates)).paths(3)[1]
+    tifffile.imwrite(path, np.zeros((50, 50), np.uint16))
+    with pytest.raises(UserError, match=r"expected one grey channel of \(160, 160\) px"):
+        cells(plates).arrange()
+    tifffile.imwrite(path, np.zeros((SIDE, SIDE), np.uint8))
+    with pytest.raises(UserError, match=r"its pixels are uint8, those of"):
+        cells(plates).arrange()
+    path.write_bytes(b"")
+    with pytest.raises(UserError, match=r"is empty \(0 bytes\)"):
+        cells(plates).arrange()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not DATA, reason="MICROGRAPHIA_DATA names no folder of the real sets")
+def test_the_real_plate_gives_the_cells_that_were_cut_by_hand():
+    import pandas as pd
+
+    root = Path(str(DATA)) / "hcs/sbs_translocation"
+    data = PlateCells(
+        "sbs", fields.sbs(str(root)), crop_px=48, nuclei=NucleusSegmentation(14.0), control="control", even_light=False
+    )
+    found = data.arrange()
+    by_hand = pd.read_csv(root / "cells.csv")
+    near = 0
+    for well, cut in by_hand.groupby("well"):
+        here = found.loc[found["well"] == well, ["y", "x"]].to_numpy()
+        distance = np.abs(cut[["y", "x"]].to_numpy()[:, None] - here[None]).max(2).min(1)
+        near += int((distance <= 4).sum())
+    assert near > 0.9 * len(by_hand)
+    assert set(found["class"]) == {"control", "positive", "treated"}
