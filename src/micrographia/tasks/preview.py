@@ -44,11 +44,12 @@ def of_class(data: IndexedImages, part: Part, table: pd.DataFrame, name: str) ->
 
 
 def titles_of(data: IndexedImages, indices: torch.Tensor) -> list[str]:
-    """Name of each image's file, or its number."""
+    """Name of each image's file, or its well, if it is of a plate, and its number."""
     table = data.table(indices)
     if "file" in table:
         return [Path(name).stem for name in table["file"]]
-    return [str(index) for index in indices.tolist()]
+    wells = [f"{well} " for well in table["well"]] if "well" in table else [""] * len(indices)
+    return [f"{well}{index}" for well, index in zip(wells, indices.tolist(), strict=True)]
 
 
 def counts_of(tables: Mapping[Part, pd.DataFrame], classes: tuple[str, ...]) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from micrographia.data.plates import fields
 from micrographia.errors import UserError
@@ -111,6 +112,23 @@ def test_fields_of_your_own(tmp_path):
         fields.plate_of_files(str(tmp_path), "fields.csv", {"DNA": "acton"}, label="drug")
     with pytest.raises(UserError, match=r"data\.fields\.table: other\.csv does not exist"):
         fields.plate_of_files(str(tmp_path), "other.csv", channels)
+
+
+def test_the_sbs_plate_takes_the_wells_that_are_there(tmp_path):
+    (tmp_path / "fields").mkdir()
+    table = ["ImageNumber,Column,Row,SBS_Doses,SBS_Controls", "1,1,A,0,-1", "2,2,A,3,0", "3,12,A,10,1", "4,1,H,10,1"]
+    (tmp_path / "plate_1049_metadata.csv").write_text("\n".join(table))
+    for well in ("A01", "A02", "H01"):
+        for channel in ("dna", "fkhr_gfp"):
+            Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / f"fields/{well}_{channel}.png")
+    found = fields.sbs(str(tmp_path))
+    found.require_files()
+    assert found.channels == ("DNA", "GFP")
+    assert found.rows.set_index("well")[["class", "dose"]].to_numpy().tolist() == [
+        ["control", 0],
+        ["treated", 3],
+        ["positive", 10],
+    ]
 
 
 def test_folders_and_tables_that_are_missing_are_answered(tmp_path):

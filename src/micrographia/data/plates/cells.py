@@ -114,6 +114,11 @@ class PlateCells(IndexedImages):
         self.crops: NDArray = np.zeros(0)
         self.limits: NDArray[np.float32] = np.zeros(0, np.float32)
 
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the channels."""
+        return self.fields.channels
+
     def setup(self, stage: str | None = None) -> None:
         """Find and cut out the cells, or take them from the cache; later calls do nothing.
 
