@@ -7,13 +7,13 @@ from PIL import Image, ImageFilter
 from micrographia.data.duplicates import near_duplicates, thumbnail
 
 
-def scene(seed, side=80, channels=1):
-    """Soft blobs, as cells look."""
+def scene(seed, side=80, blur=5.0):
+    """Blobs, soft as cells or sharper."""
     noise = np.random.default_rng(seed).integers(0, 256, (side, side), np.uint8)
-    image = Image.fromarray(noise).filter(ImageFilter.GaussianBlur(5))
+    image = Image.fromarray(noise).filter(ImageFilter.GaussianBlur(blur))
     grey = np.asarray(image, float)
     grey = 255 * (grey - grey.min()) / (grey.max() - grey.min())
-    return np.repeat(grey[None], channels, 0)
+    return grey[None]
 
 
 def changed(image, how):
@@ -23,14 +23,17 @@ def changed(image, how):
         return (image * 200).astype(np.uint16)
     if how == "noise":
         return image + np.random.default_rng(9).normal(0, 8, image.shape)
-    if how == "smaller":
-        return np.asarray(Image.fromarray(image[0].astype(np.uint8)).resize((50, 50)))[None]
+    if how in ("smaller", "larger"):
+        side = round(image.shape[-1] * {"smaller": 0.7, "larger": 1.5}[how])
+        return np.asarray(Image.fromarray(image[0].astype(np.uint8)).resize((side, side)))[None]
     return np.repeat(image, 3, 0)
 
 
-@pytest.mark.parametrize("how", ["brighter", "16 bit", "noise", "smaller", "colour"])
-def test_a_copy_is_found_however_it_was_saved(how):
-    images = [scene(seed) for seed in range(12)]
+@pytest.mark.parametrize("blur", [1.2, 5])
+@pytest.mark.parametrize("side", [48, 80])
+@pytest.mark.parametrize("how", ["brighter", "16 bit", "noise", "smaller", "larger", "colour"])
+def test_a_copy_is_found_however_it_was_saved(how, side, blur):
+    images = [scene(seed, side, blur) for seed in range(12)]
     images.append(changed(images[4], how))
     pairs = near_duplicates([thumbnail(image) for image in images])
     assert pairs[["one", "other"]].to_numpy().tolist() == [[4, 12]]
@@ -49,6 +52,15 @@ def test_pairs_across_chunks_are_found_once(monkeypatch):
     order = [0, 1, 2, 3, 4, 5, 6, 7, 0, 3, 3]
     pairs = near_duplicates([thumbnail(images[number]) for number in order])
     assert sorted(map(tuple, pairs[["one", "other"]].to_numpy().tolist())) == [(0, 8), (3, 9), (3, 10), (9, 10)]
+
+
+def test_a_film_of_frames_that_are_all_alike_needs_little_memory(monkeypatch, caplog):
+    monkeypatch.setattr("micrographia.data.duplicates.MOST", 500)
+    monkeypatch.setattr("micrographia.data.duplicates.CHUNK", 16)
+    small = thumbnail(scene(0))
+    pairs = near_duplicates([small] * 300)
+    assert 500 < len(pairs) < 300 * 299 / 2
+    assert "more than 500 near-duplicates" in caplog.text
 
 
 def test_none_of_none():

@@ -543,5 +543,5 @@ def test_balanced_sampling_draws_classes_alike(tmp_path):
         counts = targets.bincount(minlength=2)
         assert counts.min() >= least
         assert set(torch.cat([data.draw_indices(10, 0, step) for step in range(5)]).tolist()) <= set(train.tolist())
-    with pytest.raises(UserError, match="has no classes"):
-        folder(root, sampling="balanced", label=None).draw_indices(4, 0, 0)
+    with pytest.raises(UserError, match=r"data\.sampling=balanced: the images have no classes\. Set it to uniform"):
+        folder(root, sampling="balanced", label=None).arrange()

@@ -1,5 +1,6 @@
 """Everything that is wrong with a folder of images, found in one pass before anything is trained on it."""
 
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,13 +10,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from micrographia.data.catalogue.public_set import PublicSet
 from micrographia.data.datamodule import PARTS
 from micrographia.data.decoding import in_threads
 from micrographia.data.duplicates import near_duplicates, thumbnail
 from micrographia.data.image_folder import ImageFolder
-from micrographia.data.listing import is_unread, list_images
+from micrographia.data.listing import is_unread, list_images, subfolders
 from micrographia.data.plates.fields import Fields
-from micrographia.data.reading import ImageHeader, read_image
+from micrographia.data.reading import ImageHeader, is_image_file, read_image
+from micrographia.data.splitting import in_order
 from micrographia.errors import UserError
 
 Progress = Callable[[int, int], None]
@@ -80,15 +83,17 @@ def check_folder(
     UserError
         If the folder or its table cannot be listed at all.
     """
-    rows = list_images(
-        folder.root, *folder.table_options, part_folders=folder.splitting.split == "folders", require_files=False
-    )
+    part_folders = folder.splitting.split == "folders"
+    rows = list_images(folder.root, *folder.table_options, part_folders=part_folders, require_files=False)
     if folder.include is not None and "class" in rows:
         rows = rows[rows["class"].isin(folder.include)].reset_index(drop=True)
     looks = look_at(folder.root, list(rows["file"]), progress)
     problems = [(name, look.problem) for name, look in zip(rows["file"], looks, strict=True) if look.problem]
     problems += odd_ones([(name, look.header) for name, look in zip(rows["file"], looks, strict=True) if look.header])
-    problems += left_out(folder.root)
+    if folder.table_options[0] is None:
+        problems += left_out(folder.root)
+    problems += empty_folders(folder.root) if "folder" in rows else []
+    problems += closed_folders(folder.root)
     problems += changed(folder.root, fetched or {})
     parts, refusal = parts_of(folder, rows)
     if refusal:
@@ -178,14 +183,44 @@ def changed(root: Path, fetched: Mapping[str, int]) -> list[tuple[str, str]]:
     return found
 
 
+def empty_folders(root: Path) -> list[tuple[str, str]]:
+    """Class folders without an image."""
+    names = [folder.name for folder in subfolders(root) if not any(is_image_file(path) for path in folder.rglob("*"))]
+    return [(name, "class folder without an image") for name in names]
+
+
+def closed_folders(root: Path) -> list[tuple[str, str]]:
+    """Folders that must not be read, at any depth."""
+    refused: list[OSError] = []
+    for _ in os.walk(root, onerror=refused.append):
+        pass
+    return [(Path(error.filename).relative_to(root).as_posix(), f"{error.strerror}") for error in refused]
+
+
+def against_published(counts: pd.DataFrame, public: PublicSet) -> list[tuple[str, str]]:
+    """What a set lacks of what was published of it: classes, and images of each."""
+    of_class = counts.sum(axis=1)
+    found = []
+    if public.classes:
+        found += [f"has no class {name}" for name in public.classes if name not in of_class.index]
+        found += [f"class {name} was not published" for name in of_class.index if name not in public.classes]
+    for name, count in public.classes.items():
+        if count is not None and name in of_class.index and of_class[name] != count:
+            found.append(f"class {name} has {of_class[name]} images, {count} were published")
+    if public.images is not None and of_class.sum() != public.images:
+        found.append(f"has {of_class.sum()} images, {public.images} were published")
+    return [(".", problem) for problem in found]
+
+
 def parts_of(folder: ImageFolder, rows: pd.DataFrame) -> tuple[NDArray, str]:
-    """Part of each row, and why the folder cannot be split; "" where it can."""
+    """Part of each row, and why the rows cannot be split; "" where they can."""
+    classes = in_order(set(rows["class"])) if "class" in rows else ()
+    if len(classes) == 1:
+        return np.full(len(rows), "?", dtype=object), f"has a single class, {classes[0]}: two or more are needed"
     try:
-        arranged = folder.arrange()
+        return folder.splitting.parts(rows, classes, folder.table_options[0] or str(folder.root)), ""
     except UserError as error:
         return np.full(len(rows), "?", dtype=object), str(error)
-    place = dict(zip(arranged["file"], folder.parts, strict=True))
-    return np.array([place.get(name, "?") for name in rows["file"]], dtype=object), ""
 
 
 def duplicates_of(files: pd.Series, classes: pd.Series, parts: NDArray, looks: list[Look]) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """Images that are nearly the same, found by a perceptual hash: on two sides of a split they are a leak."""
 
+import logging
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,9 +9,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.fft import dctn
 
+log = logging.getLogger(__name__)
+
 SIDE = 32  # pixels of the thumbnail that is compared
 LOW = 8  # coefficients a side of its cosine transform that are hashed
-CHUNK = 2048  # images compared at a time with all others
+CHUNK = 1024  # images compared at a time with all others
+SLICE = 2**16  # pairs whose thumbnails are compared at a time
+MOST = 100_000  # pairs that are told: frames of a film are all alike
 
 
 def thumbnail(image: NDArray) -> NDArray[np.float32]:
@@ -22,7 +27,7 @@ def thumbnail(image: NDArray) -> NDArray[np.float32]:
         ``(channels, height, width)``, any type; channels count alike.
     """
     grey = np.nan_to_num(image.astype(np.float32)).mean(0)
-    small = np.asarray(Image.fromarray(grey).resize((SIDE, SIDE), Image.Resampling.BOX), np.float32)
+    small = np.asarray(Image.fromarray(grey).resize((SIDE, SIDE), Image.Resampling.BILINEAR), np.float32)
     small = small - small.mean()
     norm = float(np.linalg.norm(small))
     # What a thumbnail of rounded values may differ from constant by.
@@ -78,9 +83,14 @@ def near_duplicates(
         one, other = np.nonzero(hashes[rows] @ hashes[first:].T >= least)
         later = other > one  # each pair once
         one, other = one[later] + first, other[later] + first
-        alike = np.einsum("ij,ij->i", flat[one], flat[other])
-        kept = alike >= correlation
-        found.append((one[kept], other[kept], alike[kept]))
+        for start in range(0, len(one), SLICE):
+            left, right = one[start : start + SLICE], other[start : start + SLICE]
+            alike = np.einsum("ij,ij->i", flat[left], flat[right])
+            kept = alike >= correlation
+            found.append((left[kept], right[kept], alike[kept]))
+        if sum(len(pairs[0]) for pairs in found) > MOST:
+            log.warning("more than %s near-duplicates: only those of the first images are told", f"{MOST:,}")
+            break
     columns = [np.concatenate(parts) for parts in zip(*found, strict=True)] if found else [np.array([])] * 3
     table = pd.DataFrame(dict(zip(("one", "other", "correlation"), columns, strict=True)))
     return table.sort_values("correlation", ascending=False, kind="stable", ignore_index=True)

@@ -200,13 +200,7 @@ class ImageFolder(IndexedImages):
 
     @cached_property
     def balanced_order(self) -> BalancedOrder:
-        """Orders of epochs in which the classes are even.
-
-        Raises
-        ------
-        UserError
-            If there are no classes.
-        """
+        """Orders of epochs in which the classes are even."""
         return BalancedOrder(self.targets(self.indices("train")))
 
     # For the run's record
@@ -250,6 +244,8 @@ class ImageFolder(IndexedImages):
             )
         self.parts = self.splitting.parts(rows, classes, self.table_options[0] or str(self.root))
         self.classes = classes
+        if self.sampling == "balanced" and not classes:
+            raise UserError("data.sampling=balanced: the images have no classes. Set it to uniform.")
         self.codes = torch.as_tensor(class_codes(rows, classes))
         self.rows = rows
         return rows

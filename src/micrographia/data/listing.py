@@ -49,7 +49,7 @@ def list_images(
     part_folders
         Class folders lie in folders of their part (``train/``, ``test/``), which become a column ``part``.
     require_files
-        Refuse a table that names files which are not there.
+        Refuse a table that names files which are not there, and class folders without an image.
 
     Returns
     -------
@@ -71,7 +71,11 @@ def list_images(
     elif label is None or is_loose(root):
         rows = list_loose(root)
     elif folders := subfolders(root):
-        rows = list_part_folders(root, folders) if part_folders else list_class_folders(root, folders)
+        rows = (
+            list_part_folders(root, folders, require_files)
+            if part_folders
+            else list_class_folders(root, folders, require_files)
+        )
         if unused := sorted(path.name for path in root.glob("*.csv")):
             log.info("%s: class folders are used; data.table=%s would use the table.", root, unused[0])
     else:
@@ -116,7 +120,7 @@ def subfolders(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
-def list_class_folders(root: Path, folders: Sequence[Path]) -> pd.DataFrame:
+def list_class_folders(root: Path, folders: Sequence[Path], require_files: bool = True) -> pd.DataFrame:
     """Images of class folders, at any depth below them."""
     part_like = [folder for folder in folders if part_of_folder(folder)]
     if len({part_of_folder(folder) for folder in part_like}) > 1:
@@ -124,7 +128,7 @@ def list_class_folders(root: Path, folders: Sequence[Path]) -> pd.DataFrame:
     rows = []
     for folder in folders:
         files = sorted(path for path in folder.rglob("*") if is_image_file(path))
-        if not files:
+        if not files and require_files:
             raise UserError(
                 f"{folder}: class folder without an image ({', '.join(SUFFIXES)}). Remove it, or name a table "
                 "(data.table=FILE.csv) if it is none."
@@ -145,7 +149,7 @@ def refuse_part_folders(root: Path, folders: Sequence[Path]) -> None:
     raise UserError(f"data.root: the folders {names} of {root} are named for parts, not for classes: {how}.")
 
 
-def list_part_folders(root: Path, folders: Sequence[Path]) -> pd.DataFrame:
+def list_part_folders(root: Path, folders: Sequence[Path], require_files: bool = True) -> pd.DataFrame:
     """Images of class folders in folders of their part."""
     tables, seen = [], dict[str, str]()
     for folder in folders:
@@ -156,7 +160,7 @@ def list_part_folders(root: Path, folders: Sequence[Path]) -> pd.DataFrame:
         seen[part] = folder.name
         if not (classes := subfolders(folder)):
             raise UserError(f"data.split=folders: {folder} has no class folders. Give it one for every class.")
-        rows = list_class_folders(folder, classes)
+        rows = list_class_folders(folder, classes, require_files)
         rows["file"] = folder.name + "/" + rows["file"]
         tables.append(rows.assign(part=part))
     if not {"train", "test"} <= set(seen):

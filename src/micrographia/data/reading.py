@@ -61,7 +61,8 @@ def read_header(path: Path) -> ImageHeader:
 def read_image(path: Path, nan: bool = False) -> tuple[ImageHeader, np.ndarray]:
     """Header and pixels of an image file, ``(channels, height, width)``, in the file's own type and range.
 
-    Alpha is dropped, a palette resolved to its colours, black and white become 0 and 255.
+    Alpha is dropped, a palette resolved to its colours, black and white become 0 and 255. JPEGs are turned upright as
+    their EXIF says; other formats are read as stored.
 
     Parameters
     ----------
@@ -71,7 +72,8 @@ def read_image(path: Path, nan: bool = False) -> tuple[ImageHeader, np.ndarray]:
     Raises
     ------
     UserError
-        If the file is missing, corrupt, cut short, no single plane, or holds NaN or infinite values that may not be.
+        If the file is missing, corrupt, cut short, no single plane, larger than `MOST_PIXELS`, or holds NaN or infinite
+        values that may not be.
     """
     header, image = read(path, pixels=True)
     assert image is not None

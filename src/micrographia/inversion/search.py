@@ -117,11 +117,20 @@ class LatentSearch(Method):
             whole = WholeImages(self.solutions, finish)
             variables = self.variables(problem, targets, keys)
             shown = None if watch is None else lambda done: watch(done / self.solutions)
-            leave = whole if self.tuning is None else None
-            found = descend(self.evaluation(problem, targets), variables, self.schedule, self.settling, shown, leave)
-            if self.tuning is not None:
-                self.tuning.refine(problem, self.terms["data"], found, targets, self.memory_gb, whole)
+            leave = whole if self.tuning is None else self.tuned(self.tuning, problem, targets, whole)
+            descend(self.evaluation(problem, targets), variables, self.schedule, self.settling, shown, leave)
         return concatenated(parts, keys)
+
+    def tuned(self, tuning: Tuning, problem: Problem, targets: Tensor, leave: Leave) -> Leave:
+        """What tunes the images that leave a search, then lets them leave."""
+
+        def tune(rows: Tensor, found: Found) -> None:
+            def leave_too(inner: Tensor, part: Found) -> None:
+                leave(rows[inner], part)
+
+            tuning.refine(problem, self.terms["data"], found, targets[rows], self.memory_gb, leave_too)
+
+        return tune
 
     def solved(self, problem: Problem, low: Tensor, keys: Sequence[int], found: Found) -> Solutions:
         """Solutions of images of which all solutions are found."""

@@ -3,19 +3,40 @@
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
+from micrographia.config import Between, check_value
 from micrographia.data.catalogue import bbbc021
 from micrographia.data.catalogue.download_bar import DownloadBar
-from micrographia.data.catalogue.fetching import Record, fetch
+from micrographia.data.catalogue.fetching import Record, fetch, lies_there_by_hand, make_ready
 from micrographia.data.catalogue.public_set import PublicSet
 from micrographia.data.catalogue.sets import SETS
+from micrographia.data.splitting import as_list
 from micrographia.errors import UserError
+from micrographia.schema import Execution
 
 if TYPE_CHECKING:
     from micrographia.data.checking import Check
 
 log = logging.getLogger(__name__)
+
+
+class Fetching(TypedDict):
+    """Keys of ``fetch.yaml``."""
+
+    weeks: list[Annotated[int, Between(1)]] | Literal["all"] | None
+    compounds: list[str] | None
+    accept: str | None
+    keep: bool
+
+
+class Inspection(TypedDict):
+    """Keys of ``inspect.yaml``."""
+
+    data: dict[str, Any]
+    per_class: Annotated[int, Between(1)]
+    output: str
+
 
 ABOUT = {
     "list": "the public sets: what they show, how large they are, which are here; list NAME tells all of one",
@@ -60,7 +81,7 @@ def show_config(action: str, name: str | None, overrides: Sequence[str]) -> int:
     import yaml
 
     if action in ("check", "preview") and name in data_choices():
-        what, how = composed_for("inspect", [f"data={name}", *overrides])
+        what, how = inspection(name, overrides)
     else:
         what, how = settings(overrides)
     print(yaml.safe_dump({"task": f"data {action}", **what, "how": how}, sort_keys=False), end="")
@@ -111,9 +132,11 @@ def description(public: PublicSet, root: Path) -> str:
 def state(public: PublicSet, root: Path) -> str:
     """Whether a set is here."""
     folder = root / public.folder
-    if Record.load(folder).downloads:
-        return "fetched"
-    if folder.is_dir() and any(folder.iterdir()):
+    record = Record.load(folder)
+    if record.downloads:
+        whole = all(record.holds(download, folder) for download in public.downloads)
+        return "fetched" if whole else "in part"
+    if lies_there_by_hand(folder):
         return "here"
     return "by hand" if public.by_hand else "not here"
 
@@ -125,40 +148,43 @@ def fetch_set(name: str | None, overrides: Sequence[str]) -> int:
     public = known(name)
     what, how = settings(overrides)
     root = Path(how["paths"]["data"])
-    if public.name != bbbc021.BBBC021.name and (what["weeks"] is not None or what["compounds"] is not None):
+    of_plates = public.name == bbbc021.BBBC021.name
+    if not of_plates and (what["weeks"] is not None or what["compounds"] is not None):
         raise UserError(f"weeks, compounds: {public.name} has none; they are of bbbc021.")
     bar = DownloadBar if how["progress"] else None
     folder = root / public.folder
-    if not public.downloads and public.prepare is not None and folder.is_dir():
-        public.prepare(folder)  # fetched by hand
+    if lies_there_by_hand(folder):
+        log.info("%s: was put there by hand; move it away to download the set", folder)
+        make_ready(public, folder)
     else:
-        folder = fetch(public, root, bar=bar, keep=what["keep"])
-    if public.name == bbbc021.BBBC021.name:
-        plates = bbbc021.plates(folder, what["weeks"], what["compounds"])
-        fetch(public, root, bbbc021.archives(plates), bar, what["keep"])
+        fetch(public, root, bar=bar, keep=what["keep"], accept=what["accept"])
+    if of_plates:
+        plates = bbbc021.plates(folder, what["weeks"], as_list(what["compounds"]))
+        fetch(public, root, bbbc021.archives(plates), bar, what["keep"], accept=what["accept"])
     print(folder, flush=True)
     return 0
 
 
+def inspection(name: str | None, overrides: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What and how of ``inspect.yaml`` for a set, checked."""
+    what, how = composed_for("inspect", [f"data={name}", *overrides])
+    check_value(what, Inspection, "inspect")
+    return what, how
+
+
 def check_set(name: str | None, overrides: Sequence[str]) -> int:
     """Say all that is wrong with a set, a line on stdout for each file; 1 if anything is."""
+    if name is None:
+        raise UserError("data check: name a set, or image_folder data.root=PATH.")
+    if name in SETS and name not in data_choices():
+        return check_fetched(SETS[name], overrides)
     from micrographia.config import instantiate
-    from micrographia.data.checking import changed, check_fields, check_folder
+    from micrographia.data.checking import against_published, check_fields, check_folder
     from micrographia.data.image_folder import ImageFolder
     from micrographia.data.plates.cells import PlateCells
     from micrographia.training.progress import WorkProgress
 
-    if name is None:
-        raise UserError("data check: name a set, or image_folder data.root=PATH.")
-    if name in SETS and name not in data_choices():
-        public = SETS[name]
-        folder = Path(settings(overrides)[1]["paths"]["data"]) / public.folder
-        record = Record.load(folder)
-        if not record.downloads:
-            raise UserError(f"{folder}: nothing was fetched there. micrographia data fetch {name} does.")
-        files = record.files()
-        return report_lines(changed(folder, files), f"{name}: {len(files)} files as they were fetched")
-    what, how = composed_for("inspect", [f"data={name}", *overrides])
+    what, how = inspection(name, overrides)
     progress = WorkProgress(name, how["progress"])
     images = instantiate(what["data"], "data")
     if isinstance(images, PlateCells):
@@ -166,14 +192,32 @@ def check_set(name: str | None, overrides: Sequence[str]) -> int:
         return report_lines(check_fields(fields, progress), f"{name}: {fields.files.size} files, nothing against them")
     if not isinstance(images, ImageFolder):
         raise UserError(f"{name}: is rendered, no files lie anywhere. Sets of files: {', '.join(sorted(SETS))}.")
-    found = check_folder(images, fetched_files(images.root), progress)
+    try:
+        found = check_folder(images, fetched_files(images.root), progress)
+    except UserError as error:
+        hint = f" micrographia data fetch {name} brings it, or makes ready what lies there." if name in SETS else ""
+        raise UserError(f"{error}{hint}") from error
     show_check(name, found)
     lines = list(found.problems.itertuples(index=False, name=None))
+    lines += against_published(found.counts, SETS[name]) if name in SETS else []
     lines += [
         (row.file, f"{row.place}, looks like {row.other}, {row.other_place} (correlation {row.correlation:.3f})")
         for row in found.conflicts().itertuples()
     ]
     return report_lines(lines, f"{name}: {int(found.counts.to_numpy().sum())} images, nothing against them")
+
+
+def check_fetched(public: PublicSet, overrides: Sequence[str]) -> int:
+    """Compare a set that is no folder of images with what was fetched."""
+    from micrographia.data.checking import changed
+
+    folder = Path(settings(overrides)[1]["paths"]["data"]) / public.folder
+    if lies_there_by_hand(folder):
+        return report_lines([], f"{folder}: was put there by hand, there is nothing to compare it with")
+    files = Record.load(folder).files()
+    if not files:
+        raise UserError(f"{folder}: nothing was fetched there. micrographia data fetch {public.name} does.")
+    return report_lines(changed(folder, files), f"{public.name}: {len(files)} files as they were fetched")
 
 
 def preview_set(name: str | None, overrides: Sequence[str]) -> int:
@@ -185,7 +229,7 @@ def preview_set(name: str | None, overrides: Sequence[str]) -> int:
         raise UserError("data preview: name a set, or image_folder data.root=PATH.")
     if name in SETS and name not in data_choices():
         raise UserError(f"{name}: is read by no data={name}, so that there is nothing to show of it.")
-    what, how = composed_for("inspect", [f"data={name}", *overrides])
+    what, how = inspection(name, overrides)
     data = build_data(what, how)
     print(preview(data, Path(what["output"]) / data.name, what["per_class"]), flush=True)
     return 0
@@ -213,16 +257,17 @@ def fetched_files(root: Path) -> dict[str, int] | None:
 
 def show_check(name: str, found: "Check") -> None:
     """Counts of each class in each part on stderr, and what the files have in common."""
+    from rich.markup import escape
     from rich.table import Table
 
     from micrographia.console import console
 
-    table = Table(title=name, title_justify="left")
+    table = Table(title=escape(name), title_justify="left")
     table.add_column("class")
     for part in found.counts.columns:
         table.add_column(str(part), justify="right")
     for kind, row in found.counts.iterrows():
-        table.add_row(str(kind), *(str(count) for count in row))
+        table.add_row(escape(str(kind)), *(str(count) for count in row))
     console.print(table)
     for key, text in found.summary.items():
         console.print(f"{key:<9}{text}", markup=False, highlight=False)
@@ -234,7 +279,8 @@ def show_check(name: str, found: "Check") -> None:
 def report_lines(lines: Sequence[tuple[str, str]], otherwise: str) -> int:
     """Print each file with what is wrong on stdout; or, on stderr, that nothing is."""
     for file, problem in lines:
-        print(f"{file}: {problem}")
+        line = f"{file}: {problem}".encode(errors="surrogateescape")  # a name may be no text at all
+        print(line.decode(errors="backslashreplace"))
     log.info("%s", f"{len(lines)} findings" if lines else otherwise)
     return 1 if lines else 0
 
@@ -247,8 +293,10 @@ def known(name: str) -> PublicSet:
 
 
 def settings(overrides: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What and how of ``fetch.yaml`` with overrides."""
-    return composed_for("fetch", overrides)
+    """What and how of ``fetch.yaml`` with overrides, checked."""
+    what, how = composed_for("fetch", overrides)
+    check_value(what, Fetching, "fetch")
+    return what, how
 
 
 def composed_for(verb: str, overrides: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -257,11 +305,13 @@ def composed_for(verb: str, overrides: Sequence[str]) -> tuple[dict[str, Any], d
     from micrographia.runs.address import composed
 
     try:
-        return composed(verb, overrides)
+        what, how = composed(verb, overrides)
     except Exception as error:
         if not is_mistake(error):
             raise
         raise UserError(explain(error, verb, overrides)) from error
+    check_value({"logger": {}, **how}, Execution, "how")  # nothing is logged here
+    return what, how
 
 
 ACTIONS: dict[str, Callable[[str | None, Sequence[str]], int]] = {

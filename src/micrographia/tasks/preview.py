@@ -1,7 +1,7 @@
 """``micrographia data preview``: what a set looks like, before anything is trained on it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,12 +28,13 @@ def preview(data: IndexedImages, folder: Path, per_class: int) -> Path:
     tables = {part: data.table(data.indices(part)) for part in PARTS}
     classes = data.classes or ("all",)
     save(folder / "overview.png", overview_figure(counts_of(tables, classes), sides_of(data), intensities_of(data)))
+    names = file_names(classes)
     for name in classes:
         shown = {part: of_class(data, part, table, name) for part, table in tables.items()}
         indices = spread(torch.cat(list(shown.values())).sort().values, per_class)
         if len(indices):
             titles = titles_of(data, indices)
-            save(folder / f"{as_file_name(name)}.png", contact_sheet(unit_range(data.images(indices)), titles, 6))
+            save(folder / f"{names[name]}.png", contact_sheet(unit_range(data.images(indices)), titles, 6))
     return folder
 
 
@@ -94,12 +95,22 @@ def save(path: Path, figure: Figure) -> None:
     write_atomically(path, lambda part: figure.savefig(part, dpi=DPI), "output")
 
 
-def as_file_name(name: str) -> str:
-    """A class's name as a file's.
+def file_names(classes: Sequence[str]) -> dict[str, str]:
+    """Name of each class's file: letters that no disk minds, and no two alike, in any case.
 
     Examples
     --------
-    >>> as_file_name("ARCELLA VULGARIS"), as_file_name("a/b: 10 %")
-    ('ARCELLA_VULGARIS', 'a_b_10')
+    >>> file_names(["ARCELLA VULGARIS", "<5", ">5", "wt", "WT", "overview"])
+    {'ARCELLA VULGARIS': 'ARCELLA_VULGARIS', '<5': '5', '>5': '5-2', 'wt': 'wt', 'WT': 'WT-2', 'overview': 'overview-2'}
     """
-    return re.sub(r"[^\w.+-]+", "_", name).strip("_") or "class"
+    names: dict[str, str] = {}
+    taken = {"overview"}
+    for label in classes:
+        plain = re.sub(r"[^\w.+-]+", "_", label).strip("_") or "class"
+        name, number = plain, 1
+        while name.casefold() in taken:
+            number += 1
+            name = f"{plain}-{number}"
+        taken.add(name.casefold())
+        names[label] = name
+    return names

@@ -2,6 +2,7 @@ import io
 import stat
 import tarfile
 import zipfile
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
@@ -102,6 +103,28 @@ def test_a_truncated_archive_is_answered(tmp_path_factory, pack, share):
     with pytest.raises(UserError, match=r"damaged or cut short|is no archive"):
         unpack(path, folder / "set")
     assert list(on_disk(folder)) == ["a.zip"]
+
+
+@pytest.mark.parametrize("pack", [zipped, tarred])
+@settings(max_examples=60, deadline=None)
+@given(changes=st.lists(st.tuples(st.floats(0, 1), st.integers(1, 255)), min_size=1, max_size=4))
+def test_damage_of_any_kind_is_answered_or_harmless(tmp_path_factory, pack, changes):
+    folder = tmp_path_factory.mktemp("damaged")
+    files = {"zellen/a.png": bytes(range(256)) * 3, "zellen/ü.png": b"two"}
+    content = bytearray(pack(files))
+    for place, change in changes:
+        content[min(int(place * len(content)), len(content) - 1)] ^= change
+    path = written(folder / "a.zip", bytes(content))
+    with suppress(UserError):
+        unpack(path, folder / "set")
+        return
+    assert list(on_disk(folder)) == ["a.zip"]
+
+
+@pytest.mark.parametrize("name", [".", "./.", "//"])
+def test_a_member_without_a_name_is_refused(tmp_path, name):
+    with pytest.raises(UserError, match="would lie outside"):
+        unpack(written(tmp_path / "a.tar.gz", tarred({name: b"x"})), tmp_path / "set")
 
 
 def test_changed_bytes_are_noticed(tmp_path):

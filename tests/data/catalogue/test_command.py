@@ -1,5 +1,6 @@
 """``micrographia data`` as a user types it, with a server on this machine."""
 
+import os
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,7 @@ from micrographia.data.catalogue.sets import SETS
 from micrographia.tasks import data as task
 
 from .conftest import png, zipped
-from .test_sets import BBBC021_TABLE, VACUOLES, lay_out
+from .test_sets import BBBC021_TABLE, LENSLESS, VACUOLES, lay_out
 
 
 @pytest.fixture
@@ -26,11 +27,8 @@ def served(server, monkeypatch):
             for plate in ("Week1_22123", "Week1_22141")
         },
     }
-    monkeypatch.setitem(
-        task.SETS,
-        "yeast/vacuoles",
-        replace(SETS["yeast/vacuoles"], downloads=(Download(server.address("Dataset.zip")),)),
-    )
+    vacuoles = replace(SETS["yeast/vacuoles"], downloads=(Download(server.address("Dataset.zip")),), images=24)
+    monkeypatch.setitem(task.SETS, "yeast/vacuoles", vacuoles)
     tables = tuple(Download(server.address(name)) for name in (bbbc021.IMAGES, bbbc021.MECHANISMS))
     monkeypatch.setitem(task.SETS, "bbbc021", replace(bbbc021.BBBC021, downloads=tables))
     monkeypatch.setattr(bbbc021, "ADDRESS", server.address("").rstrip("/"))
@@ -100,6 +98,11 @@ def test_what_lies_there_by_hand_is_made_ready(capsys, tmp_path):
         (["fetch", "dsprites", "brodatz"], "data fetch: one set at a time, these are 2"),
         (["fetch", "plankton/lensless"], "Download TRAIN_IMAGE and TEST_IMAGE in a browser"),
         (["fetch", "dsprites", "weeks=[1]"], "weeks, compounds: dsprites has none"),
+        (["fetch", "bbbc021", "weeks=[1,a]"], "fetch.weeks=[1, 'a']: expected"),
+        (["fetch", "bbbc021", "compounds=5"], "fetch.compounds=5: expected"),
+        (["fetch", "dsprites", "how.paths.data=null"], "how.paths.data=null: expected"),
+        (["preview", "synthetic/cells", "per_class=-1"], "inspect.per_class=-1: expected"),
+        (["preview", "synthetic/cells", "output=null"], "inspect.output=null: expected"),
         (["fetch", "dsprites", "--force"], "--force: data fetch takes --cfg job, at the end, and key=value"),
         (["fetch", "dsprites", "keap=true"], "keap: no such key (did you mean keep?)"),
         (["list", "mnist"], "mnist: no such public set"),
@@ -140,6 +143,50 @@ def test_check_lists_what_is_wrong_and_says_so_by_its_status(capsys, served, tmp
     assert all(line.startswith("Dataset/images/test/positive/1.png: ") for line in lines)
     assert "cannot be read as an image" in lines[0]
     assert "50 bytes" in lines[1]
+
+
+def test_check_compares_a_set_with_what_was_published(capsys, tmp_path):
+    lay_out(tmp_path / "plankton/lensless", LENSLESS)
+    place = f"how.paths.data={tmp_path}"
+    with pytest.raises(SystemExit):
+        main(["data", "check", "plankton/lensless", place])
+    assert "micrographia data fetch plankton/lensless brings it, or makes ready" in capsys.readouterr().err
+    command(["data", "fetch", "plankton/lensless", place])
+    capsys.readouterr()
+    assert command(["data", "check", "plankton/lensless", place]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert ".: has no class ARCELLA VULGARIS" in lines
+    assert ".: class VOLVOX has 8 images, 640 were published" in lines
+    assert ".: has 16 images, 6400 were published" in lines
+
+
+def test_a_set_laid_out_by_hand_needs_no_network(capsys, served, tmp_path):
+    lay_out(tmp_path / "yeast/vacuoles", VACUOLES)
+    assert command(["data", "fetch", "yeast/vacuoles", f"how.paths.data={tmp_path}"]) == 0
+    assert served.asked == []
+    assert (tmp_path / "yeast/vacuoles/images.csv").is_file()
+    lay_out(tmp_path / "dsprites", {"sprites.npz": b"x"})
+    assert command(["data", "check", "dsprites", f"how.paths.data={tmp_path}"]) == 0
+    assert "put there by hand" in capsys.readouterr().err
+    lay_out(tmp_path / "plankton/planktonset", {"elsewhere/1.jpg": b"x"})
+    with pytest.raises(SystemExit):
+        main(["data", "fetch", "plankton/planktonset", f"how.paths.data={tmp_path}"])
+    assert "Request accession 0127422" in capsys.readouterr().err
+
+
+def test_names_that_are_no_text_or_markup_are_shown_as_they_are(capsys, tmp_path):
+    root = tmp_path / "mine"
+    lay_out(root, {f"{('[bold]', '[red]x')[number % 2]}/{number}.png": png(number) for number in range(30)})
+    assert command(["data", "check", "image_folder", f"data.root={root}"]) == 0
+    shown = capsys.readouterr().err
+    assert "[bold]" in shown
+    assert "[red]x" in shown
+    try:
+        (root / "[bold]" / os.fsdecode(b"Z\xeblle.png")).write_bytes(b"")
+    except OSError:
+        pytest.skip("this disk takes no such name")
+    assert command(["data", "check", "image_folder", f"data.root={root}"]) == 1
+    assert "Z\\xeblle.png: is empty" in capsys.readouterr().out
 
 
 def test_check_of_a_folder_and_of_files_that_are_no_images(capsys, served, tmp_path, monkeypatch):

@@ -1,9 +1,10 @@
 import hashlib
 import json
+import threading
 
 import pytest
 
-from micrographia.data.catalogue.fetching import RECORD, Record, fetch
+from micrographia.data.catalogue.fetching import RECORD, Record, fetch, lies_there_by_hand
 from micrographia.data.catalogue.public_set import Download, PublicSet
 from micrographia.errors import UserError
 
@@ -40,7 +41,7 @@ def public(server):
 def here(folder):
     """Files of a folder, hidden ones left out."""
     names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
-    return sorted(name for name in names if not name.startswith("."))
+    return sorted(name for name in names if not name.rpartition("/")[2].startswith("."))
 
 
 def test_a_set_is_fetched_once(public, server, tmp_path):
@@ -101,10 +102,11 @@ def test_a_checksum_is_recorded_at_first_and_checked_ever_after(public, server, 
     assert Record.load(folder).downloads["cells.csv"]["sha256"] == sha256(TABLE)
     (folder / "tables/cells.csv").unlink()
     server.files["cells.csv"] = b"file,class\nother.png,round\n"
-    with pytest.raises(UserError, match=r"cells\.csv: is not the file .* to accept it, delete .*\.fetched\.json"):
+    with pytest.raises(UserError, match=r"cells\.csv: is not the file .* fetch made/up accept=cells\.csv\."):
         fetch(public, tmp_path)
-    (folder / RECORD).unlink()
-    fetch(public, tmp_path)
+    with pytest.raises(UserError, match=r"cells\.csv: is not the file"):
+        fetch(public, tmp_path, accept="cells.zip")
+    fetch(public, tmp_path, accept="cells.csv")
     assert (folder / "tables/cells.csv").read_bytes() == server.files["cells.csv"]
 
 
@@ -142,9 +144,75 @@ def test_a_damaged_record_is_answered(public, tmp_path):
     (folder / RECORD).write_text("{")
     with pytest.raises(UserError, match=r"\.fetched\.json: is damaged"):
         fetch(public, tmp_path)
-    (folder / RECORD).write_text(json.dumps({"other": 1}))
-    with pytest.raises(UserError, match=r"\.fetched\.json: is damaged"):
+    for content in ({"other": 1}, {"downloads": []}, {"downloads": {"a.zip": 3}}, {"downloads": {"a.zip": {}}}):
+        (folder / RECORD).write_text(json.dumps(content))
+        with pytest.raises(UserError, match=r"\.fetched\.json: is damaged"):
+            fetch(public, tmp_path)
+
+
+def test_a_folder_that_cannot_be_made_is_answered(public, tmp_path):
+    (tmp_path / "made").write_text("a file in the way")
+    with pytest.raises(UserError, match=r"made.*: cannot be written .* set how\.paths\.data=FOLDER"):
         fetch(public, tmp_path)
+
+
+def test_a_process_that_is_killed_while_it_unpacks_leaves_no_set_that_looks_whole(public, tmp_path, monkeypatch):
+    class KilledError(Exception):
+        pass
+
+    def half(download, path, folder, keep, limits):
+        (folder / "half.png").write_bytes(b"x")
+        raise KilledError
+
+    monkeypatch.setattr("micrographia.data.catalogue.fetching.placed", half)
+    with pytest.raises(KilledError):
+        fetch(public, tmp_path)
+    assert not lies_there_by_hand(tmp_path / "made/up")
+    monkeypatch.undo()
+    assert len(here(fetch(public, tmp_path))) == 6
+
+
+def test_two_processes_keep_one_record(public, server, tmp_path):
+    errors = []
+
+    def one_of(download):
+        try:
+            fetch(public, tmp_path, [download])
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=one_of, args=(download,)) for download in public.downloads * 2]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    assert sorted(Record.load(tmp_path / "made/up").downloads) == ["cells.csv", "cells.zip"]
+    assert sorted(server.asked) == ["cells.csv", "cells.zip"]
+
+
+def test_bars_are_closed_whatever_happens(public, server, tmp_path):
+    closed = []
+
+    class Bar:
+        total = 0
+
+        def __init__(self, name):
+            self.name = name
+
+        def update(self, count):
+            pass
+
+        def reset(self):
+            pass
+
+        def close(self):
+            closed.append(self.name)
+
+    server.cut["cells.csv"] = (3, 99)
+    with pytest.raises(UserError):
+        fetch(public, tmp_path, bar=Bar)
+    assert set(closed) == {"cells.zip", "cells.csv"}
 
 
 def test_progress_is_told_of_each_file(public, tmp_path):

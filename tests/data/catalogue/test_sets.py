@@ -180,6 +180,23 @@ def test_red_cells_are_cut_out_around_their_centres(server, tmp_path):
     assert list(data.root.glob("*/*.png"))
 
 
+def test_cells_in_a_folder_of_no_class_are_answered(tmp_path):
+    folder = tmp_path / "im_here" / SETS["human_cells/sipakmed"].folder
+    lay_out(folder, SIPAKMED)
+    SETS["human_cells/sipakmed"].prepare(folder)
+    assert set(read("human_cells/sipakmed", tmp_path / "im_here").arrange()["class"]) == {"Metaplastic", "Parabasal"}
+    lay_out(folder, {"Dyskeratotic/CROPPED/001_01.bmp": bmp(0)})
+    with pytest.raises(UserError, match=r"001_01\.bmp: lies in no folder im_<class>"):
+        SETS["human_cells/sipakmed"].prepare(folder)
+
+
+@pytest.mark.parametrize("line", ["60 50", "60 50 0 1", "60 fifty 0", "600 50 0", "-1 4 3"])
+def test_annotations_that_make_no_sense_are_answered(tmp_path, line):
+    lay_out(tmp_path, {"Dataset/1.jpg": smear()[0], "Label/1.txt": line.encode()})
+    with pytest.raises(UserError, match=r"1\.txt: (cannot be read as lines|.* lies outside the smear)"):
+        preparation.cut_red_cells(tmp_path)
+
+
 def test_a_layout_that_has_changed_is_answered(tmp_path):
     lay_out(tmp_path, {"elsewhere/1.jpg": smear()[0]})
     for prepare in (

@@ -44,7 +44,12 @@ def plates(folder: Path, weeks: Sequence[int] | str | None, compounds: Sequence[
     UserError
         If neither is given, or the table knows no such week or compound.
     """
-    table = pd.read_csv(folder / IMAGES, usecols=[PLATE, COMPOUND], dtype=str)
+    try:
+        table = pd.read_csv(folder / IMAGES, usecols=[PLATE, COMPOUND], dtype=str)
+    except ValueError as error:
+        raise UserError(
+            f"{folder / IMAGES}: is not the set's table ({str(error).splitlines()[0]}). Delete it and fetch it again."
+        ) from error
     known = sorted(table[PLATE].unique(), key=lambda name: (week_of(name), name))
     if weeks is None and compounds is None:
         raise UserError(

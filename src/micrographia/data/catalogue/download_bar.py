@@ -24,7 +24,6 @@ class DownloadBar:
             console=console,
         )
         self.task = self.bar.add_task(name, total=None)
-        self.bar.start()
 
     @property
     def total(self) -> float | None:
@@ -33,14 +32,15 @@ class DownloadBar:
 
     @total.setter
     def total(self, size: float) -> None:
-        self.bar.update(self.task, total=size or None)
+        self.bar.start()
+        self.bar.reset(self.task, total=size or None)  # a second try begins anew
 
     def update(self, count: int) -> None:
         """So many bytes more."""
         self.bar.advance(self.task, count)
 
     def reset(self) -> None:
-        """Begin again, for another try or pooch's last update to the full size."""
+        """Begin again; pooch then updates to the full size."""
         self.bar.reset(self.task, total=self.total)
 
     def close(self) -> None:

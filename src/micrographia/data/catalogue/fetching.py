@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from micrographia.data.catalogue.archives import LIMITS, Limits, unpack
 from micrographia.data.catalogue.public_set import Download, PublicSet
 from micrographia.errors import UserError
@@ -15,7 +17,8 @@ from micrographia.runs.writing import write_atomically
 
 log = logging.getLogger(__name__)
 
-RECORD = ".fetched.json"
+RECORD, LOCK = ".fetched.json", ".fetched.lock"
+KEY = "how.paths.data"  # where the sets lie
 TRIES = 3
 TIMEOUT = 30  # seconds without a byte
 
@@ -43,13 +46,16 @@ class Record:
         if not path.is_file():
             return cls()
         try:
-            return cls(json.loads(path.read_text())["downloads"])
-        except (ValueError, KeyError, TypeError) as error:
+            downloads = json.loads(path.read_text())["downloads"]
+            if not all(isinstance(entry["files"], dict) and entry["sha256"] for entry in downloads.values()):
+                raise ValueError("no files")
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"{path}: is damaged ({error}). Delete it and fetch the set again.") from error
+        return cls(downloads)
 
     def save(self, folder: Path) -> None:
         """Write, whole or not at all."""
-        write_atomically(folder / RECORD, lambda part: part.write_text(json.dumps(asdict(self), indent=1)))
+        write_atomically(folder / RECORD, lambda part: part.write_text(json.dumps(asdict(self), indent=1)), KEY)
 
     def files(self) -> dict[str, int]:
         """Bytes of each file that was fetched, by its name below the folder."""
@@ -73,6 +79,7 @@ def fetch(
     bar: Bar | None = None,
     keep: bool = False,
     limits: Limits = LIMITS,
+    accept: str | None = None,
 ) -> Path:
     """Bring a set onto the disk and return its folder; what is there already is not fetched again.
 
@@ -90,33 +97,78 @@ def fetch(
         Keep archives in ``<root>/.downloads`` after they are unpacked.
     limits
         Of one archive.
+    accept
+        Name of a file that has changed where it is served, and is to be taken as it is now.
 
     Raises
     ------
     UserError
         If the set is to be fetched by hand, an address cannot be reached, a checksum differs, an archive is damaged or
-        not to be trusted, or the disk is too small.
+        not to be trusted, the disk is too small, or the folder cannot be written.
     """
     folder = root / public.folder
     wanted = public.downloads if downloads is None else downloads
     if not wanted:
         raise UserError(f"{public.name}: cannot be fetched by a program. {public.by_hand} Put it into {folder}.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / LOCK):  # two processes would undo each other's record
+            for download in missing_of(public, wanted, folder):
+                bring(public, download, root, bar, keep, limits, trusted=download.name == accept)
+            make_ready(public, folder)
+    except OSError as error:
+        raise UserError(
+            f"{error.filename or folder}: cannot be written ({error.strerror or error}). What was fetched is kept; "
+            f"set {KEY}=FOLDER to one that you may write to, with room enough."
+        ) from error
+    return folder
+
+
+def make_ready(public: PublicSet, folder: Path) -> None:
+    """Turn what was unpacked into what the set's config reads.
+
+    Raises
+    ------
+    UserError
+        If something is missing or laid out otherwise; says what to do, for a set that is fetched by hand.
+    """
+    try:
+        if public.prepare is not None:
+            public.prepare(folder)
+    except UserError as error:
+        raise UserError(f"{error} {public.by_hand}".rstrip()) from error
+
+
+def missing_of(public: PublicSet, wanted: Sequence[Download], folder: Path) -> list[Download]:
+    """What of the downloads is not in the folder."""
     record = Record.load(folder)
     missing = [download for download in wanted if not record.holds(download, folder)]
     require_room(public, folder, missing)
-    for number, download in enumerate(missing, start=1):
-        log.info("%s: %s (%d of %d)", public.name, download.address, number, len(missing))
-        known = download.sha256 or record.downloads.get(download.name, {}).get("sha256")
-        path = retrieved(public, download, known, root / ".downloads" / public.folder, folder, bar)
-        record.downloads[download.name] = {
-            "address": download.address,
-            "sha256": checksum(path),
-            "files": placed(download, path, folder, keep, limits),
-        }
-        record.save(folder)
-    if public.prepare is not None:
-        public.prepare(folder)
-    return folder
+    return missing
+
+
+def bring(
+    public: PublicSet, download: Download, root: Path, bar: Bar | None, keep: bool, limits: Limits, trusted: bool
+) -> None:
+    """Download one file, unpack it, and remember both."""
+    folder = root / public.folder
+    record = Record.load(folder)
+    log.info("%s: %s", public.name, download.address)
+    recorded = None if trusted else record.downloads.get(download.name, {}).get("sha256")
+    path = retrieved(public, download, download.sha256 or recorded, root / ".downloads" / public.folder, folder, bar)
+    # Remembered before a file of it is in place, so that half a set is not taken for one that was put there by hand.
+    entry = {"address": download.address, "sha256": checksum(path), "files": {}}
+    record.downloads[download.name] = entry
+    record.save(folder)
+    entry["files"] = placed(download, path, folder, keep, limits)
+    record.save(folder)
+
+
+def lies_there_by_hand(folder: Path) -> bool:
+    """Whether a folder holds files that no program of ours has fetched."""
+    if Record.load(folder).downloads or not folder.is_dir():
+        return False
+    return any(not path.name.startswith(".") for path in folder.iterdir())
 
 
 def require_room(public: PublicSet, folder: Path, missing: Sequence[Download]) -> None:
@@ -141,6 +193,7 @@ def retrieved(
 
     pooch.get_logger().setLevel("WARNING")
     shown = None if bar is None else bar(download.name)
+    accepting = f"to take it as it is now: micrographia data fetch {public.name} accept={download.name}"
     downloader = pooch.HTTPDownloader(progressbar=shown or False, timeout=TIMEOUT)
     fetcher = pooch.create(
         path=downloads,
@@ -160,8 +213,12 @@ def retrieved(
     except ValueError as error:  # pooch's answer to another checksum
         raise UserError(
             f"{download.address}: is not the file that was expected: its SHA-256 is not {known}. It may have been "
-            f"replaced by a newer one, or tampered with. See {public.page}; to accept it, delete {folder / RECORD}."
+            f"replaced by a newer one, or tampered with. See {public.page}"
+            + ("." if download.sha256 else f"; {accepting}.")
         ) from error
+    finally:
+        if shown is not None:
+            shown.close()
 
 
 def reason_of(error: Exception) -> str:
@@ -185,7 +242,7 @@ def placed(download: Download, path: Path, folder: Path, keep: bool, limits: Lim
     if download.is_archive:
         names = unpack(path, target, limits)
     else:
-        write_atomically(target / download.name, lambda part: shutil.copyfile(path, part))
+        write_atomically(target / download.name, lambda part: shutil.copyfile(path, part), KEY)
         names = {download.name: path.stat().st_size}
     if not keep:
         path.unlink()

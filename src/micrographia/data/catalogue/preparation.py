@@ -71,9 +71,17 @@ def sipakmed_table(folder: Path) -> None:
     rows = []
     for path in images_in(folder):
         if path.parent.name == "CROPPED":
-            kind = next(part for part in path.parts if part.startswith("im_")).removeprefix("im_")
+            kind = class_folder(path, folder).removeprefix("im_")
             rows.append((relative(path, folder), kind, f"{kind}_{path.stem.split('_')[0]}"))
     write_table(folder, rows, ["file", "class", "smear"])
+
+
+def class_folder(path: Path, folder: Path) -> str:
+    """The part of a cell's path that names its class."""
+    for part in path.relative_to(folder).parts[:-2]:
+        if part.startswith("im_"):
+            return part
+    raise UserError(f"{path}: lies in no folder im_<class>, as the set is published. Rename the folder of its class.")
 
 
 def cut_red_cells(folder: Path) -> None:
@@ -85,6 +93,9 @@ def cut_red_cells(folder: Path) -> None:
         cells = [(x, y, kind) for x, y, kind in annotations if kind in RBC_CLASSES]
         with Image.open(path) as image:
             pixels = np.asarray(image.convert("RGB"))
+        height, width = pixels.shape[:2]
+        if outside := [(x, y) for x, y, _ in cells if not (0 <= x < width and 0 <= y < height)]:
+            raise UserError(f"{labels / path.stem}.txt: {outside[0]} lies outside the smear. Fetch the set again.")
         half = RBC_SIDE // 2
         wide = np.pad(pixels, ((half, half), (half, half), (0, 0)), mode="reflect")
         for x, y, kind in dict.fromkeys(cells):
@@ -102,10 +113,15 @@ def save_once(path: Path, pixels: np.ndarray) -> None:
 
 def read_centres(path: Path) -> list[tuple[int, int, int]]:
     """Lines ``x y type`` of an annotation."""
+    centres = []
     try:
-        return [tuple(int(word) for word in line.split()) for line in path.read_text().splitlines() if line.strip()]  # type: ignore[misc]
+        for line in path.read_text().splitlines():
+            if line.strip():
+                x, y, kind = (int(word) for word in line.split())
+                centres.append((x, y, kind))
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read as lines 'x y type' ({error}). Fetch the set again.") from error
+    return centres
 
 
 def images_in(folder: Path) -> list[Path]:
