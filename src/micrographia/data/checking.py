@@ -15,7 +15,7 @@ from micrographia.data.datamodule import PARTS
 from micrographia.data.decoding import in_threads
 from micrographia.data.duplicates import near_duplicates, thumbnail
 from micrographia.data.image_folder import ImageFolder
-from micrographia.data.listing import is_unread, list_images, subfolders
+from micrographia.data.listing import is_text, is_unread, list_images, shown, subfolders
 from micrographia.data.plates.fields import Fields
 from micrographia.data.reading import ImageHeader, is_image_file, read_image
 from micrographia.data.splitting import in_order
@@ -94,6 +94,7 @@ def check_folder(
         problems += left_out(folder.root)
     problems += empty_folders(folder.root) if "folder" in rows else []
     problems += closed_folders(folder.root)
+    problems += unnamed_files(folder.root)
     problems += changed(folder.root, fetched or {})
     parts, refusal = parts_of(folder, rows)
     if refusal:
@@ -187,6 +188,12 @@ def empty_folders(root: Path) -> list[tuple[str, str]]:
     """Class folders without an image."""
     names = [folder.name for folder in subfolders(root) if not any(is_image_file(path) for path in folder.rglob("*"))]
     return [(name, "class folder without an image") for name in names]
+
+
+def unnamed_files(root: Path) -> list[tuple[str, str]]:
+    """Images whose names are no text."""
+    paths = (path for path in sorted(root.rglob("*")) if is_image_file(path) and not is_text(path))
+    return [(shown(path.relative_to(root)), "its name is no text (UTF-8)") for path in paths]
 
 
 def closed_folders(root: Path) -> list[tuple[str, str]]:

@@ -1,6 +1,7 @@
 """Which images a folder holds and what is known of them: class folders or a table."""
 
 import logging
+import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -69,7 +70,7 @@ def list_images(
     if table is not None:
         rows = read_table(root, named_table(root, table), file, label, require_files)
     elif label is None or is_loose(root):
-        rows = list_loose(root)
+        rows = list_loose(root, require_files)
     elif folders := subfolders(root):
         rows = (
             list_part_folders(root, folders, require_files)
@@ -107,9 +108,33 @@ def is_loose(root: Path) -> bool:
     return not subfolders(root) and not any(root.glob("*.csv")) and any(is_image_file(path) for path in root.iterdir())
 
 
-def list_loose(root: Path) -> pd.DataFrame:
+def images_below(folder: Path, require_files: bool = True) -> list[Path]:
+    """Image files at any depth, sorted; those whose names are no text are refused, or, where not required, left out."""
+    files = sorted(path for path in folder.rglob("*") if is_image_file(path))
+    if require_files and (unnamed := [path for path in files if not is_text(path)]):
+        raise UserError(
+            f"{shown(unnamed[0])}: its name is no text (UTF-8), and {len(unnamed)} in all. Rename the file."
+        )
+    return [path for path in files if is_text(path)]
+
+
+def is_text(path: Path) -> bool:
+    """Whether a file's name is text, which tables can hold."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def shown(path: Path) -> str:
+    """A file's name as a terminal can show it."""
+    return os.fsencode(path).decode(errors="backslashreplace")
+
+
+def list_loose(root: Path, require_files: bool = True) -> pd.DataFrame:
     """All images of a folder, at any depth, without classes."""
-    files = sorted(path.relative_to(root) for path in root.rglob("*") if is_image_file(path))
+    files = sorted(path.relative_to(root) for path in images_below(root, require_files))
     if not files:
         raise UserError(f"data.root: {root} holds no images ({', '.join(SUFFIXES)}).")
     return pd.DataFrame({"file": [path.as_posix() for path in files]})
@@ -127,7 +152,7 @@ def list_class_folders(root: Path, folders: Sequence[Path], require_files: bool 
         refuse_part_folders(root, part_like)
     rows = []
     for folder in folders:
-        files = sorted(path for path in folder.rglob("*") if is_image_file(path))
+        files = images_below(folder, require_files)
         if not files and require_files:
             raise UserError(
                 f"{folder}: class folder without an image ({', '.join(SUFFIXES)}). Remove it, or name a table "

@@ -56,7 +56,7 @@ class ContentHashes:
                         f"{path}: a link to nowhere, so that the folder has no fingerprint. Remove it."
                     ) from error
                 lines.append(f"{path.relative_to(folder).as_posix()}\t{size}\t{self.of_file(path)}")
-        return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+        return hashlib.sha256("\n".join(sorted(lines)).encode(errors="surrogateescape")).hexdigest()
 
     def of_path(self, path: Path) -> str:
         """Fingerprint of a file or a folder."""

@@ -279,8 +279,7 @@ def show_check(name: str, found: "Check") -> None:
 def report_lines(lines: Sequence[tuple[str, str]], otherwise: str) -> int:
     """Print each file with what is wrong on stdout; or, on stderr, that nothing is."""
     for file, problem in lines:
-        line = f"{file}: {problem}".encode(errors="surrogateescape")  # a name may be no text at all
-        print(line.decode(errors="backslashreplace"))
+        print(f"{file}: {problem}")
     log.info("%s", f"{len(lines)} findings" if lines else otherwise)
     return 1 if lines else 0
 

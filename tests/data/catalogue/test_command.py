@@ -186,7 +186,10 @@ def test_names_that_are_no_text_or_markup_are_shown_as_they_are(capsys, tmp_path
     except OSError:
         pytest.skip("this disk takes no such name")
     assert command(["data", "check", "image_folder", f"data.root={root}"]) == 1
-    assert "Z\\xeblle.png: is empty" in capsys.readouterr().out
+    assert "[bold]/Z\\xeblle.png: its name is no text" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["train", "data=image_folder", f"data.root={root}", f"how.paths.runs={tmp_path}"])
+    assert "Z\\xeblle.png: its name is no text (UTF-8), and 1 in all. Rename the file." in capsys.readouterr().err
 
 
 def test_check_of_a_folder_and_of_files_that_are_no_images(capsys, served, tmp_path, monkeypatch):
