@@ -71,16 +71,27 @@ def test_the_stated_scores_are_those_of_the_weights(name):
     assert found.scores["score/mig"] == pytest.approx(run.metrics["score/mig"], abs=0.05)
 
 
-@pytest.mark.parametrize("overrides", [[], ["data.size=64"], ["seed=1"], ["experiment=rls/demo"]])
-def test_super_resolution_trains_nothing_by_default(overrides):
+@pytest.mark.parametrize(
+    ("overrides", "assay"),
+    [
+        ([], "translocation"),
+        (["data.size=64"], "translocation"),
+        (["seed=1"], "translocation"),
+        (["experiment=rls/demo"], "translocation"),
+        (["experiment=rls/golgi"], "golgi"),
+        (["experiment=rls/golgi", "seed=1"], "golgi"),
+    ],
+)
+def test_super_resolution_of_a_simulated_assay_trains_nothing(overrides, assay):
     what = what_of(" ".join(["micrographia superresolve", *overrides]))
-    assert shipped_folder(digest(what["generator"])).name == "stylegan2_translocation"
-    assert shipped_folder(digest(what["flow"])).name == "latent_flow_translocation"
+    assert shipped_folder(digest(what["generator"])).name == f"stylegan2_{assay}"
+    assert shipped_folder(digest(what["flow"])).name == f"latent_flow_{assay}"
 
 
-def test_a_generator_that_is_named_brings_the_flow_that_ships():
-    what = what_of("micrographia superresolve generator=pretrained/translocation")
-    assert shipped_folder(digest(what["flow"])).name == "latent_flow_translocation"
+@pytest.mark.parametrize("assay", ["translocation", "golgi"])
+def test_a_generator_that_is_named_brings_the_flow_that_ships(assay):
+    what = what_of(f"micrographia superresolve data=synthetic/{assay} generator=pretrained/{assay}")
+    assert shipped_folder(digest(what["flow"])).name == f"latent_flow_{assay}"
 
 
 def test_another_training_does_not_ship():
