@@ -12,6 +12,7 @@ from micrographia.schema import check_run
 NEEDS_A_PATH = {
     "source=path": "source.run=FOLDER",
     "data=image_folder": "data.root=FOLDER",
+    "data=plate_fields": ["data.fields.root=FOLDER", "data.fields.table=FILE", "data.fields.channels={DNA: dna}"],
     "data=latents": "data.generator.run=FOLDER",
     "generator=path": "generator.run=FOLDER",
     "flow=path": "flow.run=FOLDER",
@@ -41,7 +42,8 @@ def choices(verb):
     [choice for verb in ("train", "transfer", "superresolve", "evaluate") for choice in choices(verb)],
 )
 def test_every_shipped_choice_passes(verb, choice):
-    check_run(configuration(verb, choice, *([NEEDS_A_PATH[choice]] if choice in NEEDS_A_PATH else [])))
+    needed = NEEDS_A_PATH.get(choice, [])
+    check_run(configuration(verb, choice, *([needed] if isinstance(needed, str) else needed)))
 
 
 @pytest.mark.parametrize("method", group_choices(config_directory())["inversion"])
