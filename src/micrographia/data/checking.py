@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from micrographia.data.catalogue.public_set import PublicSet
 from micrographia.data.datamodule import PARTS
-from micrographia.data.decoding import in_threads
+from micrographia.data.decoding import Progress, in_threads
 from micrographia.data.duplicates import near_duplicates, thumbnail
 from micrographia.data.image_folder import ImageFolder
 from micrographia.data.listing import is_text, is_unread, list_images, shown, subfolders
@@ -21,7 +21,6 @@ from micrographia.data.reading import ImageHeader, is_image_file, read_image
 from micrographia.data.splitting import in_order
 from micrographia.errors import UserError
 
-Progress = Callable[[int, int], None]
 PROBLEMS = ["file", "problem"]
 
 
@@ -167,9 +166,7 @@ def odd_ones(headers: list[tuple[str, ImageHeader]]) -> list[tuple[str, str]]:
 def left_out(root: Path) -> list[tuple[str, str]]:
     """Files whose format is not read."""
     paths = sorted(path for path in root.rglob("*") if path.is_file() and is_unread(path))
-    return [
-        (path.relative_to(root).as_posix(), f"left out: {path.suffix or 'no suffix'} is not read") for path in paths
-    ]
+    return [(shown(path.relative_to(root)), f"left out: {path.suffix or 'no suffix'} is not read") for path in paths]
 
 
 def changed(root: Path, fetched: Mapping[str, int]) -> list[tuple[str, str]]:

@@ -3,16 +3,17 @@
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import torch
 
+from micrographia.data.arranged import ArrangedImages, Controls, as_texts
 from micrographia.data.batches import BalancedOrder, epoch_batch
-from micrographia.data.datamodule import PARTS, IndexedImages, Part
+from micrographia.data.datamodule import PARTS
 from micrographia.data.decoding import Recipe, in_threads, read_images
-from micrographia.data.intensity import pairs_of
+from micrographia.data.intensity import pairs_of, rising
 from micrographia.data.listing import list_images
 from micrographia.data.pixel_cache import PixelCache
 from micrographia.data.reading import ImageHeader, read_header
@@ -22,15 +23,7 @@ from micrographia.data.splitting import Splitting, as_list, class_codes, in_orde
 from micrographia.errors import UserError
 
 
-class Controls(TypedDict):
-    """Column of the table that tells the controls of an assay, and its values in both."""
-
-    column: str
-    negative: str | int | float
-    positive: str | int | float
-
-
-class ImageFolder(IndexedImages):
+class ImageFolder(ArrangedImages):
     """Images of a folder, with classes, groups and parts.
 
     Nothing is read before `setup`, which each method calls where it must. Everything that is fitted (the side to pad
@@ -124,8 +117,6 @@ class ImageFolder(IndexedImages):
             raise UserError(f"data.size={size}: expected a side in pixels, as data.size=64.")
         if not 0 < pad_quantile <= 1:
             raise UserError(f"data.pad_quantile={pad_quantile}: expected a number above 0, at most 1.")
-        if len(percentiles) != 2 or not 0 <= percentiles[0] < percentiles[1] <= 100:
-            raise UserError(f"data.percentiles={list(percentiles)}: expected two rising numbers from 0 to 100.")
         self.name = name
         self.root = Path(root)
         self.shape = (model_channels, size, size)
@@ -138,7 +129,7 @@ class ImageFolder(IndexedImages):
             channels=None if channels is None else tuple([channels] if isinstance(channels, str) else channels),
             model_channels=model_channels,
             intensity=intensity,
-            percentiles=(float(percentiles[0]), float(percentiles[1])),
+            percentiles=rising(percentiles),
             invert=invert,
             fit=fit,
             pad_quantile=pad_quantile,
@@ -146,8 +137,7 @@ class ImageFolder(IndexedImages):
             limits=None if limits is None else pairs_of(limits, model_channels),
             nan=nan,
         )
-        if controls is not None:
-            self.controls = (controls["column"], str(controls["negative"]), str(controls["positive"]))
+        self.controls = as_texts(controls)
         self.cache = None if cache is None else Path(cache)
         self.progress = progress
         self.rows: pd.DataFrame | None = None
@@ -174,22 +164,6 @@ class ImageFolder(IndexedImages):
             self.setup()
         assert self.pixels is not None
         return self.pixels.index_select(0, indices)
-
-    def indices(self, part: Part) -> torch.Tensor:
-        """Indices of a part, rising; images are numbered in the order of their file names."""
-        self.arrange()
-        return torch.from_numpy(np.flatnonzero(self.parts == part))
-
-    def table(self, indices: torch.Tensor) -> pd.DataFrame:
-        """Columns ``file``, ``class`` and the table's others (of class folders: ``folder``)."""
-        return self.arrange().iloc[indices.numpy()]
-
-    def targets(self, indices: torch.Tensor) -> torch.Tensor:
-        """Integer class of each index, int64, in the order of `classes`."""
-        self.arrange()
-        if not self.classes:
-            return super().targets(indices)  # which says so
-        return self.codes[indices]
 
     def draw_indices(self, count: int, seed: int, step: int) -> torch.Tensor:
         """Training indices of one step, as ``sampling`` says."""

@@ -98,6 +98,13 @@ def channel_limits(
     return tuple((float(low), float(high)) for low, high in limits.T)
 
 
+def rising(percentiles: Sequence[float]) -> tuple[float, float]:
+    """The two of ``data.percentiles``; raises `UserError` unless they rise, from 0 to 100."""
+    if len(percentiles) != 2 or not 0 <= percentiles[0] < percentiles[1] <= 100:
+        raise UserError(f"data.percentiles={list(percentiles)}: expected two rising numbers from 0 to 100.")
+    return float(percentiles[0]), float(percentiles[1])
+
+
 def pairs_of(limits: Sequence[Sequence[float]], channels: int) -> tuple[tuple[float, float], ...]:
     """Limits as one rising pair per channel; raises `UserError` if they are not.
 

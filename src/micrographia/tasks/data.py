@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
-from micrographia.config import Between, check_value
+from micrographia.config import Between, check_value, config_directory, instantiate
 from micrographia.data.catalogue import bbbc021
 from micrographia.data.catalogue.download_bar import DownloadBar
 from micrographia.data.catalogue.fetching import Record, fetch, lies_there_by_hand, make_ready
@@ -13,6 +13,7 @@ from micrographia.data.catalogue.public_set import PublicSet
 from micrographia.data.catalogue.sets import SETS
 from micrographia.data.splitting import as_list
 from micrographia.errors import UserError
+from micrographia.help import group_choices
 from micrographia.schema import Execution
 
 if TYPE_CHECKING:
@@ -178,7 +179,6 @@ def check_set(name: str | None, overrides: Sequence[str]) -> int:
         raise UserError("data check: name a set, or image_folder data.root=PATH.")
     if name in SETS and name not in data_choices():
         return check_fetched(SETS[name], overrides)
-    from micrographia.config import instantiate
     from micrographia.data.checking import against_published, check_fields, check_folder
     from micrographia.data.image_folder import ImageFolder
     from micrographia.data.plates.cells import PlateCells
@@ -235,12 +235,9 @@ def preview_set(name: str | None, overrides: Sequence[str]) -> int:
     return 0
 
 
-def data_choices() -> set[str]:
+def data_choices() -> list[str]:
     """Choices of the group ``data``."""
-    from micrographia.config import config_directory
-
-    folder = config_directory() / "data"
-    return {path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.yaml")}
+    return group_choices(config_directory())["data"]
 
 
 def fetched_files(root: Path) -> dict[str, int] | None:

@@ -185,8 +185,11 @@ def test_names_that_are_no_text_or_markup_are_shown_as_they_are(capsys, tmp_path
         (root / "[bold]" / os.fsdecode(b"Z\xeblle.png")).write_bytes(b"")
     except OSError:
         pytest.skip("this disk takes no such name")
+    (root / "[bold]" / os.fsdecode(b"Z\xeblle.czi")).touch()
     assert command(["data", "check", "image_folder", f"data.root={root}"]) == 1
-    assert "[bold]/Z\\xeblle.png: its name is no text" in capsys.readouterr().out
+    lines = capsys.readouterr().out
+    assert "[bold]/Z\\xeblle.png: its name is no text" in lines
+    assert "[bold]/Z\\xeblle.czi: left out" in lines
     with pytest.raises(SystemExit):
         main(["train", "data=image_folder", f"data.root={root}", f"how.paths.runs={tmp_path}"])
     assert "Z\\xeblle.png: its name is no text (UTF-8), and 1 in all. Rename the file." in capsys.readouterr().err

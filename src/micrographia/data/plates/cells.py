@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from micrographia.config import Between
-from micrographia.data.datamodule import PARTS, IndexedImages, Part
+from micrographia.data.arranged import ArrangedImages, Controls, as_texts
+from micrographia.data.datamodule import PARTS
 from micrographia.data.decoding import Progress
-from micrographia.data.image_folder import Controls
-from micrographia.data.intensity import channel_limits
+from micrographia.data.intensity import channel_limits, rising
 from micrographia.data.plates.cropping import Cropping
 from micrographia.data.plates.fields import Fields
 from micrographia.data.splits import some
@@ -23,7 +23,7 @@ from micrographia.errors import UserError
 from micrographia.measure.assays.nuclei import NucleusSegmentation
 
 
-class PlateCells(IndexedImages):
+class PlateCells(ArrangedImages):
     """Crops around the nuclei of fields, with plate, well and site, scaled by what the controls of each plate show.
 
     Light is evened plate by plate, nuclei are found in the first channel, and a square around the middle of each is cut
@@ -95,16 +95,13 @@ class PlateCells(IndexedImages):
         progress: Progress | None = None,
     ):
         super().__init__()
-        if len(percentiles) != 2 or not 0 <= percentiles[0] < percentiles[1] <= 100:
-            raise UserError(f"data.percentiles={list(percentiles)}: expected two rising numbers from 0 to 100.")
         self.name = name
-        if controls is not None:
-            self.controls = (controls["column"], str(controls["negative"]), str(controls["positive"]))
+        self.controls = as_texts(controls)
         self.fields = fields if channels is None else with_channels(fields, channels)
         self.shape = (len(self.fields.channels), size or crop_px, size or crop_px)
         folder = None if cache is None else Path(cache)
         self.cropping = Cropping(self.fields, nuclei or NucleusSegmentation(), crop_px, even_light, folder, progress)
-        self.percentiles = (float(percentiles[0]), float(percentiles[1]))
+        self.percentiles = rising(percentiles)
         self.control, self.label = control, label
         self.include = as_list(include)
         self.splitting = Splitting(
@@ -142,20 +139,6 @@ class PlateCells(IndexedImages):
             unit = functional.interpolate(unit, self.shape[1:], mode="bilinear", antialias=True)
         return unit.half()
 
-    def indices(self, part: Part) -> torch.Tensor:
-        """Indices of a part, rising: by plate, well, site and place in the field."""
-        self.arrange()
-        return torch.from_numpy(np.flatnonzero(self.parts == part))
-
-    def table(self, indices: torch.Tensor) -> pd.DataFrame:
-        """``plate``, ``well``, ``site``, ``class``, ``y`` and ``x`` in the field, and what else is known of it."""
-        return self.arrange().iloc[indices.numpy()]
-
-    def targets(self, indices: torch.Tensor) -> torch.Tensor:
-        """Integer class of each index, int64, in the order of `classes`."""
-        rows = self.arrange()
-        return torch.as_tensor(class_codes(rows, self.classes))[indices]
-
     def record(self) -> dict[str, Any]:
         """What was found and fitted, in JSON's types."""
         self.arrange()
@@ -173,7 +156,7 @@ class PlateCells(IndexedImages):
     # How it comes about
 
     def arrange(self) -> pd.DataFrame:
-        """A row per cell, with class and part known."""
+        """A row per cell: plate, well, site, class, place in the field, and what else is known of it."""
         if self.rows is not None:
             return self.rows
         self.fields.require_files()
@@ -196,6 +179,7 @@ class PlateCells(IndexedImages):
             rows = rows.iloc[kept].reset_index(drop=True)
         self.classes = in_order(set(rows["class"]))
         self.parts = self.splitting.parts(rows, self.classes, "the table of cells")
+        self.codes = torch.as_tensor(class_codes(rows, self.classes))
         self.plate_of = pd.Categorical(rows["plate"], categories=list(self.plates)).codes
         self.crops, self.places, self.rows = crops, kept, rows
         return rows

@@ -55,9 +55,8 @@ class Cropping:
     def crops(self) -> tuple[NDArray, pd.DataFrame]:
         """All crops ``(n, channels, crop_px, crop_px)``, and the field and place of each; from the cache if there."""
         if self.cache is None:
-            found = list(self.cells())
-            crops = np.concatenate([crops for crops, _ in found])
-            return crops, placed(found)
+            found, tables = zip(*self.cells(), strict=True)
+            return np.concatenate(found), pd.concat(tables, ignore_index=True)
         entry = PixelCache(self.cache, self.content())
         kept = entry.load()
         if kept is None:
@@ -69,18 +68,18 @@ class Cropping:
         """Cut into the cache: crops go to a file as they are found, since their number is known at the end."""
         assert self.cache is not None
         self.cache.mkdir(parents=True, exist_ok=True)
-        found: list[tuple[NDArray, pd.DataFrame]] = []
+        tables: list[pd.DataFrame] = []
         with tempfile.TemporaryFile(dir=self.cache) as spool:
             for crops, table in self.cells():
                 spool.write(crops.tobytes())
-                found.append((crops[:0], table))
-            cells = placed(found)
-            one = found[0][0]
+                tables.append(table)
+            cells = pd.concat(tables, ignore_index=True)
+            shape, dtype = crops.shape[1:], crops.dtype  # which all fields have
             spool.seek(0)
-            size = int(np.prod(one.shape[1:])) * one.dtype.itemsize
-            stream = (np.frombuffer(spool.read(size), one.dtype).reshape(one.shape[1:]) for _ in range(len(cells)))
+            size = int(np.prod(shape)) * dtype.itemsize
+            stream = (np.frombuffer(spool.read(size), dtype).reshape(shape) for _ in range(len(cells)))
             record = {"cells": {name: cells[name].tolist() for name in cells}}
-            return entry.save(stream, (len(cells), *one.shape[1:]), one.dtype, record)
+            return entry.save(stream, (len(cells), *shape), dtype, record)
 
     def content(self) -> dict[str, Any]:
         """What decides the crops, in JSON's types."""
@@ -160,8 +159,3 @@ def cut_out(field: NDArray, centres: NDArray[np.int64], side: int) -> NDArray:
     half = side // 2
     crops = [field[:, row - half : row - half + side, column - half : column - half + side] for row, column in centres]
     return np.stack(crops) if crops else np.empty((0, len(field), side, side), field.dtype)
-
-
-def placed(found: Sequence[tuple[NDArray, pd.DataFrame]]) -> pd.DataFrame:
-    """Field and place of all cells."""
-    return pd.concat([table for _, table in found], ignore_index=True)
