@@ -545,3 +545,114 @@ def test_balanced_sampling_draws_classes_alike(tmp_path):
         assert set(torch.cat([data.draw_indices(10, 0, step) for step in range(5)]).tolist()) <= set(train.tolist())
     with pytest.raises(UserError, match=r"data\.sampling=balanced: the images have no classes\. Set it to uniform"):
         folder(root, sampling="balanced", label=None).arrange()
+
+
+def plates_of_three(root, bright=(1, 3)):
+    """Two plates of 16-bit images, the second one brighter: controls of even grey, drugs of twice as much."""
+    root.mkdir()
+    rows = []
+    for plate, factor in zip(("p1", "p2"), bright, strict=True):
+        generator = np.random.default_rng(0)
+        for kind, level in (("DMSO", 1000), ("drug", 2000)):
+            for number in range(8):
+                name = f"{plate}_{kind}_{number}.tif"
+                pixels = factor * generator.integers(level // 2, level, (1, 16, 16))
+                tifffile.imwrite(root / name, pixels.astype(np.uint16), photometric="minisblack")
+                rows.append({"file": name, "class": kind, "plate": plate})
+    pd.DataFrame(rows).to_csv(root / "labels.csv", index=False)
+    return root
+
+
+def test_zscore_spans_deviations_around_the_mean_of_the_training_part(tmp_path):
+    data = folder(plates_of_three(tmp_path / "set"), intensity="zscore", deviations=2.0, model_channels=1)
+    train = data.indices("train")
+    files = [data.root / name for name in data.table(train)["file"]]
+    pixels = np.stack([read_image(file)[1] for file in files]).astype(float)
+    low, high = pixels.mean() - 2 * pixels.std(), pixels.mean() + 2 * pixels.std()
+    np.testing.assert_allclose(data.record()["limits"], [[low, high]], rtol=1e-5)
+    expected = ((pixels - low) / (high - low)).clip(0, 1)
+    np.testing.assert_allclose(data.images(train).float(), expected, atol=1e-3)
+    assert data.record()["intensity"].startswith("mean +- 2 deviations of the training part: ")
+
+
+@pytest.mark.parametrize("intensity", ["percentile", "zscore"])
+@pytest.mark.parametrize("cached", [True, False])
+def test_each_plate_can_be_scaled_by_its_own_controls(tmp_path, intensity, cached):
+    root = plates_of_three(tmp_path / "set")
+    cache = str(tmp_path / "cache") if cached else None
+    options = {"intensity": intensity, "model_channels": 1, "cache": cache}
+    data = folder(root, plate=["plate"], control="DMSO", **options)
+    table = data.arrange()
+    images = data.images(torch.arange(len(table))).float().mean((1, 2, 3)).numpy()
+    means = {key: images[rows].mean() for key, rows in table.groupby(["plate", "class"]).indices.items()}
+    assert means["p1", "DMSO"] == pytest.approx(means["p2", "DMSO"], abs=0.02)
+    assert means["p1", "drug"] > means["p1", "DMSO"] + 0.2
+    limits = data.record()["limits_of_plates"]
+    assert np.array(limits["p2"])[0, 1] == pytest.approx(3 * np.array(limits["p1"])[0, 1], rel=0.02)
+    together = folder(root, **options).images(torch.arange(len(table))).float().mean((1, 2, 3)).numpy()
+    brighter = (table["plate"] == "p2").to_numpy()
+    assert together[brighter].mean() > together[~brighter].mean() + 0.2
+    row = int(np.flatnonzero(table["plate"] == "p2")[0])
+    values, _ = data.restored(row, np.full((1, 16, 16), 1.0))
+    assert values[0, 0, 0] == round(limits["p2"][0][1])
+
+
+def test_what_no_plate_can_be_scaled_by_is_said(tmp_path):
+    root = plates_of_three(tmp_path / "set")
+    with pytest.raises(UserError, match=r"data\.plate: no column slide\. There are file, class, plate"):
+        folder(root, plate=["slide"], model_channels=1).setup()
+    with pytest.raises(UserError, match=r"data\.control: no class water"):
+        folder(root, plate=["plate"], control="water", model_channels=1).setup()
+    with pytest.raises(UserError, match=r"data\.plate: intensities by dtype are no plate's own"):
+        folder(root, plate=["plate"], intensity="dtype", model_channels=1).setup()
+
+
+def test_only_the_controls_of_the_training_part_give_limits_where_no_plates_are_named(tmp_path):
+    root = plates_of_three(tmp_path / "set")
+    data = folder(root, control="DMSO", model_channels=1, percentiles=[0, 100])
+    table = data.arrange()
+    chosen = (data.parts == "train") & (table["class"] == "DMSO").to_numpy()
+    highest = max(read_image(root / name)[1].max() for name in table["file"][chosen])
+    assert data.record()["limits"][0][1] == highest
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_damaged_images_stop_or_are_skipped_and_counted(tmp_path, caplog, cached):
+    root = make_folder(tmp_path / "set", count=20)
+    whole = folder(root)
+    parts = dict(zip(whole.arrange()["file"], whole.parts, strict=True))
+    content = (root / "a/003.png").read_bytes()
+    (root / "a/003.png").write_bytes(content[:-100])
+    (root / "b/004.png").write_bytes(b"")
+    (root / "b/005.png").unlink()
+    (root / "b/005.png").symlink_to("005.png")
+    Image.fromarray(np.zeros((8, 8), np.uint16)).save(root / "b/006.png")  # 16 bit
+    cache = str(tmp_path / "cache") if cached else None
+    with pytest.raises(UserError, match=r"b/004\.png: is empty"):
+        folder(root, cache=cache).setup()
+    data = folder(root, on_error="skip", cache=cache)
+    data.setup()
+    assert "4 of 40 images left out (data.on_error=skip)" in caplog.text
+    assert set(data.record()["left_out"]) == {"a/003.png", "b/004.png", "b/005.png", "b/006.png"}
+    assert len(data.images(all_indices(data))) == 36
+    kept = dict(zip(data.arrange()["file"], data.parts, strict=True))
+    assert kept == {name: part for name, part in parts.items() if name not in data.faults}
+    again = folder(root, on_error="skip", cache=cache)
+    again.setup()
+    assert torch.equal(again.images(all_indices(again)), data.images(all_indices(data)))
+    assert again.faults == data.faults
+
+
+def test_a_table_may_name_files_that_are_gone_if_they_are_skipped(tmp_path):
+    names = [f"{n}.png" for n in range(20)]
+    root = make_table(tmp_path / "set", file=names, **{"class": ["x", "y"] * 10})
+    (root / "7.png").unlink()
+    with pytest.raises(UserError, match=r"1 of 20 files do not exist"):
+        folder(root, model_channels=1).setup()
+    data = folder(root, model_channels=1, on_error="skip")
+    data.setup()
+    assert data.faults == {"7.png": "no such file."}
+    for name in names:
+        (root / name).write_bytes(b"gone")
+    with pytest.raises(UserError, match=r"no image of .* can be read"):
+        folder(root, model_channels=1, on_error="skip").setup()

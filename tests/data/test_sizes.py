@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from micrographia.data.intensity import Intensity, channel_limits
+from micrographia.data.intensity import Intensity, percentile_limits
 from micrographia.data.sizes import Squares, common_side, pad_to_square, resize, shrink_to_fit
 
 
@@ -68,7 +68,7 @@ def test_deeper_types_by_their_range(dtype, highest):
 
 def test_limits_are_per_channel_and_clip():
     images = [np.stack([np.arange(0, 1001), np.arange(5000, 6001)]).reshape(2, 7, 143).astype(np.uint16)]
-    limits = channel_limits(images, 1, (10, 90))
+    limits = percentile_limits(images, 1, (10, 90))
     assert np.allclose(limits, [(100, 900), (5100, 5900)])
     scaled = Intensity("percentile", (10, 90), limits)(images[0])
     assert scaled.min() == 0

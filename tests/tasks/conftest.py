@@ -124,8 +124,13 @@ def real_layouts(tmp_path, monkeypatch):
     ]
     write("yeast/rcell2_cells", "labels.csv", yeast, deep)
     cells = [
-        {"file": f"{moa}/{plate}_{field}_{n}.tif", "moa": moa, "field": f"{plate}_{moa}_{field}", "plate": plate}
-        for moa in ("DMSO", "Protein_synthesis")
+        {
+            "file": f"{moa.replace(' ', '_')}/{plate}_{field}_{n}.tif",
+            "moa": moa,
+            "field": f"{plate}_{moa}_{field}",
+            "plate": plate,
+        }
+        for moa in ("DMSO", "Protein synthesis")
         for plate in ("Week4_27801", "Week4_27821")
         for field in range(5)
         for n in range(3)

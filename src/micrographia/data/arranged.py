@@ -1,12 +1,17 @@
 """Images of which a table knows class and part, as folders and plates have them."""
 
-from typing import TypedDict
+from functools import cached_property
+from typing import Literal, TypedDict
 
 import numpy as np
 import pandas as pd
 import torch
 
+from micrographia.data.batches import BalancedOrder, epoch_batch
 from micrographia.data.datamodule import IndexedImages, Part
+
+Sampling = Literal["uniform", "balanced"]
+OnError = Literal["stop", "skip"]
 
 
 class Controls(TypedDict):
@@ -33,10 +38,13 @@ class ArrangedImages(IndexedImages):
         Part of each row.
     codes : Tensor
         Number of each row's class, int64, in the order of `classes`.
+    sampling : "uniform" or "balanced"
+        How training images are drawn: each once in an epoch, or each class as often as others.
     """
 
     parts: np.ndarray
     codes: torch.Tensor
+    sampling: Sampling = "uniform"
 
     def arrange(self) -> pd.DataFrame:
         """Rows of all images, with ``class`` where there are classes; `parts`, `codes` and `classes` are known then."""
@@ -57,3 +65,15 @@ class ArrangedImages(IndexedImages):
         if not self.classes:
             return super().targets(indices)  # which says so
         return self.codes[indices]
+
+    def draw_indices(self, count: int, seed: int, step: int) -> torch.Tensor:
+        """Training indices of one step, as ``sampling`` says."""
+        if self.sampling == "uniform":
+            return super().draw_indices(count, seed, step)
+        train = self.indices("train")
+        return train[epoch_batch(len(train), count, seed, step, self.balanced_order)]
+
+    @cached_property
+    def balanced_order(self) -> BalancedOrder:
+        """Orders of epochs in which the classes are even."""
+        return BalancedOrder(self.targets(self.indices("train")))

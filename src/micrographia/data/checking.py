@@ -14,10 +14,11 @@ from micrographia.data.catalogue.public_set import PublicSet
 from micrographia.data.datamodule import PARTS
 from micrographia.data.decoding import Progress, in_threads
 from micrographia.data.duplicates import near_duplicates, thumbnail
+from micrographia.data.faults import attempt, odd_ones
 from micrographia.data.image_folder import ImageFolder
 from micrographia.data.listing import is_text, is_unread, list_images, shown, subfolders
 from micrographia.data.plates.fields import Fields
-from micrographia.data.reading import ImageHeader, is_image_file, read_image
+from micrographia.data.reading import ImageHeader, is_image_file
 from micrographia.data.splitting import in_order
 from micrographia.errors import UserError
 
@@ -137,30 +138,8 @@ def look_at(root: Path, names: list[str], progress: Progress | None) -> list[Loo
 
 def one_look(path: Path, root: Path) -> Look:
     """Read one file; a mistake in it is what it shows."""
-    try:
-        header, image = read_image(path)
-        return Look(header, thumbnail(image))
-    except UserError as error:
-        return Look(None, None, str(error).removeprefix(f"{path}: ").replace(f"{root}/", ""))
-
-
-def odd_ones(headers: list[tuple[str, ImageHeader]]) -> list[tuple[str, str]]:
-    """Files whose type or channels are not those of most."""
-    found = []
-    for what, of in (
-        ("pixels of type {}", lambda header: str(header.dtype)),
-        ("{} channels", lambda header: header.shape[0]),
-    ):
-        counts = Counter(of(header) for _, header in headers)
-        if len(counts) > 1 and set(counts) != {1, 3}:  # grey beside RGB is read as RGB
-            usual = counts.most_common(1)[0][0]
-            named = what.format(usual)
-            found += [
-                (name, f"{what.format(of(header))}, most files have {named}")
-                for name, header in headers
-                if of(header) != usual
-            ]
-    return found
+    header, image, problem = attempt(path, root)
+    return Look(header, None if image is None else thumbnail(image), problem)
 
 
 def left_out(root: Path) -> list[tuple[str, str]]:

@@ -3,20 +3,21 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import numpy as np
 
 from micrographia.data.channels import ChannelMapping, map_channels
-from micrographia.data.intensity import Intensity, Rule, channel_limits
+from micrographia.data.intensity import Intensity, Limits, Rule, percentile_limits, zscore_limits
 from micrographia.data.reading import ImageHeader, read_header, read_image
 from micrographia.data.sizes import Background, Squares, common_side
 from micrographia.errors import UserError
 
 # Raise it when the same files and settings would give other pixels than before.
 VERSION = 3
+FITTED = ("percentile", "zscore")  # rules whose limits come from images
 THREADS = min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 # Images in flight at once: bounds the memory of results that wait for their turn.
 CHUNK = 512
@@ -34,7 +35,9 @@ class Conversion:
     ----------
     mappings : dict of names of a file's channels to ChannelMapping
         Files with other channels have another mapping.
-    intensity, invert, squares
+    intensities : dict of plates to Intensity
+        How values are scaled; a single one, of the plate "", where all images are scaled alike.
+    invert, squares
         The steps that follow, in this order.
     dtype : numpy dtype
         uint8 (0..255) of 8-bit files, float16 (0..1) of deeper ones.
@@ -42,26 +45,30 @@ class Conversion:
         Images that are larger than the square they are padded to, and lose their scale.
     nan : bool
         Whether pixels may be NaN.
+    plates : dict of files to plates
+        Of images that are scaled plate by plate.
     """
 
     mappings: Mapping[tuple[str, ...], ChannelMapping]
-    intensity: Intensity
+    intensities: Mapping[str, Intensity]
     invert: bool
     squares: Squares
     dtype: np.dtype
     shrunk: int = 0
     nan: bool = False
+    plates: Mapping[Path, str] = field(default_factory=dict)
 
     def __call__(self, path: Path) -> np.ndarray:
         """Item ``(model channels, size, size)`` of a file."""
         header, image = read_image(path, self.nan)
-        if self.intensity.rule == "dtype" and image.dtype.kind == "f" and ((image < 0) | (image > 1)).any():
+        intensity = self.intensities[self.plates.get(path, "")]
+        if intensity.rule == "dtype" and image.dtype.kind == "f" and ((image < 0) | (image > 1)).any():
             raise UserError(
                 f"{path}: holds values from {np.nanmin(image):g} to {np.nanmax(image):g}, beyond 0..1. "
                 "Set data.intensity=percentile."
             )
         mapping = self.mappings[header.names]
-        image = self.intensity(mapping(image))
+        image = intensity(mapping(image))
         if self.invert:
             image = (255 if image.dtype == np.uint8 else 1) - image
             image[list(mapping.blank)] = 0
@@ -70,15 +77,19 @@ class Conversion:
     def record(self) -> dict[str, Any]:
         """What was fitted, in words and JSON's types."""
         larger = f" ({self.shrunk} larger ones shrunk to it)" if self.shrunk else ""
+        one = next(iter(self.intensities.values()))
+        limits = {plate: [list(pair) for pair in of.limits] for plate, of in self.intensities.items()}
         padded = self.squares.side and f"padded ({self.squares.background}) to {self.squares.side} px{larger}, then "
         return {
             "channels": "; ".join(sorted({mapping.describe() for mapping in self.mappings.values()})),
             "blank": sorted(set.intersection(*(set(mapping.blank) for mapping in self.mappings.values()))),
-            "intensity": self.intensity.describe() + (", inverted" if self.invert else ""),
+            "intensity": (one.describe() if "" in limits else one.fit("each plate"))
+            + (", inverted" if self.invert else ""),
             "size": f"{padded or ''}resized to {self.squares.size} px",
             "side": self.squares.side,
-            "rule": self.intensity.rule,
-            "limits": [list(pair) for pair in self.intensity.limits],
+            "rule": one.rule,
+            "limits": limits.get("", []),
+            **({} if "" in limits else {"limits_of_plates": limits}),
             "dtype": str(self.dtype),
         }
 
@@ -90,14 +101,15 @@ class Recipe:
     size: int
     channels: tuple[int | str, ...] | None
     model_channels: int
-    intensity: Literal["auto", "dtype", "percentile", "image"]
+    intensity: Literal["auto", "dtype", "percentile", "zscore", "image"]
     percentiles: tuple[float, float]
     invert: bool
     fit: Literal["pad", "resize"]
     pad_quantile: float
     background: Background
-    limits: tuple[tuple[float, float], ...] | None = None
+    limits: Limits | None = None
     nan: bool = False
+    deviations: float = 3.0
 
     def content(self) -> dict[str, Any]:
         """Settings in JSON's types, for the address of a cache entry."""
@@ -115,11 +127,28 @@ class Recipe:
         """Side of the square that images are padded to, by the training part's headers; None where they are not."""
         return common_side([header.shape for header in headers], self.pad_quantile) if self.fit == "pad" else None
 
-    def prepare(self, paths: Sequence[Path], train: np.ndarray) -> Conversion:
-        """Fit the conversion to files, of which ``train`` (bool) are the training part.
+    def prepare(
+        self,
+        paths: Sequence[Path],
+        train: np.ndarray,
+        sources: Mapping[str, Sequence[Path]] | None = None,
+        plates: Mapping[Path, str] | None = None,
+    ) -> Conversion:
+        """Fit the conversion to files.
 
-        Sides and percentiles come from the training part; channels and the type from all headers, since a file that
-        does not match is an error.
+        Sides come from the training part, limits from the files that ``sources`` names; channels and the type from all
+        headers, since a file that does not match is an error.
+
+        Parameters
+        ----------
+        paths
+            All files.
+        train
+            Which of them are the training part, bool.
+        sources
+            Files that limits are fitted to, of each plate that is scaled apart; None is the training part, for all.
+        plates
+            Plate of each file, one of ``sources``; a file without one is of the plate "".
 
         Raises
         ------
@@ -130,25 +159,43 @@ class Recipe:
         dtype = one_dtype(headers, paths)
         mappings = one_mapping_each(headers, paths, self.channels, self.model_channels)
         rule = self.rule(dtype)
+        if plates and rule not in FITTED:
+            raise UserError(
+                f"data.plate: intensities by {rule} are no plate's own. Set data.intensity=percentile or zscore."
+            )
         side = self.side([header for header, fitted in zip(headers, train, strict=True) if fitted])
-        limits = self.limits or ()
-        if rule == "percentile":
-            train_paths = [path for path, fitted in zip(paths, train, strict=True) if fitted]
-
-            def mapped(path: Path) -> np.ndarray:
-                header, image = read_image(path, self.nan)
-                return mappings[header.names](image)
-
-            limits = channel_limits(in_threads(mapped, train_paths), len(train_paths), self.percentiles)
+        intensity = Intensity(rule, self.percentiles, self.limits or (), self.deviations)
+        intensities = {"": intensity}
+        if rule in FITTED:
+            sources = sources or {"": [path for path, chosen in zip(paths, train, strict=True) if chosen]}
+            intensities = {
+                plate: replace(intensity, limits=self.limits_of(files, rule, mappings))
+                for plate, files in sources.items()
+            }
         return Conversion(
             mappings,
-            Intensity(rule, self.percentiles, limits),
+            intensities,
             self.invert,
             Squares(self.size, side, self.background),
             np.dtype(np.uint8 if dtype == np.uint8 else np.float16),
             sum(side is not None and max(header.shape[-2:]) > side for header in headers),
             self.nan,
+            plates or {},
         )
+
+    def limits_of(
+        self, files: Sequence[Path], rule: Rule, mappings: Mapping[tuple[str, ...], ChannelMapping]
+    ) -> Limits:
+        """Limits of the model's channels by the pixels of files."""
+
+        def mapped(path: Path) -> np.ndarray:
+            header, image = read_image(path, self.nan)
+            return mappings[header.names](image)
+
+        images = in_threads(mapped, files)
+        if rule == "zscore":
+            return zscore_limits(images, len(files), self.deviations)
+        return percentile_limits(images, len(files), self.percentiles)
 
 
 def one_dtype(headers: Sequence[ImageHeader], paths: Sequence[Path]) -> np.dtype:

@@ -1,26 +1,30 @@
 """A folder of microscopy images: class folders or a table, split by class and group, decoded once."""
 
+import logging
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
 import torch
 
-from micrographia.data.arranged import ArrangedImages, Controls, as_texts
-from micrographia.data.batches import BalancedOrder, epoch_batch
+from micrographia.config import Between
+from micrographia.data.arranged import ArrangedImages, Controls, OnError, Sampling, as_texts
 from micrographia.data.datamodule import PARTS
 from micrographia.data.decoding import Recipe, in_threads, read_images
+from micrographia.data.faults import find_faults
 from micrographia.data.intensity import pairs_of, rising
 from micrographia.data.listing import list_images
-from micrographia.data.pixel_cache import PixelCache
+from micrographia.data.pixel_cache import PixelCache, file_state
 from micrographia.data.reading import ImageHeader, read_header
 from micrographia.data.restoring import restored
-from micrographia.data.splits import some
+from micrographia.data.splits import check_parts, some
 from micrographia.data.splitting import Splitting, as_list, class_codes, in_order
 from micrographia.errors import UserError
+
+log = logging.getLogger(__name__)
 
 
 class ImageFolder(ArrangedImages):
@@ -57,9 +61,13 @@ class ImageFolder(ArrangedImages):
         Seed of the drawn parts, apart from the run's.
     channels, model_channels
         Names or numbers of the channels to take, and how many the model takes: see `map_channels`.
-    intensity, percentiles
+    intensity, percentiles, deviations
         How values become 0..1: see `Intensity`. "auto" is "dtype" for 8 bit and "percentile", with limits from the
         training part, for deeper images.
+    plate, control
+        Columns that together name what is scaled by limits of its own (plate, slide, day), and the class whose images
+        these come from, whatever their part; None: all images of a plate. A plate's controls are at hand when its other
+        wells are to be judged. ``control`` without ``plate``: limits from that class of the training part.
     limits
         Instead of these: the values that become 0 and 1, in the files' units, one pair for each of the model's channels
         or one for all.
@@ -72,6 +80,9 @@ class ImageFolder(ArrangedImages):
         Let pixels be NaN or infinite, as NaN, for who looks at them; else a file with such is refused.
     sampling
         How training images are drawn: "uniform", each once in an epoch, or "balanced", each class as often as others.
+    on_error
+        "stop" at a file that is missing or cannot be read, or "skip" it, with those whose type or channels are not of
+        most, and say how many.
     controls
         Controls of an assay, which a measurement is to tell apart; classes are in the column ``class``.
     cache
@@ -97,15 +108,19 @@ class ImageFolder(ArrangedImages):
         split_seed: int = 42,
         channels: list[int | str] | None = None,
         model_channels: int = 3,
-        intensity: Literal["auto", "dtype", "percentile", "image"] = "auto",
+        intensity: Literal["auto", "dtype", "percentile", "zscore", "image"] = "auto",
         percentiles: Sequence[float] = (0.1, 99.9),
+        deviations: Annotated[float, Between(0.1)] = 3.0,
+        plate: list[str] | None = None,
+        control: str | None = None,
         limits: list[list[float]] | None = None,
         invert: bool = False,
         fit: Literal["pad", "resize"] = "pad",
         pad_quantile: float = 1.0,
         background: Literal["zero", "border"] = "border",
         nan: bool = False,
-        sampling: Literal["uniform", "balanced"] = "uniform",
+        sampling: Sampling = "uniform",
+        on_error: OnError = "stop",
         controls: Controls | None = None,
         cache: str | None = None,
         progress: Callable[[int, int], None] | None = None,
@@ -124,6 +139,8 @@ class ImageFolder(ArrangedImages):
         self.include = as_list(include)
         self.splitting = Splitting(split, as_list(test), test_fraction, val_fraction, as_list(group) or (), split_seed)
         self.sampling = sampling
+        self.on_error = on_error
+        self.plate, self.control = as_list(plate) or (), control
         self.recipe = Recipe(
             size=size,
             channels=None if channels is None else tuple([channels] if isinstance(channels, str) else channels),
@@ -136,6 +153,7 @@ class ImageFolder(ArrangedImages):
             background=background,
             limits=None if limits is None else pairs_of(limits, model_channels),
             nan=nan,
+            deviations=deviations,
         )
         self.controls = as_texts(controls)
         self.cache = None if cache is None else Path(cache)
@@ -143,6 +161,7 @@ class ImageFolder(ArrangedImages):
         self.rows: pd.DataFrame | None = None
         self.pixels: torch.Tensor | None = None
         self.decoding: dict[str, Any] = {}
+        self.faults: dict[str, str] = {}
 
     def setup(self, stage: str | None = None) -> None:
         """Read the table and split it, then decode the images; later calls do nothing.
@@ -165,32 +184,22 @@ class ImageFolder(ArrangedImages):
         assert self.pixels is not None
         return self.pixels.index_select(0, indices)
 
-    def draw_indices(self, count: int, seed: int, step: int) -> torch.Tensor:
-        """Training indices of one step, as ``sampling`` says."""
-        if self.sampling == "uniform":
-            return super().draw_indices(count, seed, step)
-        train = self.indices("train")
-        return train[epoch_batch(len(train), count, seed, step, self.balanced_order)]
-
-    @cached_property
-    def balanced_order(self) -> BalancedOrder:
-        """Orders of epochs in which the classes are even."""
-        return BalancedOrder(self.targets(self.indices("train")))
-
     # For the run's record
 
     def record(self) -> dict[str, Any]:
         """What was found and fitted, in JSON's types: images per part, channels, intensity, size, parts."""
         self.setup()
         counts = {part: len(self.indices(part)) for part in PARTS}
-        return {"images": counts, "classes": list(self.classes), **self.splitting.describe(), **self.decoding}
+        faults = {"left_out": self.faults} if self.faults else {}
+        return {"images": counts, "classes": list(self.classes), **self.splitting.describe(), **self.decoding, **faults}
 
     def restored(self, index: int, item: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
         """An item ``(model channels, S, S)`` in type, range and channels of an image's file, and the names of these."""
         self.setup()
-        limits = tuple((low, high) for low, high in self.decoding["limits"])
-        file = self.root / self.arrange()["file"].iloc[index]
-        return restored(item, file, self.recipe, self.decoding["rule"], limits)
+        row = self.arrange().iloc[[index]]
+        pairs = self.decoding["limits"] or self.decoding.get("limits_of_plates", {}).get(self.plates_of(row)[0], [])
+        limits = tuple((low, high) for low, high in pairs)
+        return restored(item, self.root / row["file"].iloc[0], self.recipe, self.decoding["rule"], limits)
 
     # How it comes about
 
@@ -198,7 +207,8 @@ class ImageFolder(ArrangedImages):
         """Rows of all images, with classes and parts known; reads no image."""
         if self.rows is not None:
             return self.rows
-        rows = list_images(self.root, *self.table_options, part_folders=self.splitting.split == "folders")
+        whole = self.on_error == "stop"
+        rows = list_images(self.root, *self.table_options, self.splitting.split == "folders", require_files=whole)
         if self.include is not None:
             if "class" not in rows:
                 raise UserError("data.include: the images have no classes to choose from. Set it to null.")
@@ -220,9 +230,36 @@ class ImageFolder(ArrangedImages):
         self.classes = classes
         if self.sampling == "balanced" and not classes:
             raise UserError("data.sampling=balanced: the images have no classes. Set it to uniform.")
+        if not whole:
+            rows = self.without_faults(rows)
         self.codes = torch.as_tensor(class_codes(rows, classes))
         self.rows = rows
         return rows
+
+    def without_faults(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """The rows whose files can be used; the others keep their part, as if they were there."""
+        names = list(rows["file"])
+        self.faults = find_faults(self.root, names, self.recipe.nan, self.cache, self.progress)
+        if not self.faults:
+            return rows
+        first, problem = next(iter(self.faults.items()))
+        if len(self.faults) == len(names):
+            raise UserError(f"data.root: no image of {self.root} can be read. The first, {first}: {problem}")
+        log.warning(
+            "%s: %d of %d images left out (data.on_error=skip), the first %s: %s",
+            *(self.name, len(self.faults), len(names), first, problem),
+        )
+        kept = ~rows["file"].isin(list(self.faults)).to_numpy()
+        rows, self.parts = rows[kept].reset_index(drop=True), self.parts[kept]
+        if self.splitting.split != "none":
+            classes = rows["class"] if self.classes else pd.Series("all", rows.index)
+            check_parts(self.parts, classes, rows, self.splitting.group)
+        return rows
+
+    def plates_of(self, rows: pd.DataFrame) -> list[str]:
+        """Plate of each row: its values in the columns of ``plate``; "" where there are none."""
+        values = [rows[name].astype(str) for name in self.plate]
+        return [", ".join(of_row) for of_row in zip(*values, strict=True)] or [""] * len(rows)
 
     def native_side(self) -> int | None:
         """Side that images are padded to, before they are resized, by the headers alone; None where they are not."""
@@ -239,26 +276,54 @@ class ImageFolder(ArrangedImages):
         """All images as the model takes them, from the cache where they are in it."""
         rows = self.arrange()
         paths = [self.root / name for name in rows["file"]]
-        train = self.parts == "train"
+        sources, plates = self.scaled_by(rows, paths)
         if self.cache is None:
-            conversion = self.recipe.prepare(paths, train)
+            conversion = self.recipe.prepare(paths, self.parts == "train", sources, plates)
             pixels = np.empty((len(paths), *self.shape), conversion.dtype)
             for number, image in enumerate(read_images(conversion, paths, self.progress)):
                 pixels[number] = image
             self.decoding = conversion.record()
             return pixels
-        states = [path.stat() for path in paths]
-        files = [
-            [name, state.st_size, state.st_mtime_ns, bool(fitted)]
-            for name, state, fitted in zip(rows["file"], states, train, strict=True)
-        ]
-        entry = PixelCache(
-            self.cache, {"root": str(self.root.resolve()), "recipe": self.recipe.content(), "files": files}
-        )
+        trained = (self.parts == "train").tolist()
+        files = [[name, *file_state(path), part] for name, path, part in zip(rows["file"], paths, trained, strict=True)]
+        scaled = {plate: [str(path) for path in of_plate] for plate, of_plate in (sources or {}).items()}
+        content = {"root": str(self.root.resolve()), "recipe": self.recipe.content(), "files": files, "scaled": scaled}
+        entry = PixelCache(self.cache, content)
         found = entry.load()
         if found is None:
-            conversion = self.recipe.prepare(paths, train)
+            conversion = self.recipe.prepare(paths, self.parts == "train", sources, plates)
             images = read_images(conversion, paths, self.progress)
             found = entry.save(images, (len(paths), *self.shape), conversion.dtype, conversion.record())
         pixels, self.decoding = found
         return pixels
+
+    def scaled_by(
+        self, rows: pd.DataFrame, paths: Sequence[Path]
+    ) -> tuple[dict[str, list[Path]] | None, dict[Path, str] | None]:
+        """Files that limits are fitted to, by plate, and the plate of each file; None where that is the training part.
+
+        Raises
+        ------
+        UserError
+            If a column or class is missing, or a plate has no image of the class.
+        """
+        if not self.plate and self.control is None:
+            return None, None
+        if missing := [name for name in self.plate if name not in rows]:
+            raise UserError(f"data.plate: no column {some(missing)}. There are {', '.join(map(str, rows.columns))}.")
+        if self.control is not None and self.control not in self.classes:
+            raise UserError(f"data.control: no class {self.control}. There are {some(self.classes) or 'none'}.")
+        plates = self.plates_of(rows)
+        chosen = np.ones(len(rows), bool) if self.plate else self.parts == "train"
+        if self.control is not None:
+            chosen &= (rows["class"] == self.control).to_numpy()
+        sources: dict[str, list[Path]] = {plate: [] for plate in plates}
+        for plate, path, taken in zip(plates, paths, chosen, strict=True):
+            if taken:
+                sources[plate].append(path)
+        if empty := [plate for plate, files in sources.items() if not files]:
+            raise UserError(
+                f"data.control: plate {empty[0]} has no image of class {self.control} to scale its intensities by. "
+                "Name a class that every plate has, or null for all of a plate's images."
+            )
+        return sources, dict(zip(paths, plates, strict=True))

@@ -1,6 +1,6 @@
-"""Pixel values of any depth as 0..1: by their type, by limits, given or from the training part, or image by image."""
+"""Pixel values of any depth as 0..1: by their type, by limits that are given or fitted, or image by image."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,7 +8,9 @@ import numpy as np
 
 from micrographia.errors import UserError
 
-Rule = Literal["dtype", "limits", "percentile", "image"]
+Rule = Literal["dtype", "limits", "percentile", "zscore", "image"]
+Limits = tuple[tuple[float, float], ...]
+"""The values that become 0 and 1, a pair per channel, in the images' own units."""
 
 # Pixels looked at for percentiles, per channel and in all: evenly spaced ones, at least 64 of every image.
 SAMPLED_PIXELS = 2**24
@@ -20,18 +22,21 @@ class Intensity:
 
     Attributes
     ----------
-    rule : "dtype", "limits", "percentile" or "image"
-        By the range of the image's type; by limits per channel that were given, or fitted to the training part; by the
-        image's own percentiles per channel.
+    rule : "dtype", "limits", "percentile", "zscore" or "image"
+        By the range of the image's type; by limits per channel that were given, or fitted, to percentiles or to mean
+        and deviation; by the image's own percentiles per channel.
     percentiles : pair of float
-        Percentiles that become 0 and 1; values beyond are clipped.
+        Percentiles that become 0 and 1 under ``percentile`` and ``image``; values beyond are clipped.
     limits : tuple of pairs, one per channel
-        The values that become 0 and 1 under ``limits`` and ``percentile``, in the images' own units.
+        The values that become 0 and 1 under ``limits``, ``percentile`` and ``zscore``, in the images' own units.
+    deviations : float
+        Standard deviations around the mean that 0..1 spans to each side under ``zscore``; values beyond are clipped.
     """
 
     rule: Rule
     percentiles: tuple[float, float] = (0.1, 99.9)
-    limits: tuple[tuple[float, float], ...] = ()
+    limits: Limits = ()
+    deviations: float = 3.0
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """Image ``(channels, height, width)`` as uint8 in 0..255 if it was uint8, else as float32 in 0..1."""
@@ -49,7 +54,7 @@ class Intensity:
         span = np.where(high > low, high - low, 1)
         return np.clip((image.astype(np.float32) - low) / span, 0, 1)
 
-    def limits_of(self, image: np.ndarray) -> tuple[tuple[float, float], ...]:
+    def limits_of(self, image: np.ndarray) -> Limits:
         """The values of each channel that become 0 and 1, unless it is by the type."""
         if self.rule != "image":
             return self.limits
@@ -70,22 +75,57 @@ class Intensity:
         if self.rule == "image":
             return f"percentiles {low:g} to {high:g} of each image"
         limits = ", ".join(f"{first:.4g} to {last:.4g}" for first, last in self.limits)
+        return f"{self.fit()}: {limits}"
+
+    def fit(self, of: str = "the training part") -> str:
+        """How the limits came about, in words."""
         if self.rule == "limits":
-            return f"given limits: {limits}"
-        return f"percentiles {low:g} to {high:g} of the training part: {limits}"
+            return "given limits"
+        low, high = self.percentiles
+        what = (
+            f"percentiles {low:g} to {high:g}"
+            if self.rule == "percentile"
+            else f"mean +- {self.deviations:g} deviations"
+        )
+        return f"{what} of {of}"
 
 
-def channel_limits(
-    images: Iterable[np.ndarray], count: int, percentiles: Sequence[float]
-) -> tuple[tuple[float, float], ...]:
-    """Percentiles of each channel over ``count`` images, pixels weighing alike, in the images' own units.
-
-    Pass the training part only. Of large sets evenly spaced pixels are taken, 2**24 per channel.
+def percentile_limits(images: Iterable[np.ndarray], count: int, percentiles: Sequence[float]) -> Limits:
+    """Percentiles of each channel over ``count`` images, pixels weighing alike.
 
     Examples
     --------
-    >>> channel_limits([np.arange(101).reshape(1, 1, 101)], 1, (10, 90))
+    >>> percentile_limits([np.arange(101).reshape(1, 1, 101)], 1, (10, 90))
     ((10.0, 90.0),)
+    """
+    return fitted_limits(images, count, lambda pixels: np.nanpercentile(pixels, percentiles, axis=1))
+
+
+def zscore_limits(images: Iterable[np.ndarray], count: int, deviations: float) -> Limits:
+    """Mean of each channel over ``count`` images, pixels weighing alike, less and plus so many standard deviations.
+
+    Examples
+    --------
+    >>> zscore_limits([np.array([[[1.0, 3.0]]])], 1, 2.0)
+    ((0.0, 4.0),)
+    """
+
+    def around_mean(pixels: np.ndarray) -> np.ndarray:
+        mean, deviation = (of(pixels, axis=1, dtype=np.float64) for of in (np.nanmean, np.nanstd))
+        return np.stack([mean - deviations * deviation, mean + deviations * deviation])
+
+    return fitted_limits(images, count, around_mean)
+
+
+def fitted_limits(images: Iterable[np.ndarray], count: int, fit: Callable[[np.ndarray], np.ndarray]) -> Limits:
+    """What ``fit`` makes of each channel's pixels; of large sets evenly spaced ones are taken, 2**24 per channel.
+
+    Parameters
+    ----------
+    images
+        ``count`` of them, ``(channels, height, width)``: no image of the test part, unless as a plate's control.
+    fit
+        From ``(channels, pixels)`` to ``(2, channels)``: low and high.
     """
     share = max(64, SAMPLED_PIXELS // max(count, 1))
     samples = []
@@ -94,7 +134,7 @@ def channel_limits(
         # A step that is odd does not keep to the same columns of images whose width is a power of two.
         step = max(1, pixels.shape[1] // share) | 1
         samples.append(pixels[:, ::step].astype(np.float32))
-    limits = np.nanpercentile(np.concatenate(samples, axis=1), percentiles, axis=1)
+    limits = fit(np.concatenate(samples, axis=1))
     return tuple((float(low), float(high)) for low, high in limits.T)
 
 
@@ -105,7 +145,7 @@ def rising(percentiles: Sequence[float]) -> tuple[float, float]:
     return float(percentiles[0]), float(percentiles[1])
 
 
-def pairs_of(limits: Sequence[Sequence[float]], channels: int) -> tuple[tuple[float, float], ...]:
+def pairs_of(limits: Sequence[Sequence[float]], channels: int) -> Limits:
     """Limits as one rising pair per channel; raises `UserError` if they are not.
 
     Examples

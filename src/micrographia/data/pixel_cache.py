@@ -12,6 +12,16 @@ import numpy as np
 from micrographia.errors import UserError
 
 
+def file_state(path: Path) -> list[int | None]:
+    """Bytes and time of the last change of a file, or of all files in a folder (Zarr) together; of none, None twice."""
+    files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
+    try:
+        states = [file.stat() for file in files]
+    except OSError:
+        return [None, None]
+    return [sum(state.st_size for state in states), max((state.st_mtime_ns for state in states), default=0)]
+
+
 class PixelCache:
     """One array in a cache folder, addressed by what it was made of.
 

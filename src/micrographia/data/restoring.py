@@ -7,13 +7,13 @@ import tifffile
 
 from micrographia.data.channels import map_channels
 from micrographia.data.decoding import Recipe
-from micrographia.data.intensity import Intensity
+from micrographia.data.intensity import Intensity, Limits
 from micrographia.data.reading import read_image
 from micrographia.runs.writing import write_atomically
 
 
 def restored(
-    item: np.ndarray, file: Path, recipe: Recipe, rule: str, limits: tuple[tuple[float, float], ...]
+    item: np.ndarray, file: Path, recipe: Recipe, rule: str, limits: Limits
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """An item in the units of a file, and the names of its channels.
 

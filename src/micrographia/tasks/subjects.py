@@ -10,6 +10,7 @@ from torch import Tensor
 
 from micrographia.config import instantiate
 from micrographia.data.datamodule import IndexedImages, Part, all_indices, spread
+from micrographia.data.decoding import FITTED
 from micrographia.data.image_folder import ImageFolder
 from micrographia.data.splits import some
 from micrographia.degradations import Degradation
@@ -195,9 +196,9 @@ def scaled_alike(what: What, how: How, data: IndexedImages) -> IndexedImages:
         If the images' values are of another order than those of the generator's.
     """
     learned = Run.named(what["generator"]["run"], "generator.run").record("model")["data"]
-    if data.record()["rule"] != "percentile":
+    if data.record()["rule"] not in FITTED or not data.record()["limits"]:  # of plates each has its own
         return data
-    if learned.get("rule") not in ("percentile", "limits"):
+    if not learned.get("limits"):
         log.info(
             "%s: intensities by the images' own percentiles, so rather bright: the generator's data had no limits. "
             "data.limits sets them",

@@ -191,3 +191,32 @@ def test_the_real_plate_gives_the_cells_that_were_cut_by_hand():
         near += int((distance <= 4).sum())
     assert near > 0.9 * len(by_hand)
     assert set(found["class"]) == {"control", "positive", "treated"}
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_damaged_fields_stop_or_are_skipped_and_counted(plates, tmp_path, caplog, cached):
+    whole = cells(plates)
+    table = whole.arrange()
+    first, second = (whole.fields.paths(row) for row in (0, 3))
+    first[1].write_bytes(first[1].read_bytes()[:500])
+    second[0].unlink()
+    with pytest.raises(UserError, match=r"1 of \d+ files are not in"):
+        cells(plates).arrange()
+    settings = {"on_error": "skip", "cache": str(tmp_path / "cache") if cached else None}
+    data = cells(plates, **settings)
+    assert len(data.arrange()) == (~table.index.isin(table.index[:9]) & ~table.index.isin(table.index[27:36])).sum()
+    assert "2 of" in caplog.text
+    assert len(data.record()["left_out"]) == 2
+    again = cells(plates, **settings)
+    assert again.record() == data.record()
+
+
+def test_balanced_sampling_draws_each_class_as_often(plates):
+    data = cells(plates, sampling="balanced")
+    data.setup()
+    train = data.indices("train")
+    drawn = torch.cat([data.draw_indices(8, 0, step) for step in range(-(-len(train) // 8))])
+    counts = data.targets(drawn[: len(train)]).bincount(minlength=len(data.classes))
+    assert counts.max() - counts[counts > 0].min() <= 1
+    own = data.targets(train).bincount(minlength=len(data.classes))
+    assert own.max() - own.min() > 1

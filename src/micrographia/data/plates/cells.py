@@ -1,5 +1,6 @@
 """Cells cut out of the fields of screening plates: one crop around each nucleus, scaled plate by plate."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,16 +12,18 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from micrographia.config import Between
-from micrographia.data.arranged import ArrangedImages, Controls, as_texts
+from micrographia.data.arranged import ArrangedImages, Controls, OnError, Sampling, as_texts
 from micrographia.data.datamodule import PARTS
 from micrographia.data.decoding import Progress
-from micrographia.data.intensity import channel_limits, rising
+from micrographia.data.intensity import percentile_limits, rising
 from micrographia.data.plates.cropping import Cropping
 from micrographia.data.plates.fields import Fields
 from micrographia.data.splits import some
 from micrographia.data.splitting import Splitting, as_list, class_codes, in_order
 from micrographia.errors import UserError
 from micrographia.measure.assays.nuclei import NucleusSegmentation
+
+log = logging.getLogger(__name__)
 
 
 class PlateCells(ArrangedImages):
@@ -58,6 +61,10 @@ class PlateCells(ArrangedImages):
         are named.
     channels
         Channels to take, by name; None takes all.
+    sampling
+        How training cells are drawn: "uniform", each once in an epoch, or "balanced", each class as often as others.
+    on_error
+        "stop" at a field whose files are missing or cannot be read, or "skip" it and say how many.
     controls
         Controls of an assay, which a measurement is to tell apart: a column of the table and its values in both.
     cache
@@ -90,6 +97,8 @@ class PlateCells(ArrangedImages):
         group: list[str] | None = None,
         split_seed: int = 42,
         channels: list[str] | None = None,
+        sampling: Sampling = "uniform",
+        on_error: OnError = "stop",
         controls: Controls | None = None,
         cache: str | None = None,
         progress: Progress | None = None,
@@ -99,8 +108,16 @@ class PlateCells(ArrangedImages):
         self.controls = as_texts(controls)
         self.fields = fields if channels is None else with_channels(fields, channels)
         self.shape = (len(self.fields.channels), size or crop_px, size or crop_px)
-        folder = None if cache is None else Path(cache)
-        self.cropping = Cropping(self.fields, nuclei or NucleusSegmentation(), crop_px, even_light, folder, progress)
+        self.cropping = Cropping(
+            self.fields,
+            nuclei or NucleusSegmentation(),
+            crop_px,
+            even_light,
+            None if cache is None else Path(cache),
+            progress,
+            skip=on_error == "skip",
+        )
+        self.sampling = sampling
         self.percentiles = rising(percentiles)
         self.control, self.label = control, label
         self.include = as_list(include)
@@ -147,6 +164,7 @@ class PlateCells(ArrangedImages):
             "classes": list(self.classes),
             **self.splitting.describe(),
             "channels": ", ".join(self.fields.channels),
+            **({"left_out": self.cropping.faults} if self.cropping.faults else {}),
             "plates": list(self.plates),
             "limits": {
                 plate: limits[:, :, 0, 0].T.tolist() for plate, limits in zip(self.plates, self.limits, strict=True)
@@ -159,8 +177,14 @@ class PlateCells(ArrangedImages):
         """A row per cell: plate, well, site, class, place in the field, and what else is known of it."""
         if self.rows is not None:
             return self.rows
-        self.fields.require_files()
+        if not self.cropping.skip:
+            self.fields.require_files()
         crops, cells = self.cropping.crops()
+        if faults := self.cropping.faults:
+            log.warning(
+                "%s: %d of %d fields left out (data.on_error=skip), the first: %s",
+                *(self.name, len(faults), len(self.fields.rows), next(iter(faults.values()))),
+            )
         rows = self.fields.rows.iloc[cells["field"]].reset_index(drop=True).assign(y=cells["y"], x=cells["x"])
         if self.label not in rows:
             raise UserError(
@@ -193,7 +217,7 @@ class PlateCells(ArrangedImages):
                 f"data.control: plate {plate} has no cells of class {self.control} to scale its intensities by. It has "
                 f"{some(in_order(set(cells['class'])))}. Name one of them, or null for all cells."
             )
-        pairs = channel_limits((crops[row] for row in chosen), len(chosen), self.percentiles)
+        pairs = percentile_limits((crops[row] for row in chosen), len(chosen), self.percentiles)
         low, high = np.asarray(pairs, np.float32).T[:, :, None, None]
         return np.stack([low, np.maximum(high, low + np.float32(1e-6))])
 

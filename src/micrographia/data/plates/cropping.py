@@ -1,5 +1,6 @@
 """Nuclei found in fields, and a square cut out around each; kept on disk, since a plate takes minutes."""
 
+import dataclasses
 import logging
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from micrographia.data.decoding import Progress, in_threads
-from micrographia.data.pixel_cache import PixelCache
+from micrographia.data.pixel_cache import PixelCache, file_state
 from micrographia.data.plates.fields import Fields
 from micrographia.data.plates.illumination import evened, illumination
 from micrographia.data.reading import read_image
@@ -22,7 +23,7 @@ from micrographia.measure.assays.nuclei import NucleusSegmentation, centroids
 log = logging.getLogger(__name__)
 
 TOGETHER = 16  # fields in memory at once
-VERSION = 1  # raise it when the same files and settings would give other crops
+VERSION = 2  # raise it when the same files and settings would give other crops
 
 
 @dataclass
@@ -43,6 +44,8 @@ class Cropping:
         Folder of crops; None keeps them in memory.
     progress : callable or None
         Called with (fields done, of how many).
+    skip : bool
+        Leave fields out whose files cannot be read, instead of stopping.
     """
 
     fields: Fields
@@ -51,9 +54,14 @@ class Cropping:
     even_light: bool
     cache: Path | None = None
     progress: Progress | None = None
+    skip: bool = False
+    faults: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def crops(self) -> tuple[NDArray, pd.DataFrame]:
-        """All crops ``(n, channels, crop_px, crop_px)``, and the field and place of each; from the cache if there."""
+        """All crops ``(n, channels, crop_px, crop_px)``, and the field and place of each; from the cache if there.
+
+        `faults` holds the fields that were left out, by their first file, each with what is wrong.
+        """
         if self.cache is None:
             found, tables = zip(*self.cells(), strict=True)
             return np.concatenate(found), pd.concat(tables, ignore_index=True)
@@ -62,6 +70,7 @@ class Cropping:
         if kept is None:
             kept = self.cut_into(entry)
         crops, record = kept
+        self.faults = record["faults"]
         return crops, pd.DataFrame(record["cells"])
 
     def cut_into(self, entry: PixelCache) -> tuple[NDArray, dict[str, Any]]:
@@ -78,22 +87,22 @@ class Cropping:
             spool.seek(0)
             size = int(np.prod(shape)) * dtype.itemsize
             stream = (np.frombuffer(spool.read(size), dtype).reshape(shape) for _ in range(len(cells)))
-            record = {"cells": {name: cells[name].tolist() for name in cells}}
+            record = {"cells": {name: cells[name].tolist() for name in cells}, "faults": self.faults}
             return entry.save(stream, (len(cells), *shape), dtype, record)
 
     def content(self) -> dict[str, Any]:
         """What decides the crops, in JSON's types."""
         files = self.fields.files
-        states = [[(self.fields.root / name).stat() for name in row] for row in files.to_numpy()]
         return {
             "version": VERSION,
             "root": str(self.fields.root.resolve()),
             "files": files.to_numpy().tolist(),
-            "states": [[[state.st_size, state.st_mtime_ns] for state in row] for row in states],
+            "states": [[file_state(self.fields.root / name) for name in row] for row in files.to_numpy()],
             "plates": self.fields.rows["plate"].tolist(),
             "nuclei": {key: float(value) for key, value in vars(self.nuclei).items()},
             "crop_px": self.crop_px,
             "even_light": self.even_light,
+            "skip": self.skip,
         }
 
     def cells(self) -> Iterator[tuple[NDArray, pd.DataFrame]]:
@@ -102,11 +111,13 @@ class Cropping:
         kind: np.dtype | None = None
         for plate, of_plate in self.fields.rows.groupby("plate", sort=False):
             rows = [int(row) for row in of_plate.index]
-            light = illumination(self.read(rows)) if self.even_light else None
-            for row, field in zip(rows, self.read(rows), strict=True):
+            light = illumination(field for _, field in self.read(rows)) if self.even_light else None
+            for row, field in self.read(rows):
                 kind = kind or field.dtype
                 if field.dtype != kind:
-                    raise UserError(f"{self.fields.paths(row)[0]}: its pixels are {field.dtype}, others are {kind}.")
+                    unlike = f"{self.fields.paths(row)[0]}: its pixels are {field.dtype}, others are {kind}."
+                    self.fault(row, UserError(unlike))
+                    continue
                 even = field if light is None else evened(field, light)
                 centres = centres_of(self.nuclei(even[0]), self.crop_px)
                 found += len(centres)
@@ -118,16 +129,36 @@ class Cropping:
                 if self.progress is not None:
                     self.progress(done, len(self.fields.rows))
             log.info("plate %s: %d cells so far", plate, found)
+        if not done:
+            raise UserError(f"data.fields.root: no field can be read. {next(iter(self.faults.values()))}")
         if not found:
             raise UserError(
                 f"data.nuclei: no nucleus was found in {done} fields. Set data.nuclei.diameter_px, and look at "
                 "whether the first channel shows the nuclei."
             )
 
-    def read(self, rows: Sequence[int]) -> Iterator[NDArray]:
-        """Fields ``(channels, height, width)``, read in threads, few at a time: one may take ten megabytes."""
+    def read(self, rows: Sequence[int]) -> Iterator[tuple[int, NDArray]]:
+        """Number and pixels ``(channels, height, width)`` of fields, read in threads, few at a time: they are large."""
+
+        def attempt(row: int) -> NDArray | UserError:
+            try:
+                return read_field(self.fields.paths(row))
+            except UserError as error:
+                return error
+
         for first in range(0, len(rows), TOGETHER):
-            yield from in_threads(lambda row: read_field(self.fields.paths(row)), rows[first : first + TOGETHER])
+            some = rows[first : first + TOGETHER]
+            for row, field in zip(some, in_threads(attempt, some), strict=True):
+                if isinstance(field, UserError):
+                    self.fault(row, field)
+                else:
+                    yield row, field
+
+    def fault(self, row: int, error: UserError) -> None:
+        """Stop at a field, or note what is wrong with it."""
+        if not self.skip:
+            raise error
+        self.faults[str(self.fields.files.iloc[row, 0])] = str(error)
 
 
 def read_field(paths: Sequence[Path]) -> NDArray:
