@@ -656,3 +656,11 @@ def test_a_table_may_name_files_that_are_gone_if_they_are_skipped(tmp_path):
         (root / name).write_bytes(b"gone")
     with pytest.raises(UserError, match=r"no image of .* can be read"):
         folder(root, model_channels=1, on_error="skip").setup()
+
+
+def test_dropped_transparency_is_said_once(tmp_path, caplog):
+    caplog.set_level("INFO", "micrographia")
+    folder(make_folder(tmp_path / "clear", shape=(12, 10, 4))).setup()
+    folder(make_folder(tmp_path / "opaque")).setup()
+    said = [record.message for record in caplog.records if "alpha" in record.message]
+    assert said == ["20 of 20 images have an alpha channel (transparency), which is dropped"]

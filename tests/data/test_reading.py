@@ -81,7 +81,9 @@ def test_sixteen_bit_png_of_several_channels_keeps_its_bits_and_drops_alpha(tmp_
 def test_alpha_is_dropped_and_palette_resolved(tmp_path):
     pixels = random_pixels((6, 5, 4), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "alpha.png")
-    assert (read_image(tmp_path / "alpha.png")[1] == pixels[..., :3].transpose(2, 0, 1)).all()
+    header, image = read_image(tmp_path / "alpha.png")
+    assert (image == pixels[..., :3].transpose(2, 0, 1)).all()
+    assert header.alpha
 
     palette = Image.fromarray(np.array([[0, 1], [1, 0]], np.uint8), mode="P")
     palette.putpalette([10, 20, 30, 200, 100, 50])

@@ -17,8 +17,9 @@ from micrographia.data.duplicates import near_duplicates, thumbnail
 from micrographia.data.faults import attempt, odd_ones
 from micrographia.data.image_folder import ImageFolder
 from micrographia.data.listing import is_text, is_unread, list_images, shown, subfolders
+from micrographia.data.planes import ImageHeader
 from micrographia.data.plates.fields import Fields
-from micrographia.data.reading import ImageHeader, is_image_file
+from micrographia.data.reading import files_below, is_image_file
 from micrographia.data.splitting import in_order
 from micrographia.errors import UserError
 
@@ -118,7 +119,8 @@ def check_fields(fields: Fields, progress: Progress | None = None) -> list[tuple
     problems += odd_ones([(name, look.header) for name, look in looks.items() if look.header])
     shapes = {name: look.header.shape for name, look in looks.items() if look.header}
     for plate, rows in fields.rows.groupby("plate", sort=False):
-        there = [(name, shapes[name]) for name in fields.files.loc[rows.index].to_numpy().ravel() if name in shapes]
+        of_plate = dict.fromkeys(fields.files.loc[rows.index].to_numpy().ravel())  # a file may hold several channels
+        there = [(name, shapes[name]) for name in of_plate if name in shapes]
         usual = Counter(shape for _, shape in there).most_common(1)
         problems += [
             (name, f"{shape}, most of plate {plate} are {usual[0][0]}") for name, shape in there if shape != usual[0][0]
@@ -144,7 +146,7 @@ def one_look(path: Path, root: Path) -> Look:
 
 def left_out(root: Path) -> list[tuple[str, str]]:
     """Files whose format is not read."""
-    paths = sorted(path for path in root.rglob("*") if path.is_file() and is_unread(path))
+    paths = sorted(path for path in files_below(root) if is_unread(path))
     return [(shown(path.relative_to(root)), f"left out: {path.suffix or 'no suffix'} is not read") for path in paths]
 
 
@@ -162,13 +164,13 @@ def changed(root: Path, fetched: Mapping[str, int]) -> list[tuple[str, str]]:
 
 def empty_folders(root: Path) -> list[tuple[str, str]]:
     """Class folders without an image."""
-    names = [folder.name for folder in subfolders(root) if not any(is_image_file(path) for path in folder.rglob("*"))]
+    names = [folder.name for folder in subfolders(root) if not any(map(is_image_file, files_below(folder)))]
     return [(name, "class folder without an image") for name in names]
 
 
 def unnamed_files(root: Path) -> list[tuple[str, str]]:
     """Images whose names are no text."""
-    paths = (path for path in sorted(root.rglob("*")) if is_image_file(path) and not is_text(path))
+    paths = (path for path in sorted(files_below(root)) if is_image_file(path) and not is_text(path))
     return [(shown(path.relative_to(root)), "its name is no text (UTF-8)") for path in paths]
 
 
@@ -231,7 +233,9 @@ def summary_of(headers: list[ImageHeader]) -> dict[str, str]:
     sides = np.array([header.shape[1:] for header in headers])
     names = Counter(header.names for header in headers)
     types = Counter(str(header.dtype) for header in headers)
+    alpha = sum(header.alpha for header in headers)
     return {
+        **({"alpha": f"dropped from {alpha} images"} if alpha else {}),
         "channels": "; ".join(f"{', '.join(names)} ({count})" for names, count in names.most_common(4)),
         "pixels": "; ".join(f"{kind} ({count})" for kind, count in types.most_common(4)),
         "height": f"{sides[:, 0].min()} to {sides[:, 0].max()} px, median {int(np.median(sides[:, 0]))}",

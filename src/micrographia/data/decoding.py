@@ -1,5 +1,6 @@
 """From image files to the model's items: which channels, what scale, what size; fitted on the training part only."""
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,9 +12,12 @@ import numpy as np
 
 from micrographia.data.channels import ChannelMapping, map_channels
 from micrographia.data.intensity import Intensity, Limits, Rule, percentile_limits, zscore_limits
-from micrographia.data.reading import ImageHeader, read_header, read_image
+from micrographia.data.planes import ImageHeader
+from micrographia.data.reading import read_header, read_image
 from micrographia.data.sizes import Background, Squares, common_side
 from micrographia.errors import UserError
+
+log = logging.getLogger(__name__)
 
 # Raise it when the same files and settings would give other pixels than before.
 VERSION = 3
@@ -156,6 +160,8 @@ class Recipe:
             If a file cannot be read, types are mixed, or channels must be chosen.
         """
         headers = list(in_threads(read_header, paths))
+        if alpha := sum(header.alpha for header in headers):
+            log.info("%d of %d images have an alpha channel (transparency), which is dropped", alpha, len(headers))
         dtype = one_dtype(headers, paths)
         mappings = one_mapping_each(headers, paths, self.channels, self.model_channels)
         rule = self.rule(dtype)

@@ -8,7 +8,8 @@ import numpy as np
 
 from micrographia.data.decoding import Progress, in_threads
 from micrographia.data.pixel_cache import PixelCache, file_state
-from micrographia.data.reading import ImageHeader, read_image
+from micrographia.data.planes import ImageHeader
+from micrographia.data.reading import read_image
 from micrographia.errors import UserError
 
 

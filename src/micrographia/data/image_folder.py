@@ -18,7 +18,8 @@ from micrographia.data.faults import find_faults
 from micrographia.data.intensity import pairs_of, rising
 from micrographia.data.listing import list_images
 from micrographia.data.pixel_cache import PixelCache, file_state
-from micrographia.data.reading import ImageHeader, read_header
+from micrographia.data.planes import ImageHeader
+from micrographia.data.reading import read_header
 from micrographia.data.restoring import restored
 from micrographia.data.splits import check_parts, some
 from micrographia.data.splitting import Splitting, as_list, class_codes, in_order

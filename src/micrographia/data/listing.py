@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from micrographia.data.reading import SUFFIXES, is_image_file
+from micrographia.data.reading import SUFFIXES, files_below, is_image_file, is_there
 from micrographia.data.splits import PART_OF, some
 from micrographia.errors import UserError
 
@@ -86,7 +86,7 @@ def list_images(
 
 def report_unread(root: Path) -> None:
     """Say which files of a folder are left out, since their format is not read."""
-    found = Counter(path.suffix.lower() for path in root.rglob("*") if is_unread(path) and path.is_file())
+    found = Counter(path.suffix.lower() for path in files_below(root) if is_unread(path))
     if found:
         counts = ", ".join(f"{count} {suffix or 'without a suffix'}" for suffix, count in found.most_common(3))
         log.warning("%s: files left out: %s. Save images as one of %s.", root, counts, ", ".join(SUFFIXES))
@@ -110,7 +110,7 @@ def is_loose(root: Path) -> bool:
 
 def images_below(folder: Path, require_files: bool = True) -> list[Path]:
     """Image files at any depth, sorted; those whose names are no text are refused, or, where not required, left out."""
-    files = sorted(path for path in folder.rglob("*") if is_image_file(path))
+    files = sorted(path for path in files_below(folder) if is_image_file(path))
     if require_files and (unnamed := [path for path in files if not is_text(path)]):
         raise UserError(
             f"{shown(unnamed[0])}: its name is no text (UTF-8), and {len(unnamed)} in all. Rename the file."
@@ -141,8 +141,9 @@ def list_loose(root: Path, require_files: bool = True) -> pd.DataFrame:
 
 
 def subfolders(folder: Path) -> list[Path]:
-    """Folders in a folder, sorted, hidden ones left out."""
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    """Folders in a folder, sorted, hidden ones and images (Zarr) left out."""
+    folders = (path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return sorted(path for path in folders if not is_image_file(path))
 
 
 def list_class_folders(root: Path, folders: Sequence[Path], require_files: bool = True) -> pd.DataFrame:
@@ -266,7 +267,7 @@ def read_table(root: Path, path: Path, file: str, label: str | None, require_fil
             f"{path}: {len(outside)} of {len(table)} files lie outside {root}, the first {outside[0]}. "
             "Set data.root to a folder that holds them all: a run is known by the images in it."
         )
-    missing = [name for name in table["file"] if not (root / name).is_file()]
+    missing = [name for name in table["file"] if not is_there(root / name)]
     if missing and require_files:
         raise UserError(
             f"{path}: {len(missing)} of {len(table)} files do not exist below {root}, the first {missing[0]}."

@@ -2,14 +2,18 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import tifffile
 import torch
 
 from micrographia.data.datamodule import PARTS
+from micrographia.data.image_folder import ImageFolder
 from micrographia.data.plates import cropping, fields
 from micrographia.data.plates.cells import PlateCells
+from micrographia.data.plates.cropping import read_field
 from micrographia.data.plates.illumination import evened, illumination
+from micrographia.data.reading import read_image
 from micrographia.errors import UserError
 from micrographia.measure.assays.nuclei import NucleusSegmentation
 
@@ -104,7 +108,7 @@ def test_crops_are_cut_once_and_kept(plates, tmp_path, monkeypatch):
     images = first.images(everything)
     in_memory = cells(plates, even_light=True)
     assert torch.equal(images, in_memory.images(everything))
-    monkeypatch.setattr(cropping, "read_field", lambda paths: pytest.fail("read again"))
+    monkeypatch.setattr(cropping, "read_field", lambda fields, row: pytest.fail("read again"))
     again = cells(plates, cache=str(tmp_path / "cache"), even_light=True)
     assert torch.equal(images, again.images(everything))
     assert isinstance(again.crops, np.memmap)
@@ -163,7 +167,7 @@ def test_faults_are_answered(plates):
         cells(plates, include=["other", "DMSO"]).arrange()
     path = fields.bbbc021(str(plates)).paths(3)[1]
     tifffile.imwrite(path, np.zeros((50, 50), np.uint16))
-    with pytest.raises(UserError, match=r"expected one grey channel of \(160, 160\) px"):
+    with pytest.raises(UserError, match=r"has \(50, 50\) px, .* has \(160, 160\)"):
         cells(plates).arrange()
     tifffile.imwrite(path, np.zeros((SIDE, SIDE), np.uint8))
     with pytest.raises(UserError, match=r"its pixels are uint8, those of"):
@@ -220,3 +224,61 @@ def test_balanced_sampling_draws_each_class_as_often(plates):
     assert counts.max() - counts[counts > 0].min() <= 1
     own = data.targets(train).bincount(minlength=len(data.classes))
     assert own.max() - own.min() > 1
+
+
+def test_ready_made_crops_of_a_plate_are_what_its_fields_give(plates, tmp_path):
+    """The layout of ready-made cells (a folder per mechanism, metadata.csv), cut from the same fields."""
+    data = cells(plates, split="plate", test=["Week2_24121"])
+    table = data.arrange()
+    root = tmp_path / "ready"
+    rows = []
+    for number, cell in table.iterrows():
+        here = (data.fields.rows[["plate", "well", "site"]] == cell[["plate", "well", "site"]]).all(axis=1)
+        paths = data.fields.paths(int(here.to_numpy().argmax()))
+        kind, field_name = cell["class"].replace(" ", "_"), f"{cell['plate']}_{cell['well']}_{cell['site']}"
+        file = root / kind / f"{field_name}_{number}.tif"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        y, x = cell["y"], cell["x"]
+        crop = np.stack([tifffile.imread(path)[y - 12 : y + 12, x - 12 : x + 12] for path in paths])
+        tifffile.imwrite(file, crop, photometric="minisblack", metadata={"axes": "CYX"})
+        rows.append({"file": f"{kind}/{file.name}", "moa": cell["class"], "field": field_name, "plate": cell["plate"]})
+    pd.DataFrame(rows).to_csv(root / "metadata.csv", index=False)
+    settings = {"table": "metadata.csv", "label": "moa", "split": "plate", "test": ["Week2_24121"], "group": ["field"]}
+    ready = ImageFolder(
+        "ready", str(root), 24, intensity="percentile", plate=["plate"], control="DMSO", fit="resize", **settings
+    )
+    order = [ready.arrange()["file"].tolist().index(row["file"]) for row in rows]
+    raw = [read_image(ready.root / row["file"])[1] for row in rows]
+    np.testing.assert_array_equal(np.stack(raw), data.crops)
+    mine, theirs = data.images(torch.arange(len(rows))), ready.images(torch.tensor(order))
+    torch.testing.assert_close(theirs, mine, atol=2**-10, rtol=0)
+    for part in ("train", "test"):
+        assert set(data.table(data.indices(part))["plate"]) >= set(ready.table(ready.indices(part))["plate"])
+
+
+def test_a_field_may_lie_in_one_file_of_several_channels(tmp_path):
+    rows = []
+    for number in range(6):
+        name = f"{number}.ome.tif"
+        image = field(number, 500)[[1, 0, 2]]
+        channels = {"axes": "CYX", "Channel": {"Name": ["GFP", "DNA", "other"]}}
+        tifffile.imwrite(tmp_path / name, image, ome=True, photometric="minisblack", metadata=channels)
+        rows.append({"plate": "p", "well": f"A0{number}", "class": "ab"[number % 2], "file": name})
+    pd.DataFrame(rows).to_csv(tmp_path / "fields.csv", index=False)
+
+    def data(channels, **settings):
+        made = fields.plate_of_files(str(tmp_path), "fields.csv", channels)
+        return cells(tmp_path, fields=made, control=None, **settings)
+
+    by_name, by_number = data({"DNA": ["file", "DNA"], "GFP": ["file", "GFP"]}), data({"DNA": ["file", 1]})
+    assert by_name.shape == (2, 24, 24)
+    assert len(by_name.arrange()) == 54
+    np.testing.assert_array_equal(by_name.arrange()["y"], by_number.arrange()["y"])
+    y, x = by_name.arrange().loc[3, ["y", "x"]]
+    np.testing.assert_array_equal(by_name.crops[3], field(0, 500)[:2, y - 12 : y + 12, x - 12 : x + 12])
+    only = cells(tmp_path, fields=by_name.fields, control=None, channels=["GFP"])
+    assert read_field(only.fields, 0)[0, 4, 4] == field(0, 500)[1, 4, 4]
+    with pytest.raises(UserError, match=r"has 3 channels \(GFP, DNA, other\), expected one grey channel\. Say which"):
+        data({"DNA": "file"}).arrange()
+    with pytest.raises(UserError, match=r"0\.ome\.tif: DNA: no channel DAPI in it\. It has GFP, DNA, other"):
+        data({"DNA": ["file", "DAPI"]}).arrange()

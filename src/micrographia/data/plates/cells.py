@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -226,4 +227,4 @@ def with_channels(fields: Fields, channels: Sequence[str]) -> Fields:
     """Fields of which only some channels are taken."""
     if unknown := [name for name in channels if name not in fields.channels]:
         raise UserError(f"data.channels: no channel {some(unknown)}. There are {', '.join(fields.channels)}.")
-    return Fields(fields.root, fields.rows, fields.files[list(channels)])
+    return replace(fields, files=fields.files[list(channels)])

@@ -98,6 +98,7 @@ class Cropping:
             "root": str(self.fields.root.resolve()),
             "files": files.to_numpy().tolist(),
             "states": [[file_state(self.fields.root / name) for name in row] for row in files.to_numpy()],
+            "planes": dict(self.fields.planes),
             "plates": self.fields.rows["plate"].tolist(),
             "nuclei": {key: float(value) for key, value in vars(self.nuclei).items()},
             "crop_px": self.crop_px,
@@ -142,7 +143,7 @@ class Cropping:
 
         def attempt(row: int) -> NDArray | UserError:
             try:
-                return read_field(self.fields.paths(row))
+                return read_field(self.fields, row)
             except UserError as error:
                 return error
 
@@ -161,15 +162,42 @@ class Cropping:
         self.faults[str(self.fields.files.iloc[row, 0])] = str(error)
 
 
-def read_field(paths: Sequence[Path]) -> NDArray:
-    """A field of several files, one plane each, ``(channels, height, width)``."""
-    planes = [read_image(path)[1] for path in paths]
+def read_field(fields: Fields, row: int) -> NDArray:
+    """A field, ``(channels, height, width)``: of files with one channel each, or from those with several.
+
+    Raises
+    ------
+    UserError
+        If a file cannot be read, lacks a channel, or is of another size or type than the first.
+    """
+    paths = fields.paths(row)
+    files = {path: read_image(path) for path in dict.fromkeys(paths)}
+    planes = []
+    for channel, path in zip(fields.channels, paths, strict=True):
+        header, image = files[path]
+        wanted = fields.planes.get(channel)
+        if wanted is None and len(image) != 1:
+            raise UserError(
+                f"{path}: has {len(image)} channels ({', '.join(header.names)}), expected one grey channel. Say which: "
+                f"data.fields.channels={{{channel}: [COLUMN, 0], ...}}."
+            )
+        number = 0 if wanted is None else plane_number(header.names, wanted, f"{path}: {channel}")
+        planes.append(image[number])
     for path, plane in zip(paths, planes, strict=True):
-        if plane.shape != (1, *planes[0].shape[1:]):
-            raise UserError(f"{path}: has shape {plane.shape}, expected one grey channel of {planes[0].shape[1:]} px.")
+        if plane.shape != planes[0].shape:
+            raise UserError(f"{path}: has {plane.shape} px, {paths[0]} has {planes[0].shape}. Cut them alike.")
         if plane.dtype != planes[0].dtype:
             raise UserError(f"{path}: its pixels are {plane.dtype}, those of {paths[0]} are {planes[0].dtype}.")
-    return np.concatenate(planes)
+    return np.stack(planes)
+
+
+def plane_number(names: Sequence[str], wanted: int | str, where: str) -> int:
+    """Number of a file's channel that is given by number or name."""
+    if wanted in names:
+        return names.index(str(wanted))
+    if isinstance(wanted, int) and 0 <= wanted < len(names):
+        return wanted
+    raise UserError(f"{where}: no channel {wanted} in it. It has {', '.join(names)}, numbers from 0.")
 
 
 def centres_of(labels: NDArray[np.int32], side: int) -> NDArray[np.int64]:

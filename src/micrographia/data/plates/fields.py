@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from micrographia.data.reading import is_there
 from micrographia.errors import UserError
 
 ROWS, COLUMNS = "ABCDEFGH", 12  # of a plate of 96 wells
@@ -25,11 +26,14 @@ class Fields:
         A row per field: ``plate``, ``well``, ``site`` (text), ``class``, and what else is known of it.
     files : DataFrame
         A column of file names per channel, in the order of ``rows``; the first one shows the nuclei.
+    planes : dict of channels to int or str
+        Number (from 0) or name of the channel in its file, where files hold several.
     """
 
     root: Path
     rows: pd.DataFrame
     files: pd.DataFrame
+    planes: Mapping[str, int | str] = field(default_factory=dict)
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -42,7 +46,7 @@ class Fields:
 
     def require_files(self) -> None:
         """Raise if a file is not there."""
-        missing = [name for name in self.files.to_numpy().ravel() if not (self.root / name).is_file()]
+        missing = [name for name in self.files.to_numpy().ravel() if not is_there(self.root / name)]
         if missing:
             raise UserError(
                 f"data.fields.root: {len(missing)} of {self.files.size} files are not in {self.root}, "
@@ -175,7 +179,9 @@ def sbs(root: str) -> Fields:
     return chosen(folder, rows, files, there, "wells")
 
 
-def plate_of_files(root: str, table: str, channels: Mapping[str, str], label: str = "class") -> Fields:
+def plate_of_files(
+    root: str, table: str, channels: Mapping[str, str | Sequence[str | int]], label: str = "class"
+) -> Fields:
     """Fields of your own: a CSV with a row per field.
 
     Parameters
@@ -185,7 +191,8 @@ def plate_of_files(root: str, table: str, channels: Mapping[str, str], label: st
     table
         CSV with ``plate``, ``well`` and the columns that follow; ``site`` where a well has several fields.
     channels
-        Name of each channel, to the column with its files' names relative to ``root``; the first one shows the nuclei.
+        Name of each channel, to the column with its files' names relative to ``root``, or, where files hold several
+        channels, to column and number or name: ``{DNA: [file, 0], GFP: [file, 1]}``. The first one shows the nuclei.
     label
         Column of the classes.
     """
@@ -194,12 +201,15 @@ def plate_of_files(root: str, table: str, channels: Mapping[str, str], label: st
     if path is None:
         raise UserError(f"data.fields.table: {table} does not exist, neither there nor in {folder}.")
     content = read_csv(path)
-    needed = {"plate": "plate", "well": "well", "class": label, **channels}
+    columns = {name: source if isinstance(source, str) else str(source[0]) for name, source in channels.items()}
+    planes = {name: source[1] for name, source in channels.items() if not isinstance(source, str)}
+    needed = {"plate": "plate", "well": "well", "class": label, **columns}
     found = {name: column(content, source, path) for name, source in needed.items()}
     rows = content.drop(columns=[source for source in needed.values() if source in content])
     rows = rows.assign(**{name: found[name] for name in ("plate", "well", "class")})
     rows["site"] = content["site"].astype(str) if "site" in content else "s1"
-    return chosen(folder, rows, pd.DataFrame({name: found[name] for name in channels}), pd.Series(True, rows.index), "")
+    files = pd.DataFrame({name: found[name] for name in channels})
+    return replace(chosen(folder, rows, files, pd.Series(True, rows.index), ""), planes=planes)
 
 
 def existing_folder(root: str) -> Path:
