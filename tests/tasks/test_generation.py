@@ -37,6 +37,21 @@ def test_a_generator_and_its_flow(micrographia):
     assert generator.w_mean.abs().max() > 0
 
 
+def test_a_generator_begins_with_the_weights_of_another(micrographia, capsys):
+    first = micrographia("train", *GAN)
+    start = f"model.start.run={first.folder}"
+    short = ("seed=3", "budget.kimg=0.008", "budget.validate_every=1")
+    second = micrographia("train", *GAN, start, *short)
+    z = torch.randn(4, 8, generator=torch.Generator().manual_seed(0))
+    drawn = micrographia("train", *GAN, *short)
+    images = {run: load_model(run, HOW).generator(z) for run in (first, second, drawn)}
+    assert (images[second] - images[first]).abs().mean() < 0.3 * (images[drawn] - images[first]).abs().mean()
+    micrographia("train", *GAN, start, "model.channel_max=8", status=2)
+    assert "model.start.run: its generator makes 3 channels of 32 px" in capsys.readouterr().err
+    micrographia("train", *GAN, "model.start.run=nowhere", status=2)
+    assert "model.start.run: nowhere is no run's folder" in capsys.readouterr().err
+
+
 def test_a_flow_over_images_is_answered(micrographia, capsys):
     micrographia("train", "model=latent_flow", "data=synthetic/cells", "data.size=32", "data.count=60", status=2)
     assert "Choose data=latents" in capsys.readouterr().err

@@ -85,6 +85,10 @@ def model_from(
         given["source_model"] = load_model(source_run(node.pop("source"), how, "model.source", made), how)
     if "generator" in node:
         given["generator"] = load_generator(node.pop("generator"), how, "model.generator", made)
+    if is_adversarial(node):
+        start = node.pop("start", {"run": None})  # which runs of former versions do not have
+        if start["run"] is not None and not made:  # read back, it has weights of its own
+            given["start"] = load_generator(start, how, "model.start")
     if is_classifier(node):
         given["classes"] = classes
     return instantiate(node, "model", **given)

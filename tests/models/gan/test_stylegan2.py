@@ -214,3 +214,17 @@ def test_training_brings_the_generator_to_the_data(tmp_path, make_gan):
     real, made = Discs().images(Discs().indices("train")), gan.generator(z)
     before = make_gan(channel_max=16).generator(z)
     assert (made.mean(0) - real.mean(0)).abs().mean() < 0.5 * (before.mean(0) - real.mean(0)).abs().mean()
+
+
+def test_training_may_begin_with_the_weights_of_another_generator(make_gan):
+    source = make_gan(seed=5).generator
+    gan = make_gan(seed=0, start=source)
+    z = torch.randn(3, 8, generator=torch.Generator().manual_seed(0))
+    for generator in (gan.learner, gan.generator):
+        assert torch.equal(generator(z), source(z))
+    assert not torch.equal(make_gan(seed=0).generator(z), source(z))
+    run_steps(gan, 2)
+    assert not torch.equal(gan.learner(z), source(z))
+    assert torch.equal(source(z), make_gan(seed=5).generator(z))
+    with pytest.raises(UserError, match=r"its generator makes 2 channels of 32 px, this one 3 of 32 px"):
+        make_gan(shape=(3, 32, 32), start=source)

@@ -66,6 +66,8 @@ class StyleGAN2(CountingModule):
         Makes the frozen network whose features the distances compare; null: no distances.
     feature_images
         Images compared, as many generated as real ones at most.
+    start
+        Generator whose weights training begins with; the discriminator begins anew. None draws them.
 
     Attributes
     ----------
@@ -117,6 +119,7 @@ class StyleGAN2(CountingModule):
         sample_kimg: Kimg | None = None,
         features: Callable[[], Any] | None = None,
         feature_images: Annotated[int, Between(2)] = 2000,
+        start: Generator | None = None,
     ):
         super().__init__(name, shape, seed)
         if len(self.shape) != 3 or self.shape[1] != self.shape[2]:
@@ -126,6 +129,8 @@ class StyleGAN2(CountingModule):
         with seeded_initialisation(seed):
             self.learner = Generator(size, channels, z_dim, w_dim, mapping_layers, mapping_rate, **widths)
             self.discriminator = Discriminator(size, channels, **widths)
+        if start is not None:
+            begin_with(self.learner, start)
         self.generator = copy.deepcopy(self.learner).requires_grad_(False)
         self.augmentation = AdaptiveAugmentation(augment, augment_p, augment_target, augment_kimg)
         self.make_optimizers = generator_optimizer, discriminator_optimizer
@@ -270,3 +275,22 @@ def lazily(optimizer: Optimizer, interval: int | None) -> Optimizer:
             group["lr"] *= correction
             group["betas"] = tuple(beta**correction for beta in group["betas"])
     return optimizer
+
+
+def begin_with(learner: Generator, start: Generator) -> None:
+    """Give a generator the weights of a trained one.
+
+    Raises
+    ------
+    UserError
+        If the two differ in size, channels or widths.
+    """
+    own, theirs = learner.state_dict(), start.state_dict()
+    unlike = [name for name in own if name not in theirs or own[name].shape != theirs[name].shape]
+    if unlike or set(theirs) - set(own):
+        raise UserError(
+            f"model.start.run: its generator makes {start.channels} channels of {start.size} px, this one "
+            f"{learner.channels} of {learner.size} px, or their widths differ. Set data.model_channels, data.size, "
+            "model.channel_max and the like as that run has them."
+        )
+    learner.load_state_dict(theirs)
