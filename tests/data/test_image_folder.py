@@ -603,8 +603,13 @@ def test_what_no_plate_can_be_scaled_by_is_said(tmp_path):
         folder(root, plate=["slide"], model_channels=1).setup()
     with pytest.raises(UserError, match=r"data\.control: no class water"):
         folder(root, plate=["plate"], control="water", model_channels=1).setup()
-    with pytest.raises(UserError, match=r"data\.plate: intensities by dtype are no plate's own"):
+    with pytest.raises(UserError, match=r"data\.plate: there are no limits to fit"):
         folder(root, plate=["plate"], intensity="dtype", model_channels=1).setup()
+    with pytest.raises(UserError, match=r"data\.control: there are no limits to fit"):
+        folder(root, control="DMSO", limits=[[0, 9]], model_channels=1).setup()
+    flat = make_table(tmp_path / "flat", file=[f"{n}.png" for n in range(20)], **{"class": ["x", "y"] * 10})
+    with pytest.raises(UserError, match=r"data\.intensity: by dtype, as of 8 bit"):
+        folder(flat, control="x", model_channels=1).setup()
 
 
 def test_only_the_controls_of_the_training_part_give_limits_where_no_plates_are_named(tmp_path):
@@ -664,3 +669,84 @@ def test_dropped_transparency_is_said_once(tmp_path, caplog):
     folder(make_folder(tmp_path / "opaque")).setup()
     said = [record.message for record in caplog.records if "alpha" in record.message]
     assert said == ["20 of 20 images have an alpha channel (transparency), which is dropped"]
+
+
+def test_a_cache_is_not_reused_when_an_image_moves_to_another_plate(tmp_path):
+    root = plates_of_three(tmp_path / "set")
+    options = {"plate": ["plate"], "control": "DMSO", "model_channels": 1, "cache": str(tmp_path / "cache")}
+    options |= {"intensity": "zscore", "deviations": 10.0}  # wide enough that nothing is clipped
+    before = folder(root, **options)
+    before.setup()
+    table = pd.read_csv(root / "labels.csv")
+    moved = table["file"] == "p2_drug_0.tif"
+    table.loc[moved, "plate"] = "p1"
+    table.to_csv(root / "labels.csv", index=False)
+    row = before.arrange()["file"].tolist().index("p2_drug_0.tif")
+    after, fresh = folder(root, **options), folder(root, **{**options, "cache": None})
+    assert torch.equal(after.images(torch.tensor([row])), fresh.images(torch.tensor([row])))
+    assert not torch.equal(after.images(torch.tensor([row])), before.images(torch.tensor([row])))
+
+
+def test_one_of_several_groups_of_a_class_can_be_the_test_part(tmp_path):
+    """As one compound of a mechanism, whose other compounds are learned from."""
+    names = [f"{number}.png" for number in range(40)]
+    drugs = ["taxol", "epothilone", "emetine", "cycloheximide"] * 10
+    moa = ["stabilizer", "stabilizer", "synthesis", "synthesis"] * 10
+    root = make_table(tmp_path / "set", file=names, **{"class": moa, "compound": drugs})
+    data = folder(root, split="compound", test=["taxol"], model_channels=1)
+    assert set(data.table(data.indices("test"))["compound"]) == {"taxol"}
+    assert set(data.table(data.indices("train"))["class"]) == {"stabilizer", "synthesis"}
+    assert not data.table(data.indices("train"))["compound"].isin(["taxol"]).any()
+    with pytest.raises(UserError, match=r"class stabilizer has no image in the train part"):
+        folder(root, split="compound", test=["taxol", "epothilone"], model_channels=1).arrange()
+
+
+def test_a_file_that_can_be_read_again_is_no_longer_left_out(tmp_path, monkeypatch):
+    root = make_folder(tmp_path / "set")
+    cache = str(tmp_path / "cache")
+    away = {root / "a/001.png"}
+
+    def reading(path, nan=False):
+        if path in away:
+            raise UserError(f"{path}: cannot be read as an image (Input/output error).")
+        return read_image(path, nan)
+
+    monkeypatch.setattr("micrographia.data.faults.read_image", reading)
+    first = folder(root, on_error="skip", cache=cache)
+    first.setup()
+    assert set(first.faults) == {"a/001.png"}
+    away.clear()
+    again = folder(root, on_error="skip", cache=cache)
+    again.setup()
+    assert not again.faults
+    assert len(all_indices(again)) == 20
+
+
+def test_a_class_of_which_nothing_can_be_read_is_refused(tmp_path):
+    root = make_folder(tmp_path / "set", classes=("a", "b", "c"))
+    for path in (root / "b").iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(UserError, match=r"no image of class b can be read"):
+        folder(root, on_error="skip").setup()
+
+
+def test_grey_beside_colour_stays_when_something_else_is_left_out(tmp_path):
+    root = make_folder(tmp_path / "set", count=8)
+    for number in range(8):
+        Image.fromarray(np.full((12, 10), 9, np.uint8)).save(root / "a" / f"grey{number}.png")
+    tifffile.imwrite(root / "a" / "five.tif", np.zeros((5, 12, 10), np.uint8), photometric="minisblack")
+    data = folder(root, on_error="skip")
+    data.setup()
+    assert set(data.faults) == {"a/five.tif"}
+
+
+def test_names_too_long_to_be_files_are_missing_ones(tmp_path):
+    root = make_table(tmp_path / "set", file=[f"{n}.png" for n in range(20)], **{"class": ["x", "y"] * 10})
+    table = pd.read_csv(root / "labels.csv")
+    table.loc[len(table)] = ["n" * 300 + ".png", "x"]
+    table.to_csv(root / "labels.csv", index=False)
+    with pytest.raises(UserError, match=r"1 of 21 files do not exist"):
+        folder(root, model_channels=1).setup()
+    data = folder(root, model_channels=1, on_error="skip", cache=str(tmp_path / "cache"))
+    data.setup()
+    assert len(data.faults) == 1

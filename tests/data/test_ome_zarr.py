@@ -51,6 +51,9 @@ def test_axes_that_an_old_version_did_not_name_and_single_planes(tmp_path):
     lone[...] = 0.5
     header, image = read_image(tmp_path / "plain.zarr")
     assert (header.shape, header.names, image.min(), image.dtype) == ((1, 12, 10), ("grey",), 0.5, np.float32)
+    for name, shape in (("stacked", (1, 12, 10)), ("last", (12, 10, 1)), ("many", (1, 1, 12, 10))):
+        zarr.open_array(str(tmp_path / f"{name}.zarr"), mode="w", shape=shape, dtype="u1")[...] = 7
+        assert read_image(tmp_path / f"{name}.zarr")[1].shape == (1, 12, 10)
     mask = zarr.open_array(str(tmp_path / "mask.zarr"), mode="w", shape=(4, 4), dtype=bool)
     mask[...] = True
     assert read_image(tmp_path / "mask.zarr")[1].tolist() == [[[255] * 4] * 4]
@@ -79,6 +82,12 @@ def test_what_cannot_be_used_is_said(tmp_path):
     zarr.open_group(str(tmp_path / "none.zarr"), mode="w")
     with pytest.raises(UserError, match=r"none\.zarr: holds no OME-Zarr image"):
         read_image(tmp_path / "none.zarr")
+    (tmp_path / "empty.zarr").mkdir()
+    with pytest.raises(UserError, match=r"empty\.zarr: holds no Zarr array and no OME-Zarr image"):
+        read_image(tmp_path / "empty.zarr")
+    few = write(tmp_path / "few.zarr", axes="yx")
+    with pytest.raises(UserError, match=r"few\.zarr: names 2 axes \(YX\), its array has 3"):
+        read_image(few)
     with pytest.raises(UserError, match=r"gone\.zarr: no such folder"):
         read_image(tmp_path / "gone.zarr")
     (tmp_path / "file.zarr").write_text("no folder")

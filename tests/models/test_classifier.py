@@ -237,6 +237,10 @@ def test_classes_weigh_the_same_if_asked_to():
     assert counts.tolist() == [24, 12, 12]
     torch.testing.assert_close(balanced.class_weights * counts, torch.full((3,), 16.0))
     assert plain.class_weights.tolist() == [1, 1, 1]
+    data.sampling = "balanced"  # they are drawn equally often: weights would count the rare ones twice
+    even = cnn(class_weights="balanced")
+    fit(even, data, steps=2, interval=2)
+    assert even.class_weights.tolist() == [1, 1, 1]
 
 
 def test_augmentation_draws_all_eight_orientations_from_the_generator():

@@ -116,11 +116,29 @@ def test_incomplete_configs_are_answered(config, message):
         split_config(OmegaConf.create(config))
 
 
-def test_a_link_to_nowhere_is_named(tmp_path):
-    (tmp_path / "images").mkdir()
-    (tmp_path / "images" / "gone.png").symlink_to(tmp_path / "nowhere.png")
-    with pytest.raises(UserError, match=r"gone\.png: a link to nowhere"):
-        digest({"task": "train", "data": {"root": str(tmp_path / "images")}})
+def test_links_to_nowhere_and_in_circles_count_by_their_names(tmp_path):
+    root = tmp_path / "images"
+    (root / "a").mkdir(parents=True)
+    (root / "a" / "0.png").write_bytes(b"0")
+    what = {"task": "train", "data": {"root": str(root)}}
+    plain = digest(what)
+    (root / "a" / "up").symlink_to(root)
+    assert digest(what) == plain
+    (root / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    (root / "loop.png").symlink_to("loop.png")
+    linked = digest(what)
+    assert linked != plain
+    (root / "loop.png").rename(root / "b.png")
+    assert digest(what) != linked
+
+
+def test_what_describes_a_zarr_array_counts(tmp_path):
+    array = tmp_path / "a.zarr"
+    array.mkdir()
+    (array / ".zarray").write_text('{"dtype": "<u2"}')
+    before = digest({"task": "train", "data": {"root": str(tmp_path)}})
+    (array / ".zarray").write_text('{"dtype": "<i2"}')
+    assert digest({"task": "train", "data": {"root": str(tmp_path)}}) != before
 
 
 def test_one_text_and_a_list_of_it_are_one_run():

@@ -10,7 +10,6 @@ import torch
 from micrographia.data.batches import BalancedOrder, epoch_batch
 from micrographia.data.datamodule import IndexedImages, Part
 
-Sampling = Literal["uniform", "balanced"]
 OnError = Literal["stop", "skip"]
 
 
@@ -38,13 +37,10 @@ class ArrangedImages(IndexedImages):
         Part of each row.
     codes : Tensor
         Number of each row's class, int64, in the order of `classes`.
-    sampling : "uniform" or "balanced"
-        How training images are drawn: each once in an epoch, or each class as often as others.
     """
 
     parts: np.ndarray
     codes: torch.Tensor
-    sampling: Sampling = "uniform"
 
     def arrange(self) -> pd.DataFrame:
         """Rows of all images, with ``class`` where there are classes; `parts`, `codes` and `classes` are known then."""

@@ -15,6 +15,7 @@ from micrographia.data.batches import Batch, StepDataset, epoch_batch, step_gene
 from micrographia.errors import UserError
 
 Part = Literal["train", "val", "test"]
+Sampling = Literal["uniform", "balanced"]
 PARTS: tuple[Part, ...] = ("train", "val", "test")
 
 
@@ -108,6 +109,8 @@ class IndexedImages(LightningDataModule):
         Known factors of variation and their number of values, most significant first; empty where unknown.
     controls : tuple of (column, negative, positive), or None
         Column of the table that tells the controls of an assay, and its values in both, as text.
+    sampling : "uniform" or "balanced"
+        How training items are drawn: each once in an epoch, or each class as often as others.
     """
 
     name: str
@@ -115,6 +118,7 @@ class IndexedImages(LightningDataModule):
     classes: tuple[str, ...] = ()
     factors: dict[str, int] = {}  # noqa: RUF012  (replaced, never changed)
     controls: tuple[str, str, str] | None = None
+    sampling: Sampling = "uniform"
 
     def images(self, indices: torch.Tensor) -> torch.Tensor:
         """Items of the given indices: ``(n, *shape)``, uint8 in 0..255 or floating point (images in 0..1)."""

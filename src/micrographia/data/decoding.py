@@ -51,6 +51,8 @@ class Conversion:
         Whether pixels may be NaN.
     plates : dict of files to plates
         Of images that are scaled plate by plate.
+    fitted_to : str
+        What the limits were fitted to, in words.
     """
 
     mappings: Mapping[tuple[str, ...], ChannelMapping]
@@ -61,6 +63,7 @@ class Conversion:
     shrunk: int = 0
     nan: bool = False
     plates: Mapping[Path, str] = field(default_factory=dict)
+    fitted_to: str = "the training part"
 
     def __call__(self, path: Path) -> np.ndarray:
         """Item ``(model channels, size, size)`` of a file."""
@@ -87,7 +90,7 @@ class Conversion:
         return {
             "channels": "; ".join(sorted({mapping.describe() for mapping in self.mappings.values()})),
             "blank": sorted(set.intersection(*(set(mapping.blank) for mapping in self.mappings.values()))),
-            "intensity": (one.describe() if "" in limits else one.fit("each plate"))
+            "intensity": (one.describe(self.fitted_to) if "" in limits else one.fit(self.fitted_to))
             + (", inverted" if self.invert else ""),
             "size": f"{padded or ''}resized to {self.squares.size} px",
             "side": self.squares.side,
@@ -137,6 +140,7 @@ class Recipe:
         train: np.ndarray,
         sources: Mapping[str, Sequence[Path]] | None = None,
         plates: Mapping[Path, str] | None = None,
+        fitted_to: str = "the training part",
     ) -> Conversion:
         """Fit the conversion to files.
 
@@ -153,6 +157,8 @@ class Recipe:
             Files that limits are fitted to, of each plate that is scaled apart; None is the training part, for all.
         plates
             Plate of each file, one of ``sources``; a file without one is of the plate "".
+        fitted_to
+            What ``sources`` are, in words, for the record.
 
         Raises
         ------
@@ -165,9 +171,10 @@ class Recipe:
         dtype = one_dtype(headers, paths)
         mappings = one_mapping_each(headers, paths, self.channels, self.model_channels)
         rule = self.rule(dtype)
-        if plates and rule not in FITTED:
+        if sources and rule not in FITTED:
             raise UserError(
-                f"data.plate: intensities by {rule} are no plate's own. Set data.intensity=percentile or zscore."
+                f"data.intensity: by {rule}, as of 8 bit, there are no limits to fit for data.plate or data.control. "
+                "Set it to percentile or zscore."
             )
         side = self.side([header for header, fitted in zip(headers, train, strict=True) if fitted])
         intensity = Intensity(rule, self.percentiles, self.limits or (), self.deviations)
@@ -187,6 +194,7 @@ class Recipe:
             sum(side is not None and max(header.shape[-2:]) > side for header in headers),
             self.nan,
             plates or {},
+            fitted_to,
         )
 
     def limits_of(

@@ -12,6 +12,8 @@ from micrographia.data.planes import ImageHeader
 from micrographia.data.reading import read_image
 from micrographia.errors import UserError
 
+MOST = ", most files have "  # what is only unlike the others
+
 
 def find_faults(
     root: Path, names: Sequence[str], nan: bool = False, cache: Path | None = None, progress: Progress | None = None
@@ -34,6 +36,8 @@ def find_faults(
     states = [[name, *file_state(root / name)] for name in names]
     entry = PixelCache(cache, {"root": str(root.resolve()), "nan": nan, "faults of": states})
     found = entry.load()
+    if found is not None and any(attempt(root / name, root, nan)[0] for name in unreadable(found[1]["faults"])):
+        found = None  # what ailed it was not the file: a disk that was away, a right or a package that was missing
     if found is None:
         faults = faults_of(root, names, nan, progress)
         usable = (np.asarray(name not in faults) for name in names)
@@ -56,6 +60,11 @@ def faults_of(root: Path, names: Sequence[str], nan: bool, progress: Progress | 
     return faults | dict(odd_ones(headers))
 
 
+def unreadable(faults: dict[str, str]) -> list[str]:
+    """Files that could not be read at all."""
+    return [name for name, problem in faults.items() if MOST not in problem]
+
+
 def attempt(path: Path, root: Path, nan: bool = False) -> tuple[ImageHeader | None, np.ndarray | None, str]:
     """Header and pixels of a file, or else what is wrong with it, below ``root``."""
     try:
@@ -72,12 +81,13 @@ def odd_ones(headers: Sequence[tuple[str, ImageHeader]]) -> list[tuple[str, str]
         ("{} channels", lambda header: header.shape[0]),
     ):
         counts = Counter(of(header) for _, header in headers)
-        if len(counts) > 1 and set(counts) != {1, 3}:  # grey beside RGB is read as RGB
-            usual = counts.most_common(1)[0][0]
+        usual = counts.most_common(1)[0][0] if counts else None
+        allowed = {1, 3} if usual in (1, 3) else {usual}  # grey beside RGB is read as RGB
+        if set(counts) - allowed:
             named = what.format(usual)
             found += [
-                (name, f"{what.format(of(header))}, most files have {named}")
+                (name, f"{what.format(of(header))}{MOST}{named}")
                 for name, header in headers
-                if of(header) != usual
+                if of(header) not in allowed
             ]
     return found

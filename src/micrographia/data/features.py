@@ -96,6 +96,7 @@ class FeatureData(IndexedImages):
         self.shape = (backbone.features,)
         self.classes = inner.classes
         self.factors = inner.factors
+        self.sampling = inner.sampling
         key = hashlib.sha256(f"{identity} {backbone.identity}".encode()).hexdigest()[:16]
         self.folder = Path(cache).expanduser() / "features" / key  # about.json in it says what of
 

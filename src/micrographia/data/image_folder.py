@@ -11,9 +11,9 @@ import pandas as pd
 import torch
 
 from micrographia.config import Between
-from micrographia.data.arranged import ArrangedImages, Controls, OnError, Sampling, as_texts
-from micrographia.data.datamodule import PARTS
-from micrographia.data.decoding import Recipe, in_threads, read_images
+from micrographia.data.arranged import ArrangedImages, Controls, OnError, as_texts
+from micrographia.data.datamodule import PARTS, Sampling
+from micrographia.data.decoding import FITTED, Recipe, in_threads, read_images
 from micrographia.data.faults import find_faults
 from micrographia.data.intensity import pairs_of, rising
 from micrographia.data.listing import list_images
@@ -21,7 +21,7 @@ from micrographia.data.pixel_cache import PixelCache, file_state
 from micrographia.data.planes import ImageHeader
 from micrographia.data.reading import read_header
 from micrographia.data.restoring import restored
-from micrographia.data.splits import check_parts, some
+from micrographia.data.splits import some
 from micrographia.data.splitting import Splitting, as_list, class_codes, in_order
 from micrographia.errors import UserError
 
@@ -252,9 +252,9 @@ class ImageFolder(ArrangedImages):
         )
         kept = ~rows["file"].isin(list(self.faults)).to_numpy()
         rows, self.parts = rows[kept].reset_index(drop=True), self.parts[kept]
-        if self.splitting.split != "none":
-            classes = rows["class"] if self.classes else pd.Series("all", rows.index)
-            check_parts(self.parts, classes, rows, self.splitting.group)
+        if self.classes and (gone := [name for name in self.classes if name not in set(rows["class"])]):
+            raise UserError(f"data.root: no image of class {some(gone)} can be read. Leave it out: data.include.")
+        self.splitting.check(self.parts, rows, self.classes)
         return rows
 
     def plates_of(self, rows: pd.DataFrame) -> list[str]:
@@ -279,7 +279,7 @@ class ImageFolder(ArrangedImages):
         paths = [self.root / name for name in rows["file"]]
         sources, plates = self.scaled_by(rows, paths)
         if self.cache is None:
-            conversion = self.recipe.prepare(paths, self.parts == "train", sources, plates)
+            conversion = self.recipe.prepare(paths, self.parts == "train", sources, plates, self.fitted_to)
             pixels = np.empty((len(paths), *self.shape), conversion.dtype)
             for number, image in enumerate(read_images(conversion, paths, self.progress)):
                 pixels[number] = image
@@ -287,16 +287,25 @@ class ImageFolder(ArrangedImages):
             return pixels
         trained = (self.parts == "train").tolist()
         files = [[name, *file_state(path), part] for name, path, part in zip(rows["file"], paths, trained, strict=True)]
-        scaled = {plate: [str(path) for path in of_plate] for plate, of_plate in (sources or {}).items()}
+        scaled = {
+            "by": {plate: [str(path) for path in of_plate] for plate, of_plate in (sources or {}).items()},
+            "plates": [plates[path] for path in paths] if plates else [],
+        }
         content = {"root": str(self.root.resolve()), "recipe": self.recipe.content(), "files": files, "scaled": scaled}
         entry = PixelCache(self.cache, content)
         found = entry.load()
         if found is None:
-            conversion = self.recipe.prepare(paths, self.parts == "train", sources, plates)
+            conversion = self.recipe.prepare(paths, self.parts == "train", sources, plates, self.fitted_to)
             images = read_images(conversion, paths, self.progress)
             found = entry.save(images, (len(paths), *self.shape), conversion.dtype, conversion.record())
         pixels, self.decoding = found
         return pixels
+
+    @property
+    def fitted_to(self) -> str:
+        """What limits are fitted to, in words."""
+        of = "each plate" if self.plate else "the training part"
+        return of if self.control is None else f"class {self.control} of {of}"
 
     def scaled_by(
         self, rows: pd.DataFrame, paths: Sequence[Path]
@@ -310,6 +319,11 @@ class ImageFolder(ArrangedImages):
         """
         if not self.plate and self.control is None:
             return None, None
+        if self.recipe.intensity not in (*FITTED, "auto") or self.recipe.limits is not None:
+            raise UserError(
+                f"data.{'plate' if self.plate else 'control'}: there are no limits to fit. Set "
+                "data.intensity=percentile or zscore, and data.limits=null."
+            )
         if missing := [name for name in self.plate if name not in rows]:
             raise UserError(f"data.plate: no column {some(missing)}. There are {', '.join(map(str, rows.columns))}.")
         if self.control is not None and self.control not in self.classes:

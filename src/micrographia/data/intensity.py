@@ -61,7 +61,7 @@ class Intensity:
         found = np.nanpercentile(image, self.percentiles, axis=(1, 2))
         return tuple((float(low), float(high)) for low, high in found.T)
 
-    def describe(self) -> str:
+    def describe(self, of: str = "the training part") -> str:
         """The scaling in words.
 
         Examples
@@ -75,7 +75,7 @@ class Intensity:
         if self.rule == "image":
             return f"percentiles {low:g} to {high:g} of each image"
         limits = ", ".join(f"{first:.4g} to {last:.4g}" for first, last in self.limits)
-        return f"{self.fit()}: {limits}"
+        return f"{self.fit(of)}: {limits}"
 
     def fit(self, of: str = "the training part") -> str:
         """How the limits came about, in words."""

@@ -65,7 +65,7 @@ def list_images(
     """
     if not root.is_dir():
         raise UserError(f"data.root: {root} is no folder.")
-    if table is None and require_files:
+    if table is None:
         report_unread(root)
     if table is not None:
         rows = read_table(root, named_table(root, table), file, label, require_files)

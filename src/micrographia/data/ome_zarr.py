@@ -1,6 +1,6 @@
 """Zarr and OME-Zarr images as channels-first arrays, with the names of their channels."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,10 +40,17 @@ def read_zarr(path: Path, pixels: bool) -> tuple[ImageHeader, np.ndarray | None]
         import zarr
     except ModuleNotFoundError as error:
         raise UserError(f"{path}: reading Zarr needs one more package: pip install 'micrographia[zarr]'.") from error
-    node = zarr.open(str(path), mode="r")
-    array, axes, labels = (node, "Q" * node.ndim, []) if isinstance(node, zarr.Array) else full_resolution(node, path)
-    if "Y" not in axes and array.ndim == 2:
-        axes = "YX"
+    try:
+        node = zarr.open(str(path), mode="r")
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: holds no Zarr array and no OME-Zarr image.") from error
+    array, axes, labels = (
+        (node, unnamed_axes(node.shape), []) if isinstance(node, zarr.Array) else full_resolution(node, path)
+    )
+    if len(axes) != array.ndim:
+        raise UserError(
+            f"{path}: names {len(axes)} axes ({axes}), its array has {array.ndim}. Convert the image again."
+        )
     named = plane_axes(axes, array.shape, path)
     size = dict(zip(named, array.shape, strict=True))
     require_few_pixels(size, path)
@@ -62,6 +69,20 @@ def read_zarr(path: Path, pixels: bool) -> tuple[ImageHeader, np.ndarray | None]
     return header, image.astype(stored, copy=False)
 
 
+def unnamed_axes(shape: Sequence[int]) -> str:
+    """Axes of an array that does not name them: of two that are longer than 1 height and width, else by the rule.
+
+    Examples
+    --------
+    >>> unnamed_axes((48, 60)), unnamed_axes((1, 48, 60)), unnamed_axes((3, 48, 60))
+    ('YX', 'QYX', 'QQQ')
+    """
+    long = [place for place, length in enumerate(shape) if length > 1]
+    if len(long) != 2:
+        return "Q" * len(shape)
+    return "".join({long[0]: "Y", long[1]: "X"}.get(place, "Q") for place in range(len(shape)))
+
+
 def full_resolution(group: "zarr.Group", path: Path) -> tuple["zarr.Array", str, list[str]]:
     """Array of an OME-Zarr image at its full resolution, its axes, and the labels of its channels.
 
@@ -78,7 +99,7 @@ def full_resolution(group: "zarr.Group", path: Path) -> tuple["zarr.Array", str,
         wells = [well["path"] for well in described["plate"].get("wells", [])]
         example = f"{path.name}/{wells[0] if wells else 'A/1'}/0"
         raise UserError(f"{path}: is a plate. Name its fields in a table (data.table), as {example}.")
-    if "multiscales" not in described:
+    if not described.get("multiscales"):
         series = sorted(name for name in group.group_keys() if name.isdecimal())
         if len(series) == 1 and isinstance(only := group[series[0]], zarr.Group):  # as converters write one image
             return full_resolution(only, path)

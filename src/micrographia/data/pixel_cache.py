@@ -12,14 +12,17 @@ import numpy as np
 from micrographia.errors import UserError
 
 
-def file_state(path: Path) -> list[int | None]:
-    """Bytes and time of the last change of a file, or of all files in a folder (Zarr) together; of none, None twice."""
-    files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
+def file_state(path: Path) -> list[int | str | None]:
+    """Bytes and time of the last change of a file; of a folder (Zarr) a hash of those of its files; of none, None."""
     try:
-        states = [file.stat() for file in files]
+        if not path.is_dir():
+            state = path.stat()
+            return [state.st_size, state.st_mtime_ns]
+        inner = sorted(file for file in path.rglob("*") if file.is_file())
+        states = [(file.relative_to(path).as_posix(), file.stat().st_size, file.stat().st_mtime_ns) for file in inner]
     except OSError:
         return [None, None]
-    return [sum(state.st_size for state in states), max((state.st_mtime_ns for state in states), default=0)]
+    return [len(inner), hashlib.sha256(json.dumps(states).encode()).hexdigest()[:20]]
 
 
 class PixelCache:

@@ -30,7 +30,10 @@ def is_image_file(path: Path) -> bool:
 
 def is_there(path: Path) -> bool:
     """Whether an image is there: a file, or a folder of Zarr."""
-    return path.is_dir() if in_zarr(path) else path.is_file()
+    try:
+        return path.is_dir() if in_zarr(path) else path.is_file()
+    except OSError:  # a name too long to be one
+        return False
 
 
 def files_below(folder: Path) -> Iterator[Path]:

@@ -85,8 +85,14 @@ class Splitting:
         numbers = group_numbers(rows, self.group)
         fractions = (self.test_fraction, self.val_fraction)
         parts = draw_parts(class_codes(rows, classes), numbers, self.given(rows), *fractions, self.seed)
-        check_parts(parts, rows["class"] if classes else pd.Series("all", rows.index), rows, self.group)
+        self.check(parts, rows, classes)
         return parts
+
+    def check(self, parts: np.ndarray, rows: pd.DataFrame, classes: Sequence[str]) -> None:
+        """Raise a `UserError` if a class lacks a part, or a group is in two; see `parts`."""
+        if self.split != "none":
+            labels = rows["class"] if classes else pd.Series("all", rows.index)
+            check_parts(parts, labels, rows, self.group, some_in_test=self.test is not None)
 
     def given(self, rows: pd.DataFrame) -> np.ndarray | None:
         """Parts that are known, "" where not; None where all are drawn."""

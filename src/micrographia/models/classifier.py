@@ -157,9 +157,9 @@ class Classifier(CountingModule):
             self.best = {"score": score, "batches": self.batches, "weights": weights}
 
     def on_fit_start(self) -> None:
-        """Weigh the classes by the training part, if asked to."""
-        if self.balanced:
-            data = self.trainer.datamodule  # type: ignore[attr-defined]
+        """Weigh the classes by the training part, if asked to, and if they are not drawn equally often already."""
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        if self.balanced and data.sampling == "uniform":
             counts = data.targets(data.indices("train")).bincount(minlength=len(self.classes))
             weights = counts.sum() / (len(self.classes) * counts.clamp(min=1))
             self.class_weights.copy_(weights)

@@ -5,8 +5,9 @@ import json
 import os
 from pathlib import Path
 
-from micrographia.errors import UserError
 from micrographia.runs.writing import write_atomically
+
+ZARR_METADATA = (".zarray", ".zattrs", ".zgroup")
 
 
 class ContentHashes:
@@ -42,20 +43,24 @@ class ContentHashes:
         """SHA-256 over the relative name, size and content of every file below a folder, hidden ones left out.
 
         The same files give the same fingerprint wherever the folder lies; a changed, added, removed or renamed file
-        gives another one.
+        gives another one. A file that cannot be read (a dead link, a right that is missing) counts by its name; a
+        folder that links lead to again counts once. What describes a Zarr array is hidden, and counts.
         """
         lines = []
+        seen: set[str] = set()
         for parent, folders, files in os.walk(folder, followlinks=True):
+            if (real := os.path.realpath(parent)) in seen:
+                folders[:] = []
+                continue
+            seen.add(real)
             folders[:] = sorted(name for name in folders if not name.startswith("."))
-            for name in sorted(name for name in files if not name.startswith(".")):
+            for name in sorted(name for name in files if not name.startswith(".") or name in ZARR_METADATA):
                 path = Path(parent, name)
                 try:
-                    size = path.stat().st_size
-                except FileNotFoundError as error:
-                    raise UserError(
-                        f"{path}: a link to nowhere, so that the folder has no fingerprint. Remove it."
-                    ) from error
-                lines.append(f"{path.relative_to(folder).as_posix()}\t{size}\t{self.of_file(path)}")
+                    content = f"{path.stat().st_size}\t{self.of_file(path)}"
+                except OSError as error:
+                    content = f"unreadable\t{type(error).__name__}"
+                lines.append(f"{path.relative_to(folder).as_posix()}\t{content}")
         return hashlib.sha256("\n".join(sorted(lines)).encode(errors="surrogateescape")).hexdigest()
 
     def of_path(self, path: Path) -> str:

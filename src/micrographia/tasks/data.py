@@ -124,6 +124,7 @@ def description(public: PublicSet, root: Path) -> str:
         "classes": ", ".join(counts),
         "layout": public.layout,
         "papers": public.preparation,
+        "files": ", ".join(download.address for download in public.downloads),
         "fetch": public.by_hand or f"micrographia data fetch {public.name}",
         "here": f"{root / public.folder} ({state(public, root)})",
     }

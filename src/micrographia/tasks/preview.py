@@ -15,7 +15,7 @@ from micrographia.data.decoding import in_threads
 from micrographia.data.image_folder import ImageFolder
 from micrographia.data.reading import read_image
 from micrographia.plots.images import contact_sheet
-from micrographia.plots.overview import overview_figure
+from micrographia.plots.overview import overview_figure, shortened
 from micrographia.runs.writing import write_atomically
 
 READ = 400  # files whose intensities are looked at, evenly from the training part
@@ -48,7 +48,7 @@ def titles_of(data: IndexedImages, indices: torch.Tensor) -> list[str]:
     """Name of each image's file, or its well, if it is of a plate, and its number."""
     table = data.table(indices)
     if "file" in table:
-        return [Path(name).stem for name in table["file"]]
+        return [shortened(Path(name).stem) for name in table["file"]]
     wells = [f"{well} " for well in table["well"]] if "well" in table else [""] * len(indices)
     return [f"{well}{index}" for well, index in zip(wells, indices.tolist(), strict=True)]
 

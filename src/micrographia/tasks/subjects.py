@@ -1,6 +1,7 @@
 """The images that are super-resolved: which ones, as they are and as they were seen."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -198,6 +199,13 @@ def scaled_alike(what: What, how: How, data: IndexedImages) -> IndexedImages:
     learned = Run.named(what["generator"]["run"], "generator.run").record("model")["data"]
     if data.record()["rule"] not in FITTED or not data.record()["limits"]:  # of plates each has its own
         return data
+    if isinstance(learned.get("limits"), Mapping) or learned.get("limits_of_plates"):
+        log.info(
+            "%s: intensities by the images' own percentiles: the generator's were scaled plate by plate. "
+            "data.limits sets others",
+            data.name,
+        )
+        return data
     if not learned.get("limits"):
         log.info(
             "%s: intensities by the images' own percentiles, so rather bright: the generator's data had no limits. "
@@ -205,7 +213,7 @@ def scaled_alike(what: What, how: How, data: IndexedImages) -> IndexedImages:
             data.name,
         )
         return data
-    limits = learned["limits"]
+    limits = [[low, high if high > low else low + 1] for low, high in learned["limits"]]  # a channel may be constant
     own, theirs = (max(high for _, high in pairs) for pairs in (data.record()["limits"], limits))
     if not theirs / ORDER < own < theirs * ORDER:
         raise UserError(

@@ -11,7 +11,6 @@ from micrographia.data.datamodule import PARTS
 from micrographia.data.image_folder import ImageFolder
 from micrographia.data.plates import cropping, fields
 from micrographia.data.plates.cells import PlateCells
-from micrographia.data.plates.cropping import read_field
 from micrographia.data.plates.illumination import evened, illumination
 from micrographia.data.reading import read_image
 from micrographia.errors import UserError
@@ -235,13 +234,14 @@ def test_ready_made_crops_of_a_plate_are_what_its_fields_give(plates, tmp_path):
     for number, cell in table.iterrows():
         here = (data.fields.rows[["plate", "well", "site"]] == cell[["plate", "well", "site"]]).all(axis=1)
         paths = data.fields.paths(int(here.to_numpy().argmax()))
-        kind, field_name = cell["class"].replace(" ", "_"), f"{cell['plate']}_{cell['well']}_{cell['site']}"
-        file = root / kind / f"{field_name}_{number}.tif"
+        kind, field_name = cell["class"].replace(" ", "_"), paths[0].stem.split("_", 2)[2]  # B02_s1_w10A000-AC92
+        file = root / kind / f"{field_name}_{number}.tif"  # as B02_s1_w10A000-AC92_3.tif
         file.parent.mkdir(parents=True, exist_ok=True)
         y, x = cell["y"], cell["x"]
         crop = np.stack([tifffile.imread(path)[y - 12 : y + 12, x - 12 : x + 12] for path in paths])
         tifffile.imwrite(file, crop, photometric="minisblack", metadata={"axes": "CYX"})
-        rows.append({"file": f"{kind}/{file.name}", "moa": cell["class"], "field": field_name, "plate": cell["plate"]})
+        known = cell[["plate", "well", "site", "compound", "concentration", "replicate"]].to_dict()
+        rows.append({"file": f"{kind}/{file.name}", "moa": cell["class"], "field": field_name, **known})
     pd.DataFrame(rows).to_csv(root / "metadata.csv", index=False)
     settings = {"table": "metadata.csv", "label": "moa", "split": "plate", "test": ["Week2_24121"], "group": ["field"]}
     ready = ImageFolder(
@@ -252,8 +252,8 @@ def test_ready_made_crops_of_a_plate_are_what_its_fields_give(plates, tmp_path):
     np.testing.assert_array_equal(np.stack(raw), data.crops)
     mine, theirs = data.images(torch.arange(len(rows))), ready.images(torch.tensor(order))
     torch.testing.assert_close(theirs, mine, atol=2**-10, rtol=0)
-    for part in ("train", "test"):
-        assert set(data.table(data.indices(part))["plate"]) >= set(ready.table(ready.indices(part))["plate"])
+    of_test = [set(images.table(images.indices("test"))["plate"]) for images in (data, ready)]
+    assert of_test == [{"Week2_24121"}] * 2
 
 
 def test_a_field_may_lie_in_one_file_of_several_channels(tmp_path):
@@ -277,8 +277,53 @@ def test_a_field_may_lie_in_one_file_of_several_channels(tmp_path):
     y, x = by_name.arrange().loc[3, ["y", "x"]]
     np.testing.assert_array_equal(by_name.crops[3], field(0, 500)[:2, y - 12 : y + 12, x - 12 : x + 12])
     only = cells(tmp_path, fields=by_name.fields, control=None, channels=["GFP"])
-    assert read_field(only.fields, 0)[0, 4, 4] == field(0, 500)[1, 4, 4]
+    np.testing.assert_array_equal(only.arrange()["y"], by_name.arrange()["y"])  # the nuclei are still those of DNA
+    torch.testing.assert_close(only.images(torch.arange(9)), by_name.images(torch.arange(9))[:, 1:])
+    assert only.record()["channels"] == "GFP"
     with pytest.raises(UserError, match=r"has 3 channels \(GFP, DNA, other\), expected one grey channel\. Say which"):
         data({"DNA": "file"}).arrange()
     with pytest.raises(UserError, match=r"0\.ome\.tif: DNA: no channel DAPI in it\. It has GFP, DNA, other"):
         data({"DNA": ["file", "DAPI"]}).arrange()
+
+
+def test_fields_unlike_most_stop_or_are_skipped(plates):
+    whole = cells(plates)
+    first, small = whole.fields.paths(0), whole.fields.paths(20)
+    for path in first:
+        tifffile.imwrite(path, (tifffile.imread(path) >> 8).astype(np.uint8))
+    for path in small:
+        tifffile.imwrite(path, tifffile.imread(path)[:80, :80])
+    with pytest.raises(UserError, match=r"its pixels are uint8, those of most fields are uint16"):
+        cells(plates).arrange()
+    data = cells(plates, on_error="skip", even_light=True)
+    assert len(data.arrange()) == 9 * 40
+    assert {Path(name).name for name in data.record()["left_out"]} == {first[0].name, small[0].name}
+
+
+def test_one_compound_of_a_mechanism_can_be_left_out(plates):
+    table = (plates / "BBBC021_v1_moa.csv").read_bytes()
+    (plates / "BBBC021_v1_moa.csv").write_bytes(table + b"water,7.0,Protein synthesis\r")
+    data = cells(plates, split="compound", test=["water"])
+    assert set(data.table(data.indices("test"))["compound"]) == {"water"}
+    assert "Protein synthesis" in set(data.table(data.indices("train"))["class"])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"file": "0.tif"}, r"rows 2 and 7 both name 0\.tif"),
+        ({"file": "../0.tif"}, r"\.\./0\.tif lies outside data\.fields\.root"),
+        ({"well": "A1"}, r"plate p has wells A01 and A1"),
+        ({"well": ""}, r"row 7 has no well"),
+        ({"class": " "}, r"row 7 has no class"),
+    ],
+)
+def test_a_table_of_fields_that_could_leak_is_refused(tmp_path, change, message):
+    row = {"plate": "p", "class": "a"}
+    rows = [{**row, "well": f"A0{number}", "file": f"{number}.tif"} for number in range(5)]
+    rows.append({**row, "well": "A09", "file": "9.tif", **change})
+    pd.DataFrame(rows).to_csv(tmp_path / "fields.csv", index=False)
+    with pytest.raises(UserError, match=message):
+        fields.plate_of_files(str(tmp_path), "fields.csv", {"DNA": "file"})
+    with pytest.raises(UserError, match=r"data\.fields\.channels\.DNA: expected COLUMN or \[COLUMN, NUMBER\]"):
+        fields.plate_of_files(str(tmp_path), "fields.csv", {"DNA": ["file"]})

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,8 +12,8 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from micrographia.config import Between
-from micrographia.data.arranged import ArrangedImages, Controls, OnError, Sampling, as_texts
-from micrographia.data.datamodule import PARTS
+from micrographia.data.arranged import ArrangedImages, Controls, OnError, as_texts
+from micrographia.data.datamodule import PARTS, Sampling
 from micrographia.data.decoding import Progress
 from micrographia.data.intensity import percentile_limits, rising
 from micrographia.data.plates.cropping import Cropping
@@ -61,7 +60,7 @@ class PlateCells(ArrangedImages):
         See `Splitting`; wells never lie on two sides: ``well`` and ``plate`` are groups of their own unless other ones
         are named.
     channels
-        Channels to take, by name; None takes all.
+        Channels to take, by name; None takes all. Nuclei are found in the first channel, taken or not.
     sampling
         How training cells are drawn: "uniform", each once in an epoch, or "balanced", each class as often as others.
     on_error
@@ -107,8 +106,9 @@ class PlateCells(ArrangedImages):
         super().__init__()
         self.name = name
         self.controls = as_texts(controls)
-        self.fields = fields if channels is None else with_channels(fields, channels)
-        self.shape = (len(self.fields.channels), size or crop_px, size or crop_px)
+        self.fields = fields
+        self.taken = channel_numbers(fields, channels)
+        self.shape = (len(self.taken), size or crop_px, size or crop_px)
         self.cropping = Cropping(
             self.fields,
             nuclei or NucleusSegmentation(),
@@ -131,8 +131,8 @@ class PlateCells(ArrangedImages):
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """Names of the channels."""
-        return self.fields.channels
+        """Names of the channels that are taken."""
+        return tuple(self.fields.channels[number] for number in self.taken)
 
     def setup(self, stage: str | None = None) -> None:
         """Find and cut out the cells, or take them from the cache; later calls do nothing.
@@ -150,7 +150,7 @@ class PlateCells(ArrangedImages):
         """Crops ``(n, channels, size, size)``, float16 in 0..1."""
         self.arrange()
         numbers = indices.numpy()
-        crops = torch.from_numpy(self.crops[self.places[numbers]].astype(np.float32))
+        crops = torch.from_numpy(self.crops[self.places[numbers]][:, self.taken].astype(np.float32))
         low, high = torch.from_numpy(self.limits[self.plate_of[numbers]]).unbind(1)
         unit = ((crops - low) / (high - low)).clamp_(0, 1)
         if unit.shape[1:] != self.shape:
@@ -164,7 +164,7 @@ class PlateCells(ArrangedImages):
             "images": {part: len(self.indices(part)) for part in PARTS},
             "classes": list(self.classes),
             **self.splitting.describe(),
-            "channels": ", ".join(self.fields.channels),
+            "channels": ", ".join(self.channels),
             **({"left_out": self.cropping.faults} if self.cropping.faults else {}),
             "plates": list(self.plates),
             "limits": {
@@ -218,13 +218,13 @@ class PlateCells(ArrangedImages):
                 f"data.control: plate {plate} has no cells of class {self.control} to scale its intensities by. It has "
                 f"{some(in_order(set(cells['class'])))}. Name one of them, or null for all cells."
             )
-        pairs = percentile_limits((crops[row] for row in chosen), len(chosen), self.percentiles)
+        pairs = percentile_limits((crops[row][self.taken] for row in chosen), len(chosen), self.percentiles)
         low, high = np.asarray(pairs, np.float32).T[:, :, None, None]
         return np.stack([low, np.maximum(high, low + np.float32(1e-6))])
 
 
-def with_channels(fields: Fields, channels: Sequence[str]) -> Fields:
-    """Fields of which only some channels are taken."""
-    if unknown := [name for name in channels if name not in fields.channels]:
+def channel_numbers(fields: Fields, channels: Sequence[str] | None) -> list[int]:
+    """Numbers of the channels to take; None takes all."""
+    if unknown := [name for name in channels or () if name not in fields.channels]:
         raise UserError(f"data.channels: no channel {some(unknown)}. There are {', '.join(fields.channels)}.")
-    return replace(fields, files=fields.files[list(channels)])
+    return [fields.channels.index(name) for name in (fields.channels if channels is None else channels)]

@@ -3,7 +3,8 @@
 import dataclasses
 import logging
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,10 @@ from numpy.typing import NDArray
 
 from micrographia.data.decoding import Progress, in_threads
 from micrographia.data.pixel_cache import PixelCache, file_state
+from micrographia.data.planes import ImageHeader
 from micrographia.data.plates.fields import Fields
 from micrographia.data.plates.illumination import evened, illumination
-from micrographia.data.reading import read_image
+from micrographia.data.reading import read_header, read_image
 from micrographia.errors import UserError
 from micrographia.measure.assays.nuclei import NucleusSegmentation, centroids
 
@@ -109,16 +111,11 @@ class Cropping:
     def cells(self) -> Iterator[tuple[NDArray, pd.DataFrame]]:
         """Crops of each field, and where they lie: plate by plate, each under its own light."""
         done, found = 0, 0
-        kind: np.dtype | None = None
+        unlike = self.unlike()
         for plate, of_plate in self.fields.rows.groupby("plate", sort=False):
-            rows = [int(row) for row in of_plate.index]
+            rows = [int(row) for row in of_plate.index if not self.refused(int(row), unlike)]
             light = illumination(field for _, field in self.read(rows)) if self.even_light else None
             for row, field in self.read(rows):
-                kind = kind or field.dtype
-                if field.dtype != kind:
-                    unlike = f"{self.fields.paths(row)[0]}: its pixels are {field.dtype}, others are {kind}."
-                    self.fault(row, UserError(unlike))
-                    continue
                 even = field if light is None else evened(field, light)
                 centres = centres_of(self.nuclei(even[0]), self.crop_px)
                 found += len(centres)
@@ -154,6 +151,41 @@ class Cropping:
                     self.fault(row, field)
                 else:
                     yield row, field
+
+    def unlike(self) -> dict[int, str]:
+        """Fields whose type is not that of most, or whose size is not that of most of their plate, by their headers."""
+        seen = {row: header for row in range(len(self.fields.rows)) if (header := self.header(row)) is not None}
+        if not seen:
+            return {}
+        usual = Counter(header.dtype for header in seen.values()).most_common(1)[0][0]
+        plates = self.fields.rows["plate"]
+        sizes = {
+            plate: Counter(header.shape[1:] for row, header in seen.items() if plates[row] == plate)
+            for plate in plates.unique()
+        }
+        found = {}
+        for row, header in seen.items():
+            size = sizes[plates[row]].most_common(1)[0][0]
+            if header.dtype != usual:
+                found[row] = f"its pixels are {header.dtype}, those of most fields are {usual}."
+            elif header.shape[1:] != size:
+                found[row] = (
+                    f"has {header.shape[1:]} px, most fields of plate {plates[row]} have {size}. Cut them alike."
+                )
+        return found
+
+    def header(self, row: int) -> ImageHeader | None:
+        """Header of a field's first file; None where it cannot be read, which is said where the field is."""
+        try:
+            return read_header(self.fields.paths(row)[0])
+        except UserError:
+            return None
+
+    def refused(self, row: int, unlike: Mapping[int, str]) -> bool:
+        """Whether a field is left out for being unlike the others."""
+        if row in unlike:
+            self.fault(row, UserError(f"{self.fields.paths(row)[0]}: {unlike[row]}"))
+        return row in unlike
 
     def fault(self, row: int, error: UserError) -> None:
         """Stop at a field, or note what is wrong with it."""

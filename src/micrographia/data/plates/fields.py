@@ -201,15 +201,55 @@ def plate_of_files(
     if path is None:
         raise UserError(f"data.fields.table: {table} does not exist, neither there nor in {folder}.")
     content = read_csv(path)
+    for name, source in channels.items():
+        if not isinstance(source, str) and len(source) != 2:
+            raise UserError(
+                f"data.fields.channels.{name}: expected COLUMN or [COLUMN, NUMBER], as [file, 0], not {list(source)}."
+            )
     columns = {name: source if isinstance(source, str) else str(source[0]) for name, source in channels.items()}
     planes = {name: source[1] for name, source in channels.items() if not isinstance(source, str)}
     needed = {"plate": "plate", "well": "well", "class": label, **columns}
     found = {name: column(content, source, path) for name, source in needed.items()}
     rows = content.drop(columns=[source for source in needed.values() if source in content])
-    rows = rows.assign(**{name: found[name] for name in ("plate", "well", "class")})
-    rows["site"] = content["site"].astype(str) if "site" in content else "s1"
+    rows = rows.assign(**{name: found[name].str.strip() for name in ("plate", "well", "class")})
+    rows["site"] = content["site"].str.strip() if "site" in content else "s1"
     files = pd.DataFrame({name: found[name] for name in channels})
+    require_sound(rows, files, path)
     return replace(chosen(folder, rows, files, pd.Series(True, rows.index), ""), planes=planes)
+
+
+def require_sound(rows: pd.DataFrame, files: pd.DataFrame, path: Path) -> None:
+    """Raise if a table of fields could put one image on two sides, or leaves its folder.
+
+    Raises
+    ------
+    UserError
+        If a cell is empty, a field or file is named twice, a well is written in two ways, or a file lies outside.
+    """
+    for name in ("plate", "well", "class", *files):
+        values = (files if name in files else rows)[name].str.strip()
+        if (values == "").any():
+            raise UserError(f"{path}: row {int((values == '').to_numpy().argmax()) + 2} has no {name}. Fill it in.")
+    names = [set(map(str, row)) for row in files.to_numpy()]
+    outside = [name for row in names for name in sorted(row) if Path(name).is_absolute() or ".." in Path(name).parts]
+    if outside:
+        raise UserError(
+            f"{path}: {outside[0]} lies outside data.fields.root. Set it to a folder that holds all fields: a run is "
+            "known by the images in it."
+        )
+    seen: dict[str, int] = {}
+    for number, row in enumerate(names):
+        for name in row:
+            if name in seen:
+                raise UserError(
+                    f"{path}: rows {seen[name] + 2} and {number + 2} both name {name}: one image could be in two parts."
+                )
+            seen[name] = number
+    written: dict[tuple[str, str], str] = {}
+    for plate, well in zip(rows["plate"], rows["well"], strict=True):
+        known = written.setdefault((plate, re.sub(r"^([A-Za-z]+)0*(\d+)$", r"\1\2", well).upper()), well)
+        if known != well:
+            raise UserError(f"{path}: plate {plate} has wells {known} and {well}. Write them in one way.")
 
 
 def existing_folder(root: str) -> Path:
