@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
+from micrographia.data.datamodule import IndexedImages
 from micrographia.errors import UserError
 from micrographia.models.vae.beta_vae import BetaVAE
 from micrographia.models.vae.networks import ConvNetwork
@@ -201,3 +202,26 @@ def test_batches_travel_to_loader_processes_that_start_afresh(tmp_path, squares)
     loader = squares.fit(0, 8, 10, interval=10).train_dataloader()
     travelled = pickle.loads(pickle.dumps(loader.dataset))
     assert torch.equal(travelled[3]["image"], loader.dataset[3]["image"])
+
+
+class Workers(IndexedImages):
+    """Images that say which process drew them."""
+
+    name = "workers"
+    shape = (1, 1, 1)
+
+    def images(self, indices):
+        return torch.full((len(indices), 1, 1, 1), float(os.getpid()))
+
+    def indices(self, part):
+        return torch.arange(8)
+
+
+def test_loader_processes_outlast_an_epoch_and_end_with_the_training():
+    data = Workers().fit(0, 4, 6, interval=2, workers=1)
+    drew = [{int(batch["image"][0]) for batch in data.train_dataloader()} for _ in range(3)]
+    assert drew[0] == drew[1] == drew[2]
+    assert drew[0] != {os.getpid()}
+    loader = data.train_dataloader()
+    data.teardown("fit")
+    assert data.train_dataloader() is not loader

@@ -123,10 +123,15 @@ class StepSampler(Sampler[int]):
         return max(0, min(self.length, self.total - self.epoch * self.length))
 
 
-def step_loader(
-    draw: Callable[[int], Batch], length: int, total: int, workers: int = 0, epoch: int = 0
-) -> DataLoader[Batch]:
-    """Loader of the batches of ``total`` steps, cut into Lightning epochs of ``length`` steps, from an epoch on."""
+def step_loader(draw: Callable[[int], Batch], length: int, total: int, workers: int = 0) -> DataLoader[Batch]:
+    """Loader of the batches of ``total`` steps, cut into Lightning epochs of ``length`` steps: see `StepSampler`.
+
+    Its workers outlast an epoch.
+    """
     return DataLoader(
-        StepDataset(draw), batch_size=None, sampler=StepSampler(length, total, epoch), num_workers=workers
+        StepDataset(draw),
+        batch_size=None,
+        sampler=StepSampler(length, total),
+        num_workers=workers,
+        persistent_workers=workers > 0,
     )

@@ -18,9 +18,11 @@ from micrographia.data.faults import attempt, odd_ones
 from micrographia.data.image_folder import ImageFolder
 from micrographia.data.listing import is_text, is_unread, list_images, shown, subfolders
 from micrographia.data.planes import ImageHeader
+from micrographia.data.plates.cells import PlateCells
+from micrographia.data.plates.cropping import number_in
 from micrographia.data.plates.fields import Fields
 from micrographia.data.reading import files_below, is_image_file
-from micrographia.data.splitting import in_order
+from micrographia.data.splitting import DRAWN, in_order
 from micrographia.errors import UserError
 
 PROBLEMS = ["file", "problem"]
@@ -111,21 +113,60 @@ def check_folder(
     )
 
 
-def check_fields(fields: Fields, progress: Progress | None = None) -> list[tuple[str, str]]:
-    """Files of fields that cannot be used, each with what is wrong: its whole name below the root, and the problem."""
+def check_fields(cells: PlateCells, progress: Progress | None = None) -> Check:
+    """Read every file of the fields of plates and say all that is wrong; no cell is looked for.
+
+    Fields are counted by class, and by part where a column decides it: drawn parts are drawn of cells.
+    """
+    fields = cells.fields
     names = list(dict.fromkeys(fields.files.to_numpy().ravel()))
     looks = dict(zip(names, look_at(fields.root, names, progress), strict=True))
     problems = [(name, look.problem) for name, look in looks.items() if look.problem]
     problems += odd_ones([(name, look.header) for name, look in looks.items() if look.header])
-    shapes = {name: look.header.shape for name, look in looks.items() if look.header}
+    problems += odd_sizes(fields, {name: look.header.shape[1:] for name, look in looks.items() if look.header})
+    problems += wrong_channels(fields, {name: look.header for name, look in looks.items() if look.header})
+    rows, first = fields.rows, fields.files.iloc[:, 0]
+    if cells.label not in rows:
+        problems.append((".", f"data.label: the fields have no column {cells.label}"))
+    classes = rows[cells.label].astype(str) if cells.label in rows else pd.Series("all", rows.index)
+    decided = cells.splitting.given(rows) if cells.splitting.split not in DRAWN else None
+    parts = np.full(len(rows), "drawn of cells", dtype=object) if decided is None else decided
+    parts = np.where(parts == "", "train, val", parts).astype(object)
+    return Check(
+        pd.crosstab(classes.rename("class"), pd.Series(parts, rows.index, name="part")),
+        pd.DataFrame(sorted(set(problems)), columns=PROBLEMS),
+        duplicates_of(first, classes, parts, [looks[name] for name in first]),
+        summary_of([look.header for look in looks.values() if look.header]),
+    )
+
+
+def odd_sizes(fields: Fields, sizes: Mapping[str, tuple[int, ...]]) -> list[tuple[str, str]]:
+    """Files whose height and width are not those of most of their plate."""
+    found = []
     for plate, rows in fields.rows.groupby("plate", sort=False):
         of_plate = dict.fromkeys(fields.files.loc[rows.index].to_numpy().ravel())  # a file may hold several channels
-        there = [(name, shapes[name]) for name in of_plate if name in shapes]
-        usual = Counter(shape for _, shape in there).most_common(1)
-        problems += [
-            (name, f"{shape}, most of plate {plate} are {usual[0][0]}") for name, shape in there if shape != usual[0][0]
+        there = [(name, sizes[name]) for name in of_plate if name in sizes]
+        usual = Counter(size for _, size in there).most_common(1)
+        found += [
+            (name, f"has {size} px, most of plate {plate} have {usual[0][0]}")
+            for name, size in there
+            if size != usual[0][0]
         ]
-    return sorted(problems)
+    return found
+
+
+def wrong_channels(fields: Fields, headers: Mapping[str, ImageHeader]) -> list[tuple[str, str]]:
+    """Files that do not hold the channel that is to be taken from them."""
+    found = []
+    for channel in fields.channels:
+        for name in dict.fromkeys(fields.files[channel]):
+            if name not in headers:
+                continue
+            try:
+                number_in(headers[name].names, fields.planes.get(channel), channel, name)
+            except UserError as error:
+                found.append((name, str(error).removeprefix(f"{name}: ")))
+    return found
 
 
 def look_at(root: Path, names: list[str], progress: Progress | None) -> list[Look]:

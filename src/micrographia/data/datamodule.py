@@ -119,6 +119,7 @@ class IndexedImages(LightningDataModule):
     factors: dict[str, int] = {}  # noqa: RUF012  (replaced, never changed)
     controls: tuple[str, str, str] | None = None
     sampling: Sampling = "uniform"
+    _loader: DataLoader[Batch] | None = None
 
     def images(self, indices: torch.Tensor) -> torch.Tensor:
         """Items of the given indices: ``(n, *shape)``, uint8 in 0..255 or floating point (images in 0..1)."""
@@ -222,6 +223,7 @@ class IndexedImages(LightningDataModule):
         """
         draw = partial(self.training_batch, seed, batch_size, changed_factors, labelled)
         self._train = (draw, interval, steps, workers)
+        self._loader = None
         self._labelled = labelled
         self._batch_size = batch_size
         return self
@@ -241,12 +243,19 @@ class IndexedImages(LightningDataModule):
 
     def __getstate__(self) -> dict[str, Any]:
         """What travels to loader processes, which are started afresh on macOS: all but the trainer and the loader."""
-        return {name: value for name, value in self.__dict__.items() if name not in ("trainer", "_train")}
+        return {name: value for name, value in self.__dict__.items() if name not in ("trainer", "_train", "_loader")}
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Training batches ``{"image": ...}``, with ``partner`` and ``changed``, or ``target``, as `fit` asked for."""
-        # Lightning asks anew for each epoch, since the last one may be shorter.
-        return step_loader(*self._train, epoch=self.trainer.current_epoch if self.trainer else 0)
+        # Lightning asks anew for each epoch, since the last one may be shorter; loader and workers stay.
+        if self._loader is None:
+            self._loader = step_loader(*self._train)
+        self._loader.sampler.set_epoch(self.trainer.current_epoch if self.trainer else 0)  # type: ignore[attr-defined]
+        return self._loader
+
+    def teardown(self, stage: str) -> None:
+        """Let the loader's workers go; Lightning calls this when a training ends."""
+        self._loader = None
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """The validation part once, in order."""

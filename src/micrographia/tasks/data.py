@@ -189,8 +189,10 @@ def check_set(name: str | None, overrides: Sequence[str]) -> int:
     progress = WorkProgress(name, how["progress"])
     images = instantiate(what["data"], "data")
     if isinstance(images, PlateCells):
-        fields = images.fields
-        return report_lines(check_fields(fields, progress), f"{name}: {fields.files.size} files, nothing against them")
+        found = check_fields(images, progress)
+        show_check(f"{name}: fields", found)
+        lines = [*found.problems.itertuples(index=False, name=None), *conflict_lines(found)]
+        return report_lines(lines, f"{name}: {images.fields.files.size} files, nothing against them")
     if not isinstance(images, ImageFolder):
         raise UserError(f"{name}: is rendered, no files lie anywhere. Sets of files: {', '.join(sorted(SETS))}.")
     try:
@@ -201,10 +203,7 @@ def check_set(name: str | None, overrides: Sequence[str]) -> int:
     show_check(name, found)
     lines = list(found.problems.itertuples(index=False, name=None))
     lines += against_published(found.counts, SETS[name]) if name in SETS else []
-    lines += [
-        (row.file, f"{row.place}, looks like {row.other}, {row.other_place} (correlation {row.correlation:.3f})")
-        for row in found.conflicts().itertuples()
-    ]
+    lines += conflict_lines(found)
     return report_lines(lines, f"{name}: {int(found.counts.to_numpy().sum())} images, nothing against them")
 
 
@@ -272,6 +271,14 @@ def show_check(name: str, found: "Check") -> None:
     harmless = len(found.duplicates) - len(found.conflicts())
     if harmless:
         console.print(f"{harmless} near-duplicates lie within one class and part", markup=False, highlight=False)
+
+
+def conflict_lines(found: "Check") -> list[tuple[str, str]]:
+    """Near-duplicates on two sides of the split, or of two classes."""
+    return [
+        (str(row.file), f"{row.place}, looks like {row.other}, {row.other_place} (correlation {row.correlation:.3f})")
+        for row in found.conflicts().itertuples()
+    ]
 
 
 def report_lines(lines: Sequence[tuple[str, str]], otherwise: str) -> int:

@@ -207,13 +207,7 @@ def read_field(fields: Fields, row: int) -> NDArray:
     planes = []
     for channel, path in zip(fields.channels, paths, strict=True):
         header, image = files[path]
-        wanted = fields.planes.get(channel)
-        if wanted is None and len(image) != 1:
-            raise UserError(
-                f"{path}: has {len(image)} channels ({', '.join(header.names)}), expected one grey channel. Say which: "
-                f"data.fields.channels={{{channel}: [COLUMN, 0], ...}}."
-            )
-        number = 0 if wanted is None else plane_number(header.names, wanted, f"{path}: {channel}")
+        number = number_in(header.names, fields.planes.get(channel), channel, path)
         planes.append(image[number])
     for path, plane in zip(paths, planes, strict=True):
         if plane.shape != planes[0].shape:
@@ -223,13 +217,30 @@ def read_field(fields: Fields, row: int) -> NDArray:
     return np.stack(planes)
 
 
-def plane_number(names: Sequence[str], wanted: int | str, where: str) -> int:
-    """Number of a file's channel that is given by number or name."""
+def number_in(names: Sequence[str], wanted: int | str | None, channel: str, path: Path | str) -> int:
+    """Number of the channel that is taken from a file: given by number or name, or the only one.
+
+    Parameters
+    ----------
+    names
+        Of the file's channels.
+    wanted
+        Number or name; None: the file is to hold a single one.
+    channel, path
+        For messages.
+    """
+    if wanted is None and len(names) == 1:
+        return 0
+    if wanted is None:
+        raise UserError(
+            f"{path}: has {len(names)} channels ({', '.join(names)}), expected one grey channel. Say which: "
+            f"data.fields.channels={{{channel}: [COLUMN, 0], ...}}."
+        )
     if wanted in names:
-        return names.index(str(wanted))
+        return list(names).index(str(wanted))
     if isinstance(wanted, int) and 0 <= wanted < len(names):
         return wanted
-    raise UserError(f"{where}: no channel {wanted} in it. It has {', '.join(names)}, numbers from 0.")
+    raise UserError(f"{path}: {channel}: no channel {wanted} in it. It has {', '.join(names)}, numbers from 0.")
 
 
 def centres_of(labels: NDArray[np.int32], side: int) -> NDArray[np.int64]:

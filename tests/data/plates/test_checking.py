@@ -1,0 +1,54 @@
+"""What is wrong with the fields of plates, in one pass."""
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import tifffile
+
+from micrographia.data.checking import check_fields
+from micrographia.data.plates import fields
+from micrographia.data.plates.cells import PlateCells
+
+
+def cells(root, **settings):
+    return PlateCells("cells", fields.bbbc021(str(root)), crop_px=24, **settings)
+
+
+def test_good_plates_have_nothing_against_them(plates):
+    found = check_fields(cells(plates, split="plate", test=["Week2_24121"]))
+    assert found.problems.empty
+    assert found.conflicts().empty
+    assert found.counts.loc["DMSO"].to_dict() == {"test": 4, "train, val": 8}
+    assert found.summary["width"] == "160 to 160 px, median 160"
+    drawn = check_fields(cells(plates))
+    assert list(drawn.counts) == ["drawn of cells"]
+    assert int(drawn.counts.to_numpy().sum()) == 42
+
+
+def test_all_that_is_wrong_with_fields_is_said(plates):
+    whole = cells(plates, split="plate", test=["Week2_24121"])
+    cut, small, source = (whole.fields.paths(row) for row in (0, 5, 8))
+    copied = whole.fields.paths(30)
+    cut[1].write_bytes(cut[1].read_bytes()[:400])
+    tifffile.imwrite(small[0], tifffile.imread(small[0])[:80])
+    tifffile.imwrite(small[2], np.zeros((2, 160, 160), np.uint16), photometric="minisblack")
+    shutil.copy(source[0], copied[0])
+    found = check_fields(whole)
+    problems = found.problems.groupby(found.problems["file"].str.rsplit("/").str[-1])["problem"].agg(" | ".join)
+    assert "cannot be read as an image" in problems[cut[1].name]
+    assert problems[small[0].name] == "has (80, 160) px, most of plate Week1_22123 have (160, 160)"
+    assert "2 channels, most files have 1 channels" in problems[small[2].name]
+    assert "expected one grey channel" in problems[small[2].name]
+    assert set(problems.index) == {cut[1].name, small[0].name, small[2].name}
+    pair = found.conflicts().iloc[0]
+    assert {pair["file"].split("/")[1], pair["other"].split("/")[1]} == {source[0].name, copied[0].name}
+    assert {pair["part"], pair["other_part"]} == {"test", "train, val"}
+
+
+def test_a_channel_that_a_file_lacks_is_said(plates):
+    data = cells(plates)
+    data.fields = replace(data.fields, planes={"DAPI": 5})
+    problems = check_fields(data).problems["problem"]
+    assert len(problems) == 42
+    assert (problems == "DAPI: no channel 5 in it. It has grey, numbers from 0.").all()
