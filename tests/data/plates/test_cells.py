@@ -7,6 +7,7 @@ import pytest
 import tifffile
 import torch
 
+from micrographia.config import instantiate
 from micrographia.data.datamodule import PARTS
 from micrographia.data.image_folder import ImageFolder
 from micrographia.data.plates import cropping, fields
@@ -15,6 +16,7 @@ from micrographia.data.plates.illumination import evened, illumination
 from micrographia.data.reading import read_image
 from micrographia.errors import UserError
 from micrographia.measure.assays.nuclei import NucleusSegmentation
+from micrographia.runs.address import composed
 
 from .conftest import SIDE, field, places
 
@@ -327,3 +329,26 @@ def test_a_table_of_fields_that_could_leak_is_refused(tmp_path, change, message)
         fields.plate_of_files(str(tmp_path), "fields.csv", {"DNA": "file"})
     with pytest.raises(UserError, match=r"data\.fields\.channels\.DNA: expected COLUMN or \[COLUMN, NUMBER\]"):
         fields.plate_of_files(str(tmp_path), "fields.csv", {"DNA": ["file"]})
+
+
+def test_fields_of_a_golgi_assay(tmp_path):
+    rows = []
+    for number in range(8):
+        well, image = f"B{number + 1:02}", field(number, 500 + 100 * number)
+        for channel, name in enumerate(("dna", "golgi")):
+            tifffile.imwrite(tmp_path / f"{well}_{name}.tif", image[channel])
+        files = {"dna": f"{well}_dna.tif", "golgi": f"{well}_golgi.tif"}
+        rows.append(
+            {"plate": "p", "well": well, "class": "control" if number < 4 else "treated", "dose": number, **files}
+        )
+    pd.DataFrame(rows).to_csv(tmp_path / "fields.csv", index=False)
+    keys = ("data=assay/golgi_fields", f"data.fields.root={tmp_path}", "data.nuclei.diameter_px=14", "data.crop_px=24")
+    data = instantiate(composed("inspect", [*keys, "data.size=24"])[0]["data"], "data")
+    data.setup()
+    assert (data.classes, data.channels, data.shape) == (("control", "treated"), ("DNA", "Golgi"), (2, 24, 24))
+    assert data.controls == ("class", "control", "treated")
+    wells = [set(data.table(data.indices(part))["well"]) for part in PARTS]
+    assert sum(map(len, wells)) == len(set.union(*wells)) == 8
+    assert set(data.arrange()["dose"].astype(int)) == set(range(8))
+    what, _ = composed("superresolve", ["experiment=rls/golgi", *keys])
+    assert what["data"]["name"] == "golgi_fields"
