@@ -54,6 +54,14 @@ class Naming(TypedDict):
     strength: Annotated[float, Between(0, 1)]
 
 
+class Interpretation(TypedDict):
+    """What the latents are compared with on the target."""
+
+    images: Count
+    resamples: Annotated[int, Between(2)]
+    strength: Annotated[float, Between(0, 1)]
+
+
 class FineTuning(TypedDict):
     """How a source model is trained on the target."""
 
@@ -86,6 +94,7 @@ KEYS: dict[str, Any] = {
     "budget": Budget,
     "naming": Naming,
     "finetune": FineTuning,
+    "interpretation": Interpretation,
     "baseline": bool,
     "how": Execution,
     "part": Literal["train", "val", "test"],

@@ -23,7 +23,13 @@ class Tiny:
     )
     cells = ("data.count=120",)
     probes = ("probes.gbt.trees=2", "probes.mlp.steps=5", "probes.logistic.iterations=5")
-    transfer = ("finetune.epochs=1", "finetune.batch_size=32", "naming.samples=200", *probes)
+    transfer = (
+        "finetune.epochs=1",
+        "finetune.batch_size=32",
+        "naming.samples=200",
+        "interpretation.resamples=5",
+        *probes,
+    )
 
     @staticmethod
     def source(*overrides):

@@ -41,8 +41,19 @@ def test_the_main_job_end_to_end(micrographia, tiny):
     assert codes.shape[1] == 1 + 10 + 2
     assert run.metrics["latents_before/reconstruction"] > 0
     assert run.metrics["latents_after/reconstruction"] > 0
+    features = run.table("features").set_index("item")
+    assert len(features) == len(codes.query("part == 'test'"))
+    found = run.table("latents_and_features_after")
+    latents = [name for name in codes.columns if name not in ("item", "class", "part")]
+    assert set(found["latent"]) == set(latents)
+    both = codes.set_index("item").loc[features.index]
+    row = found.query("latent == @latents[0] and feature == 'area'").iloc[0]
+    assert row["spearman"] == pytest.approx(both[latents[0]].corr(features["area"], method="spearman"))
+    names = run.table("readable_latents_before")
+    assert run.metrics["latents_before/readable"] == names["named"].sum()
     for figure in (
         "samples",
+        "latents_and_features_after",
         "traversals_before",
         "traversals_after",
         "importance",
