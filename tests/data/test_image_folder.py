@@ -601,6 +601,11 @@ def test_what_no_plate_can_be_scaled_by_is_said(tmp_path):
     root = plates_of_three(tmp_path / "set")
     with pytest.raises(UserError, match=r"data\.plate: no column slide\. There are file, class, plate"):
         folder(root, plate=["slide"], model_channels=1).setup()
+    table = pd.read_csv(root / "labels.csv")
+    table.assign(day=[None, *["mon"] * (len(table) - 1)]).to_csv(root / "days.csv", index=False)
+    with pytest.raises(UserError, match=r"data\.plate: p1_DMSO_0\.tif has no day"):
+        folder(root, table="days.csv", plate=["day"], model_channels=1).setup()
+    (root / "days.csv").unlink()
     with pytest.raises(UserError, match=r"data\.control: no class water"):
         folder(root, plate=["plate"], control="water", model_channels=1).setup()
     with pytest.raises(UserError, match=r"data\.plate: there are no limits to fit"):
@@ -687,13 +692,15 @@ def test_a_cache_is_not_reused_when_an_image_moves_to_another_plate(tmp_path):
     assert not torch.equal(after.images(torch.tensor([row])), before.images(torch.tensor([row])))
 
 
-def test_one_of_several_groups_of_a_class_can_be_the_test_part(tmp_path):
+def test_one_of_several_groups_of_a_class_can_be_the_test_part(tmp_path, caplog):
     """As one compound of a mechanism, whose other compounds are learned from."""
     names = [f"{number}.png" for number in range(40)]
     drugs = ["taxol", "epothilone", "emetine", "cycloheximide"] * 10
     moa = ["stabilizer", "stabilizer", "synthesis", "synthesis"] * 10
     root = make_table(tmp_path / "set", file=names, **{"class": moa, "compound": drugs})
     data = folder(root, split="compound", test=["taxol"], model_channels=1)
+    data.setup()
+    assert "the test part (data.test) has no image of class synthesis" in caplog.text
     assert set(data.table(data.indices("test"))["compound"]) == {"taxol"}
     assert set(data.table(data.indices("train"))["class"]) == {"stabilizer", "synthesis"}
     assert not data.table(data.indices("train"))["compound"].isin(["taxol"]).any()

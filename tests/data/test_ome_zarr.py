@@ -143,3 +143,9 @@ def test_loose_zarr_images_have_no_classes(tmp_path):
     rows = list_images(tmp_path, None, "file", "class", False)
     assert rows["file"].tolist() == [*(f"{number}.zarr" for number in range(5)), "beside.png"]
     assert "class" not in rows
+
+
+def test_other_images_may_lie_below_a_folder_of_that_name(tmp_path):
+    (tmp_path / "old.zarr").mkdir()
+    Image.fromarray(np.full((4, 4), 7, np.uint8)).save(tmp_path / "old.zarr" / "cell.png")
+    assert read_image(tmp_path / "old.zarr" / "cell.png")[1].max() == 7

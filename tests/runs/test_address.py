@@ -132,6 +132,20 @@ def test_links_to_nowhere_and_in_circles_count_by_their_names(tmp_path):
     assert digest(what) != linked
 
 
+def test_where_a_link_leads_counts(tmp_path):
+    root = tmp_path / "images"
+    for name in ("d1", "d2"):
+        (root / "all" / name).mkdir(parents=True)
+        (root / "all" / name / "0.png").write_bytes(name.encode())
+    (root / "train").symlink_to(root / "all" / "d1")
+    (root / "test").symlink_to(root / "all" / "d2")
+    before = digest({"task": "train", "data": {"root": str(root)}})
+    for name, target in (("train", "d2"), ("test", "d1")):
+        (root / name).unlink()
+        (root / name).symlink_to(root / "all" / target)
+    assert digest({"task": "train", "data": {"root": str(root)}}) != before
+
+
 def test_what_describes_a_zarr_array_counts(tmp_path):
     array = tmp_path / "a.zarr"
     array.mkdir()

@@ -22,7 +22,7 @@ from micrographia.data.plates.cells import PlateCells
 from micrographia.data.plates.cropping import number_in
 from micrographia.data.plates.fields import Fields
 from micrographia.data.reading import files_below, is_image_file
-from micrographia.data.splitting import DRAWN, in_order
+from micrographia.data.splitting import in_order
 from micrographia.errors import UserError
 
 PROBLEMS = ["file", "problem"]
@@ -129,9 +129,13 @@ def check_fields(cells: PlateCells, progress: Progress | None = None) -> Check:
     if cells.label not in rows:
         problems.append((".", f"data.label: the fields have no column {cells.label}"))
     classes = rows[cells.label].astype(str) if cells.label in rows else pd.Series("all", rows.index)
-    decided = cells.splitting.given(rows) if cells.splitting.split not in DRAWN else None
-    parts = np.full(len(rows), "drawn of cells", dtype=object) if decided is None else decided
-    parts = np.where(parts == "", "train, val", parts).astype(object)
+    parts = np.full(len(rows), "drawn of cells", dtype=object)
+    try:
+        if (decided := cells.splitting.decided(rows, "the table of fields")) is not None:
+            parts = np.where(decided == "", "train, val", decided).astype(object)
+    except UserError as error:
+        parts[:] = "?"
+        problems.append((".", str(error)))
     return Check(
         pd.crosstab(classes.rename("class"), pd.Series(parts, rows.index, name="part")),
         pd.DataFrame(sorted(set(problems)), columns=PROBLEMS),

@@ -1,4 +1,4 @@
-"""From image files to the model's items: which channels, what scale, what size; fitted on the training part only."""
+"""From image files to the model's items: which channels, what scale, what size."""
 
 import logging
 import os

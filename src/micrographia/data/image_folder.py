@@ -32,7 +32,7 @@ class ImageFolder(ArrangedImages):
     """Images of a folder, with classes, groups and parts.
 
     Nothing is read before `setup`, which each method calls where it must. Everything that is fitted (the side to pad
-    to, the percentiles) comes from the training part.
+    to, the percentiles) comes from the training part, but for the limits of plates that are scaled each by itself.
 
     Parameters
     ----------
@@ -326,6 +326,10 @@ class ImageFolder(ArrangedImages):
             )
         if missing := [name for name in self.plate if name not in rows]:
             raise UserError(f"data.plate: no column {some(missing)}. There are {', '.join(map(str, rows.columns))}.")
+        for name in self.plate:
+            if rows[name].isna().any():
+                file = rows["file"][rows[name].isna()].iloc[0]
+                raise UserError(f"data.plate: {file} has no {name}. Fill it in, or leave the image out.")
         if self.control is not None and self.control not in self.classes:
             raise UserError(f"data.control: no class {self.control}. There are {some(self.classes) or 'none'}.")
         plates = self.plates_of(rows)

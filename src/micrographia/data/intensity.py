@@ -123,7 +123,7 @@ def fitted_limits(images: Iterable[np.ndarray], count: int, fit: Callable[[np.nd
     Parameters
     ----------
     images
-        ``count`` of them, ``(channels, height, width)``: no image of the test part, unless as a plate's control.
+        ``count`` of them, ``(channels, height, width)``: of the training part, or of a plate that is scaled by itself.
     fit
         From ``(channels, pixels)`` to ``(2, channels)``: low and high.
     """
@@ -153,8 +153,7 @@ def pairs_of(limits: Sequence[Sequence[float]], channels: int) -> Limits:
     >>> pairs_of([[100, 4000]], 2)
     ((100.0, 4000.0), (100.0, 4000.0))
     """
-    # Equal ones are of a channel that is zero throughout, as a missing one that the channel rule fills in.
-    rising = all(len(pair) == 2 and (pair[0] < pair[1] or pair[0] == pair[1] == 0) for pair in limits)
+    rising = all(len(pair) == 2 and pair[0] < pair[1] for pair in limits)
     if not rising or len(limits) not in (1, channels):
         raise UserError(
             f"data.limits={[list(pair) for pair in limits]}: expected one rising pair, [[0, 4000]], or {channels}, one "

@@ -17,14 +17,15 @@ BEFORE_AXES = "TCZYX"  # of OME-Zarr 0.1 and 0.2, which did not name them
 
 
 def in_zarr(path: Path) -> bool:
-    """Whether a path is a Zarr folder, or what lies in one (a field of a plate).
+    """Whether a path is a Zarr folder, or one without a suffix in it (a field of a plate).
 
     Examples
     --------
     >>> in_zarr(Path("a/cell.ome.zarr")), in_zarr(Path("plate.zarr/A/1/0")), in_zarr(Path("a/cell.tif"))
     (True, True, False)
     """
-    return any(part.lower().endswith(SUFFIX) for part in path.parts)
+    inside = any(part.lower().endswith(SUFFIX) for part in path.parts[:-1])
+    return path.suffix.lower() == SUFFIX or (inside and not path.suffix)
 
 
 def read_zarr(path: Path, pixels: bool) -> tuple[ImageHeader, np.ndarray | None]:

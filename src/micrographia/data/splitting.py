@@ -1,5 +1,6 @@
 """How the rows of a table come to be for training, validation or test, as a data config describes it."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from micrographia.data.splits import (
 )
 from micrographia.errors import UserError
 
+log = logging.getLogger(__name__)
 DRAWN = ("stratified", "folders", "none")  # what is no column
 
 
@@ -77,14 +79,10 @@ class Splitting:
         """
         if self.split == "none":
             return np.full(len(rows), "train", dtype=object)
-        for key, columns in (("group", self.group), ("split", () if self.split in DRAWN else (self.split,))):
-            if unknown := [column for column in columns if column not in rows]:
-                raise UserError(
-                    f"data.{key}: {where} has no column {some(unknown)}. It has {', '.join(map(str, rows.columns))}."
-                )
+        given = self.decided(rows, where)
         numbers = group_numbers(rows, self.group)
         fractions = (self.test_fraction, self.val_fraction)
-        parts = draw_parts(class_codes(rows, classes), numbers, self.given(rows), *fractions, self.seed)
+        parts = draw_parts(class_codes(rows, classes), numbers, given, *fractions, self.seed)
         self.check(parts, rows, classes)
         return parts
 
@@ -93,6 +91,17 @@ class Splitting:
         if self.split != "none":
             labels = rows["class"] if classes else pd.Series("all", rows.index)
             check_parts(parts, labels, rows, self.group, some_in_test=self.test is not None)
+            if lacking := sorted(set(map(str, labels)) - set(map(str, labels[parts == "test"]))):
+                log.warning("the test part (data.test) has no image of class %s", some(lacking))
+
+    def decided(self, rows: pd.DataFrame, where: str) -> np.ndarray | None:
+        """Parts that a column decides, "" where it does not; None where all are drawn; raises as `parts` does."""
+        for key, columns in (("group", self.group), ("split", () if self.split in DRAWN else (self.split,))):
+            if unknown := [column for column in columns if column not in rows]:
+                raise UserError(
+                    f"data.{key}: {where} has no column {some(unknown)}. It has {', '.join(map(str, rows.columns))}."
+                )
+        return self.given(rows)
 
     def given(self, rows: pd.DataFrame) -> np.ndarray | None:
         """Parts that are known, "" where not; None where all are drawn."""

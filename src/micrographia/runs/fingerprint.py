@@ -43,16 +43,14 @@ class ContentHashes:
         """SHA-256 over the relative name, size and content of every file below a folder, hidden ones left out.
 
         The same files give the same fingerprint wherever the folder lies; a changed, added, removed or renamed file
-        gives another one. A file that cannot be read (a dead link, a right that is missing) counts by its name; a
-        folder that links lead to again counts once. What describes a Zarr array is hidden, and counts.
+        gives another one. A file that cannot be read (a dead link, a right that is missing) counts by its name; a link
+        to a folder that it lies in leads nowhere new. What describes a Zarr array is hidden, and counts.
         """
         lines = []
-        seen: set[str] = set()
         for parent, folders, files in os.walk(folder, followlinks=True):
-            if (real := os.path.realpath(parent)) in seen:
+            if leads_back(Path(parent), folder):
                 folders[:] = []
                 continue
-            seen.add(real)
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             for name in sorted(name for name in files if not name.startswith(".") or name in ZARR_METADATA):
                 path = Path(parent, name)
@@ -72,3 +70,9 @@ class ContentHashes:
         if self.memory is None or not self.known:
             return
         write_atomically(self.memory, lambda part: part.write_text(json.dumps(self.known)), "how.paths.cache")
+
+
+def leads_back(parent: Path, root: Path) -> bool:
+    """Whether a folder below ``root`` is a link to one of those around it."""
+    around = [root, *(root / inner for inner in reversed(parent.relative_to(root).parents))]
+    return parent != root and os.path.realpath(parent) in {os.path.realpath(folder) for folder in around}

@@ -57,7 +57,8 @@ def build_data(
     if network is None:
         return data
     versions = {"version": __version__, "decoding": VERSION}  # either may render or decode the same config otherwise
-    identity = digest({"data": node, **versions}, ContentHashes(cache / "fingerprints.json"))
+    left_out = sorted(data.record().get("left_out", {}))  # which rows there are depends on it
+    identity = digest({"data": node, "left_out": left_out, **versions}, ContentHashes(cache / "fingerprints.json"))
     progress = WorkProgress(f"features of {node['name']}", how["progress"])
     return FeatureData(data, network, cache, identity, device=device_of(how), progress=progress)
 

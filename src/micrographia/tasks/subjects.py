@@ -222,7 +222,7 @@ def scaled_alike(what: What, how: How, data: IndexedImages) -> IndexedImages:
         )
     log.info("%s: intensities by the generator's limits, %s; data.limits sets others", data.name, limits)
     config = undivided(what)
-    return build_data({**config, "data": {**config["data"], "limits": limits}}, how, data.shape[1], {})
+    return build_data({**config, "data": {**config["data"], "limits": limits, "control": None}}, how, data.shape[1], {})
 
 
 def undivided(what: What) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from micrographia.data.datamodule import PARTS
 from micrographia.data.image_folder import ImageFolder
 from micrographia.data.plates import cropping, fields
 from micrographia.data.plates.cells import PlateCells
+from micrographia.data.plates.cropping import read_field
 from micrographia.data.plates.illumination import evened, illumination
 from micrographia.data.reading import read_image
 from micrographia.errors import UserError
@@ -156,7 +157,7 @@ def test_check_lists_the_files_of_fields(plates, capsys):
     assert set(lines) == set(names)
     assert "is empty" in lines[names[0]]
     assert "no such file" in lines[names[1]]
-    assert lines[names[2]].startswith("(1, 50, 50), most of plate Week1_22123 are (1, 160, 160)")
+    assert lines[names[2]] == "has (50, 50) px, most of plate Week1_22123 have (160, 160)"
 
 
 def test_faults_are_answered(plates):
@@ -214,6 +215,33 @@ def test_damaged_fields_stop_or_are_skipped_and_counted(plates, tmp_path, caplog
     assert len(data.record()["left_out"]) == 2
     again = cells(plates, **settings)
     assert again.record() == data.record()
+
+
+def test_a_field_that_can_be_read_again_is_no_longer_left_out(plates, tmp_path, monkeypatch):
+    away = set(cells(plates).fields.paths(2))
+
+    def reading(fields, row):
+        if away & set(fields.paths(row)):
+            raise UserError(f"{fields.paths(row)[0]}: cannot be read as an image (Input/output error).")
+        return read_field(fields, row)
+
+    monkeypatch.setattr(cropping, "read_field", reading)
+    settings = {"on_error": "skip", "cache": str(tmp_path / "cache")}
+    first = cells(plates, **settings)
+    assert len(first.arrange()) == 41 * 9
+    assert len(cells(plates, **settings).arrange()) == 41 * 9
+    away.clear()
+    assert len(cells(plates, **settings).arrange()) == 42 * 9
+
+
+def test_channels_that_are_not_taken_need_not_be_there(plates):
+    whole = cells(plates)
+    for row in range(42):
+        whole.fields.paths(row)[2].unlink()
+    data = cells(plates, channels=["Tubulin"])
+    assert data.images(torch.arange(3)).shape == (3, 1, 24, 24)
+    with pytest.raises(UserError, match=r"42 of 126 files are not in"):
+        cells(plates).arrange()
 
 
 def test_balanced_sampling_draws_each_class_as_often(plates):
@@ -282,6 +310,8 @@ def test_a_field_may_lie_in_one_file_of_several_channels(tmp_path):
     np.testing.assert_array_equal(only.arrange()["y"], by_name.arrange()["y"])  # the nuclei are still those of DNA
     torch.testing.assert_close(only.images(torch.arange(9)), by_name.images(torch.arange(9))[:, 1:])
     assert only.record()["channels"] == "GFP"
+    with pytest.raises(UserError, match=r"data\.channels: names none"):
+        cells(tmp_path, fields=by_name.fields, channels=[])
     with pytest.raises(UserError, match=r"has 3 channels \(GFP, DNA, other\), expected one grey channel\. Say which"):
         data({"DNA": "file"}).arrange()
     with pytest.raises(UserError, match=r"0\.ome\.tif: DNA: no channel DAPI in it\. It has GFP, DNA, other"):
@@ -314,6 +344,7 @@ def test_one_compound_of_a_mechanism_can_be_left_out(plates):
     ("change", "message"),
     [
         ({"file": "0.tif"}, r"rows 2 and 7 both name 0\.tif"),
+        ({"file": "./0.tif"}, r"rows 2 and 7 both name 0\.tif"),
         ({"file": "../0.tif"}, r"\.\./0\.tif lies outside data\.fields\.root"),
         ({"well": "A1"}, r"plate p has wells A01 and A1"),
         ({"well": ""}, r"row 7 has no well"),

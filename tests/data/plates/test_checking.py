@@ -4,6 +4,7 @@ import shutil
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import tifffile
 
 from micrographia.data.checking import check_fields
@@ -52,3 +53,15 @@ def test_a_channel_that_a_file_lacks_is_said(plates):
     problems = check_fields(data).problems["problem"]
     assert len(problems) == 42
     assert (problems == "DAPI: no channel 5 in it. It has grey, numbers from 0.").all()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [({"split": "foo"}, "data.split: the table of fields has no column foo"), ({"split": "plate"}, "data.split")],
+)
+def test_a_split_that_cannot_be_made_hides_nothing_else(plates, settings, message):
+    data = cells(plates, **settings)
+    data.fields.paths(0)[0].write_bytes(b"")
+    found = check_fields(data).problems.set_index("file")["problem"]
+    assert message in found["."]
+    assert len(found) == 2

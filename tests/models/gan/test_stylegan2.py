@@ -228,3 +228,5 @@ def test_training_may_begin_with_the_weights_of_another_generator(make_gan):
     assert torch.equal(source(z), make_gan(seed=5).generator(z))
     with pytest.raises(UserError, match=r"its generator makes 2 channels of 32 px, this one 3 of 32 px"):
         make_gan(shape=(3, 32, 32), start=source)
+    with pytest.raises(UserError, match=r"or their widths or model\.mapping_rate differ"):
+        make_gan(mapping_rate=1.0, start=source)

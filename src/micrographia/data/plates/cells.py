@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -106,8 +107,8 @@ class PlateCells(ArrangedImages):
         super().__init__()
         self.name = name
         self.controls = as_texts(controls)
-        self.fields = fields
-        self.taken = channel_numbers(fields, channels)
+        self.fields = fields if channels is None else with_channels(fields, channels)
+        self.taken = [self.fields.channels.index(name) for name in channels or fields.channels]
         self.shape = (len(self.taken), size or crop_px, size or crop_px)
         self.cropping = Cropping(
             self.fields,
@@ -223,8 +224,10 @@ class PlateCells(ArrangedImages):
         return np.stack([low, np.maximum(high, low + np.float32(1e-6))])
 
 
-def channel_numbers(fields: Fields, channels: Sequence[str] | None) -> list[int]:
-    """Numbers of the channels to take; None takes all."""
-    if unknown := [name for name in channels or () if name not in fields.channels]:
+def with_channels(fields: Fields, channels: Sequence[str]) -> Fields:
+    """Fields of which only some channels are read: the first, in which nuclei are found, and those that are taken."""
+    if unknown := [name for name in channels if name not in fields.channels]:
         raise UserError(f"data.channels: no channel {some(unknown)}. There are {', '.join(fields.channels)}.")
-    return [fields.channels.index(name) for name in (fields.channels if channels is None else channels)]
+    if not channels:
+        raise UserError(f"data.channels: names none. Name some of {', '.join(fields.channels)}, or null for all.")
+    return replace(fields, files=fields.files[list(dict.fromkeys([fields.channels[0], *channels]))])

@@ -69,11 +69,23 @@ class Cropping:
             return np.concatenate(found), pd.concat(tables, ignore_index=True)
         entry = PixelCache(self.cache, self.content())
         kept = entry.load()
-        if kept is None:
+        if kept is None or self.readable_again(kept[1]["faults"]):
             kept = self.cut_into(entry)
         crops, record = kept
         self.faults = record["faults"]
         return crops, pd.DataFrame(record["cells"])
+
+    def readable_again(self, faults: Mapping[str, str]) -> bool:
+        """Whether a field that could not be read now can: what ailed it was a disk, a right, a missing package."""
+        unlike = self.unlike() if faults else {}
+        for row in np.flatnonzero(self.fields.files.iloc[:, 0].isin(list(faults))):
+            try:
+                read_field(self.fields, int(row))
+            except UserError:
+                continue
+            if int(row) not in unlike:
+                return True
+        return False
 
     def cut_into(self, entry: PixelCache) -> tuple[NDArray, dict[str, Any]]:
         """Cut into the cache: crops go to a file as they are found, since their number is known at the end."""

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
@@ -213,9 +213,14 @@ def plate_of_files(
     rows = content.drop(columns=[source for source in needed.values() if source in content])
     rows = rows.assign(**{name: found[name].str.strip() for name in ("plate", "well", "class")})
     rows["site"] = content["site"].str.strip() if "site" in content else "s1"
-    files = pd.DataFrame({name: found[name] for name in channels})
+    files = pd.DataFrame({name: found[name].str.strip().map(as_path) for name in channels})
     require_sound(rows, files, path)
     return replace(chosen(folder, rows, files, pd.Series(True, rows.index), ""), planes=planes)
+
+
+def as_path(text: str) -> str:
+    """A file's name written in one way: ``./a.tif`` and ``a.tif`` are one file."""
+    return PurePosixPath(text).as_posix() if text else ""
 
 
 def require_sound(rows: pd.DataFrame, files: pd.DataFrame, path: Path) -> None:

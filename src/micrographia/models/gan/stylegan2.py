@@ -287,10 +287,11 @@ def begin_with(learner: Generator, start: Generator) -> None:
     """
     own, theirs = learner.state_dict(), start.state_dict()
     unlike = [name for name in own if name not in theirs or own[name].shape != theirs[name].shape]
-    if unlike or set(theirs) - set(own):
+    rates = {generator.mapping[0].scale for generator in (learner, start)}
+    if unlike or set(theirs) - set(own) or len(rates) > 1:
         raise UserError(
             f"model.start.run: its generator makes {start.channels} channels of {start.size} px, this one "
-            f"{learner.channels} of {learner.size} px, or their widths differ. Set data.model_channels, data.size, "
-            "model.channel_max and the like as that run has them."
+            f"{learner.channels} of {learner.size} px, or their widths or model.mapping_rate differ. Set "
+            "data.model_channels, data.size, model.channel_max and the like as that run has them."
         )
     learner.load_state_dict(theirs)
