@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from micrographia.config import instantiate
-from micrographia.data.checking import check_folder
+from micrographia.data.checking import check_fields, check_folder
 from micrographia.data.datamodule import PARTS, IndexedImages
 from micrographia.data.image_folder import ImageFolder
 from micrographia.errors import UserError
@@ -56,9 +56,9 @@ def row(name: str, given: argparse.Namespace) -> str:
         counts = {part: len(first.indices(part)) for part in PARTS}
         speeds = [batches(data, given.batch_size, given.steps) for data in (memory, mapped)]
     leaks = "-"
-    if given.leaks and isinstance(first, ImageFolder):
-        pairs = check_folder(first).conflicts()
-        leaks = str(len(pairs))
+    if given.leaks:
+        found = check_folder(first) if isinstance(first, ImageFolder) else check_fields(first)
+        leaks = str(len(found.conflicts()))
     total = sum(counts.values())
     of_parts = " ".join(f"{count:7,}" for count in counts.values())
     speed = f"{total / taken:9,.0f} {speeds[0]:10,.0f} {speeds[1]:10,.0f}"
