@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 
-from micrographia.plots.measurements import interval_figure
+from micrographia.plots.measurements import dose_figure, interval_figure, measurement_figure
 
 
 def test_intervals_are_drawn_by_whether_they_hold_the_reference():
@@ -11,3 +11,13 @@ def test_intervals_are_drawn_by_whether_they_hold_the_reference():
     assert axis.get_title(loc="left") == "rls: 50% covered of 90%"
     assert sorted(len(bars.lines[0].get_xdata()) for bars in axis.containers) == [1, 1]
     assert axis.get_xlabel() == "true ratio"
+
+
+def test_doses_stand_by_their_size_also_as_text():
+    doses = ["0", "1", "10", "2"]
+    table = pd.DataFrame({"dose": doses, "well": list("abcd"), "method": "hr", "ratio": [0.0, 1.0, 10.0, 2.0]})
+    (axes,) = dose_figure(table, "ratio", ["hr"]).axes
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["0", "1", "2", "10"]
+    assert axes.lines[-1].get_ydata().tolist() == [0, 1, 2, 10]
+    figure = measurement_figure(table.assign(condition=doses), "ratio", ["hr"])
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["0", "1", "2", "10"]
