@@ -757,3 +757,37 @@ def test_names_too_long_to_be_files_are_missing_ones(tmp_path):
     data = folder(root, model_channels=1, on_error="skip", cache=str(tmp_path / "cache"))
     data.setup()
     assert len(data.faults) == 1
+
+
+@pytest.mark.parametrize("intensity", ["percentile", "zscore", "dtype", "image"])
+@pytest.mark.parametrize("cached", [True, False])
+def test_new_images_are_read_as_those_that_were_learned_from(tmp_path, intensity, cached):
+    """Other images beside them, and other sides, change nothing of what was fitted before."""
+    learned = folder(
+        make_folder(tmp_path / "learned", shape=(2, 12, 10), dtype=np.uint16, suffix="tif"), intensity=intensity
+    )
+    learned.setup()
+    root = make_folder(tmp_path / "new", shape=(2, 20, 30), dtype=np.uint16, suffix="tif")
+    for kind in ("a", "b"):
+        for path in (tmp_path / "learned" / kind).iterdir():
+            (root / kind / f"again_{path.name}").write_bytes(path.read_bytes())
+    options = {"intensity": intensity, "cache": str(tmp_path / "cache") if cached else None}
+    new = folder(root, fitted=learned.record(), **options)
+    names = new.arrange()["file"].tolist()
+    rows = [names.index(name.replace("/", "/again_")) for name in learned.arrange()["file"]]
+    assert torch.equal(new.images(torch.tensor(rows)), learned.images(torch.arange(len(rows))))
+    assert {key: new.record()[key] for key in ("limits", "side", "rule")} == {
+        key: learned.record()[key] for key in ("limits", "side", "rule")
+    }
+    own = folder(root, **options)
+    assert not torch.equal(own.images(torch.tensor(rows)), learned.images(torch.arange(len(rows))))
+
+
+def test_what_was_fitted_to_images_of_another_kind_is_refused(tmp_path):
+    deep = folder(make_folder(tmp_path / "deep", shape=(2, 12, 10), dtype=np.uint16, suffix="tif"))
+    flat = make_folder(tmp_path / "flat")
+    with pytest.raises(UserError, match=r"images of 8 bit, learned from were more than 8 bit"):
+        folder(flat, fitted=deep.record()).setup()
+    plates = folder(plates_of_three(tmp_path / "plates"), plate=["plate"], model_channels=1)
+    with pytest.raises(UserError, match=r"data\.plate: learned from were plates that were scaled each by itself"):
+        folder(tmp_path / "deep", fitted=plates.record()).setup()

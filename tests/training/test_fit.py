@@ -225,3 +225,9 @@ def test_loader_processes_outlast_an_epoch_and_end_with_the_training():
     loader = data.train_dataloader()
     data.teardown("fit")
     assert data.train_dataloader() is not loader
+
+
+def test_a_checkpoint_keeps_what_was_fitted_to_the_data(tmp_path, squares):
+    train(model(), squares, tmp_path / "run")
+    kept = read_checkpoint(tmp_path / "run" / "last.ckpt")[type(squares).__qualname__]
+    assert kept == {"record": squares.record()}

@@ -253,6 +253,10 @@ class IndexedImages(LightningDataModule):
         self._loader.sampler.set_epoch(self.trainer.current_epoch if self.trainer else 0)  # type: ignore[attr-defined]
         return self._loader
 
+    def state_dict(self) -> dict[str, Any]:
+        """What checkpoints keep of the set: its record, with all that was fitted to it."""
+        return {"record": self.record()}
+
     def teardown(self, stage: str) -> None:
         """Let the loader's workers go; Lightning calls this when a training ends."""
         self._loader = None

@@ -22,10 +22,12 @@ log = logging.getLogger(__name__)
 # Raise it when the same files and settings would give other pixels than before.
 VERSION = 3
 FITTED = ("percentile", "zscore")  # rules whose limits come from images
+FITTED_KEYS = ("dtype", "rule", "limits", "limits_of_plates", "side")  # of a record, what is used again
 THREADS = min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 # Images in flight at once: bounds the memory of results that wait for their turn.
 CHUNK = 512
 
+Mappings = Mapping[tuple[str, ...], ChannelMapping]
 Progress = Callable[[int, int], None]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -55,7 +57,7 @@ class Conversion:
         What the limits were fitted to, in words.
     """
 
-    mappings: Mapping[tuple[str, ...], ChannelMapping]
+    mappings: Mappings
     intensities: Mapping[str, Intensity]
     invert: bool
     squares: Squares
@@ -117,6 +119,7 @@ class Recipe:
     limits: Limits | None = None
     nan: bool = False
     deviations: float = 3.0
+    fitted: Mapping[str, Any] | None = None  # what `Conversion.record` says of another set, used again as it is
 
     def content(self) -> dict[str, Any]:
         """Settings in JSON's types, for the address of a cache entry."""
@@ -170,6 +173,8 @@ class Recipe:
             log.info("%d of %d images have an alpha channel (transparency), which is dropped", alpha, len(headers))
         dtype = one_dtype(headers, paths)
         mappings = one_mapping_each(headers, paths, self.channels, self.model_channels)
+        if self.fitted is not None:
+            return self.repeated(self.fitted, mappings, dtype)
         rule = self.rule(dtype)
         if sources and rule not in FITTED:
             raise UserError(
@@ -197,9 +202,28 @@ class Recipe:
             fitted_to,
         )
 
-    def limits_of(
-        self, files: Sequence[Path], rule: Rule, mappings: Mapping[tuple[str, ...], ChannelMapping]
-    ) -> Limits:
+    def repeated(self, fitted: Mapping[str, Any], mappings: Mappings, dtype: np.dtype) -> Conversion:
+        """The conversion of other files by what was fitted before.
+
+        Raises
+        ------
+        UserError
+            If these are of another depth, or plates were scaled each by itself: of a new one nothing is known.
+        """
+        kept = np.dtype(np.uint8 if dtype == np.uint8 else np.float16)
+        if str(kept) != fitted["dtype"]:
+            depths = {"uint8": "8 bit", "float16": "more than 8 bit"}
+            raise UserError(f"data.root: images of {depths[str(kept)]}, learned from were {depths[fitted['dtype']]}.")
+        if "limits_of_plates" in fitted:
+            raise UserError(
+                "data.plate: learned from were plates that were scaled each by itself. Name these images' own."
+            )
+        limits = tuple((float(low), float(high)) for low, high in fitted["limits"])
+        intensity = Intensity(fitted["rule"], self.percentiles, limits, self.deviations)
+        squares = Squares(self.size, fitted["side"], self.background)
+        return Conversion(mappings, {"": intensity}, self.invert, squares, kept, nan=self.nan)
+
+    def limits_of(self, files: Sequence[Path], rule: Rule, mappings: Mappings) -> Limits:
         """Limits of the model's channels by the pixels of files."""
 
         def mapped(path: Path) -> np.ndarray:

@@ -1,7 +1,7 @@
 """A folder of microscopy images: class folders or a table, split by class and group, decoded once."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,7 +13,7 @@ import torch
 from micrographia.config import Between
 from micrographia.data.arranged import ArrangedImages, Controls, OnError, as_texts
 from micrographia.data.datamodule import PARTS, Sampling
-from micrographia.data.decoding import FITTED, Recipe, in_threads, read_images
+from micrographia.data.decoding import FITTED, FITTED_KEYS, Recipe, in_threads, read_images
 from micrographia.data.faults import find_faults
 from micrographia.data.intensity import pairs_of, rising
 from micrographia.data.listing import list_images
@@ -86,6 +86,9 @@ class ImageFolder(ArrangedImages):
         most, and say how many.
     controls
         Controls of an assay, which a measurement is to tell apart; classes are in the column ``class``.
+    fitted
+        What `record` of another set says (and the run of a model that learned from it keeps): side, limits and rule are
+        used again as they are, and nothing is fitted.
     cache
         Folder of decoded images; None decodes them in every process.
     progress
@@ -123,6 +126,7 @@ class ImageFolder(ArrangedImages):
         sampling: Sampling = "uniform",
         on_error: OnError = "stop",
         controls: Controls | None = None,
+        fitted: Mapping[str, Any] | None = None,
         cache: str | None = None,
         progress: Callable[[int, int], None] | None = None,
     ):
@@ -155,6 +159,7 @@ class ImageFolder(ArrangedImages):
             limits=None if limits is None else pairs_of(limits, model_channels),
             nan=nan,
             deviations=deviations,
+            fitted=None if fitted is None else {key: fitted[key] for key in FITTED_KEYS if key in fitted},
         )
         self.controls = as_texts(controls)
         self.cache = None if cache is None else Path(cache)
