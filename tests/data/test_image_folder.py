@@ -791,3 +791,14 @@ def test_what_was_fitted_to_images_of_another_kind_is_refused(tmp_path):
     plates = folder(plates_of_three(tmp_path / "plates"), plate=["plate"], model_channels=1)
     with pytest.raises(UserError, match=r"data\.plate: learned from were plates that were scaled each by itself"):
         folder(tmp_path / "deep", fitted=plates.record()).setup()
+
+
+def test_names_that_are_no_text_stop_or_are_left_out_and_counted(tmp_path, caplog):
+    root = make_folder(tmp_path / "set")
+    (root / "a" / "003.png").rename(os.fsdecode(os.fsencode(root / "a") + b"/n\xff.png"))
+    with pytest.raises(UserError, match=r"its name is no text \(UTF-8\), and 1 in all\. Rename the file"):
+        folder(root).setup()
+    data = folder(root, on_error="skip")
+    data.setup()
+    assert len(all_indices(data)) == 19
+    assert "its name is no text (UTF-8), and 1 in all left out" in caplog.text

@@ -109,12 +109,13 @@ def is_loose(root: Path) -> bool:
 
 
 def images_below(folder: Path, require_files: bool = True) -> list[Path]:
-    """Image files at any depth, sorted; those whose names are no text are refused, or, where not required, left out."""
+    """Image files at any depth, sorted; those whose names are no text are refused, or left out and counted."""
     files = sorted(path for path in files_below(folder) if is_image_file(path))
-    if require_files and (unnamed := [path for path in files if not is_text(path)]):
-        raise UserError(
-            f"{shown(unnamed[0])}: its name is no text (UTF-8), and {len(unnamed)} in all. Rename the file."
-        )
+    if unnamed := [path for path in files if not is_text(path)]:
+        what = f"{shown(unnamed[0])}: its name is no text (UTF-8), and {len(unnamed)} in all"
+        if require_files:
+            raise UserError(f"{what}. Rename the file.")
+        log.warning("%s left out.", what)
     return [path for path in files if is_text(path)]
 
 
