@@ -21,3 +21,10 @@ def test_doses_stand_by_their_size_also_as_text():
     assert axes.lines[-1].get_ydata().tolist() == [0, 1, 2, 10]
     figure = measurement_figure(table.assign(condition=doses), "ratio", ["hr"])
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["0", "1", "2", "10"]
+
+
+def test_doses_that_are_words_stand_in_their_alphabet():
+    table = pd.DataFrame({"dose": ["low", "high"], "well": ["a", "b"], "method": "hr", "ratio": [1.0, 2.0]})
+    (axes,) = dose_figure(table, "ratio", ["hr"]).axes
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["high", "low"]
+    assert axes.lines[-1].get_ydata().tolist() == [2, 1]

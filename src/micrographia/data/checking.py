@@ -122,9 +122,10 @@ def check_fields(cells: PlateCells, progress: Progress | None = None) -> Check:
     names = list(dict.fromkeys(fields.files.to_numpy().ravel()))
     looks = dict(zip(names, look_at(fields.root, names, progress), strict=True))
     problems = [(name, look.problem) for name, look in looks.items() if look.problem]
-    problems += odd_ones([(name, look.header) for name, look in looks.items() if look.header])
-    problems += odd_sizes(fields, {name: look.header.shape[1:] for name, look in looks.items() if look.header})
-    problems += wrong_channels(fields, {name: look.header for name, look in looks.items() if look.header})
+    headers = {name: look.header for name, look in looks.items() if look.header}
+    problems += odd_ones(list(headers.items()))
+    problems += odd_sizes(fields, headers)
+    problems += wrong_channels(fields, headers)
     rows, first = fields.rows, fields.files.iloc[:, 0]
     if cells.label not in rows:
         problems.append((".", f"data.label: the fields have no column {cells.label}"))
@@ -140,16 +141,16 @@ def check_fields(cells: PlateCells, progress: Progress | None = None) -> Check:
         pd.crosstab(classes.rename("class"), pd.Series(parts, rows.index, name="part")),
         pd.DataFrame(sorted(set(problems)), columns=PROBLEMS),
         duplicates_of(first, classes, parts, [looks[name] for name in first]),
-        summary_of([look.header for look in looks.values() if look.header]),
+        summary_of(list(headers.values())),
     )
 
 
-def odd_sizes(fields: Fields, sizes: Mapping[str, tuple[int, ...]]) -> list[tuple[str, str]]:
+def odd_sizes(fields: Fields, headers: Mapping[str, ImageHeader]) -> list[tuple[str, str]]:
     """Files whose height and width are not those of most of their plate."""
     found = []
     for plate, rows in fields.rows.groupby("plate", sort=False):
         of_plate = dict.fromkeys(fields.files.loc[rows.index].to_numpy().ravel())  # a file may hold several channels
-        there = [(name, sizes[name]) for name in of_plate if name in sizes]
+        there = [(name, headers[name].shape[1:]) for name in of_plate if name in headers]
         usual = Counter(size for _, size in there).most_common(1)
         found += [
             (name, f"has {size} px, most of plate {plate} have {usual[0][0]}")

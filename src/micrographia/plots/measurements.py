@@ -30,7 +30,7 @@ def measurement_figure(table: pd.DataFrame, value: str, methods: Sequence[str]) 
     table = table[table[value].notna()]
     if table.empty:
         raise ValueError(f"no row with a {value}")
-    conditions = in_order(table["condition"])
+    conditions = by_size(table["condition"])
     figure, (axes,) = panels(1, 1, max(3.6, 0.42 * len(methods) * len(conditions) + 1.6), 3.2)
     width = 0.8 / len(conditions)
     jitter = np.random.default_rng(0)
@@ -86,13 +86,13 @@ def dose_figure(table: pd.DataFrame, value: str, methods: Sequence[str]) -> Figu
     if table.empty:
         raise ValueError(f"no row with a {value}")
     wells = table.groupby(["method", "dose", "well"], sort=True)[value].mean().reset_index()
-    doses = sorted(wells["dose"].unique(), key=float)  # a table of controls has them as text
+    doses = by_size(sorted(wells["dose"].unique()))  # a table of controls has them as text
     figure, axes = panels(1, len(methods), 2.1 * len(methods) + 0.6, 2.7, share_rows=True)
     for axis, method in zip(axes, methods, strict=True):
         rows = wells[wells["method"] == method]
         places = [doses.index(dose) for dose in rows["dose"]]
         axis.plot(places, rows[value], ".", color=FAINT, markersize=5, alpha=0.7, markeredgewidth=0)
-        medians = rows.groupby("dose")[value].median().sort_index(key=lambda index: index.astype(float))
+        medians = rows.groupby("dose")[value].median().reindex(doses).dropna()
         axis.plot([doses.index(dose) for dose in medians.index], medians, "o-", color="#0072B2", markersize=4)
         axis.set_title(broken(method, 18))
         axis.set_xticks(
@@ -141,12 +141,12 @@ def interval_figure(table: pd.DataFrame, value: str, reference: str = "true") ->
     return figure
 
 
-def in_order(conditions: Iterable[Hashable]) -> list[Hashable]:
+def by_size(conditions: Iterable[Hashable]) -> list[Hashable]:
     """Conditions by size where all are numbers, also as text, else in their order of appearance.
 
     Examples
     --------
-    >>> in_order(["10", "0", "2"]), in_order(["treated", "control"])
+    >>> by_size(["10", "0", "2"]), by_size(["treated", "control"])
     (['0', '2', '10'], ['treated', 'control'])
     """
     found = list(dict.fromkeys(conditions))

@@ -171,10 +171,9 @@ class Cropping:
             return {}
         usual = Counter(header.dtype for header in seen.values()).most_common(1)[0][0]
         plates = self.fields.rows["plate"]
-        sizes = {
-            plate: Counter(header.shape[1:] for row, header in seen.items() if plates[row] == plate)
-            for plate in plates.unique()
-        }
+        sizes: dict[str, Counter[tuple[int, ...]]] = {plate: Counter() for plate in plates.unique()}
+        for row, header in seen.items():
+            sizes[plates[row]][header.shape[1:]] += 1
         found = {}
         for row, header in seen.items():
             size = sizes[plates[row]].most_common(1)[0][0]
