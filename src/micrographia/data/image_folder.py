@@ -20,6 +20,7 @@ from micrographia.data.listing import list_images
 from micrographia.data.pixel_cache import PixelCache, file_state
 from micrographia.data.planes import ImageHeader
 from micrographia.data.reading import read_header
+from micrographia.data.reference import Reference
 from micrographia.data.restoring import restored
 from micrographia.data.splits import some
 from micrographia.data.splitting import Splitting, as_list, class_codes, in_order
@@ -145,7 +146,7 @@ class ImageFolder(ArrangedImages):
         self.splitting = Splitting(split, as_list(test), test_fraction, val_fraction, as_list(group) or (), split_seed)
         self.sampling = sampling
         self.on_error = on_error
-        self.plate, self.control = as_list(plate) or (), control
+        self.reference = Reference(as_list(plate) or (), control)
         self.recipe = Recipe(
             size=size,
             channels=None if channels is None else tuple([channels] if isinstance(channels, str) else channels),
@@ -203,7 +204,8 @@ class ImageFolder(ArrangedImages):
         """An item ``(model channels, S, S)`` in type, range and channels of an image's file, and the names of these."""
         self.setup()
         row = self.arrange().iloc[[index]]
-        pairs = self.decoding["limits"] or self.decoding.get("limits_of_plates", {}).get(self.plates_of(row)[0], [])
+        (plate,) = self.reference.plates_of(row)
+        pairs = self.decoding["limits"] or self.decoding.get("limits_of_plates", {}).get(plate, [])
         limits = tuple((low, high) for low, high in pairs)
         return restored(item, self.root / row["file"].iloc[0], self.recipe, self.decoding["rule"], limits)
 
@@ -262,11 +264,6 @@ class ImageFolder(ArrangedImages):
         self.splitting.check(self.parts, rows, self.classes)
         return rows
 
-    def plates_of(self, rows: pd.DataFrame) -> list[str]:
-        """Plate of each row: its values in the columns of ``plate``; "" where there are none."""
-        values = [rows[name].astype(str) for name in self.plate]
-        return [", ".join(of_row) for of_row in zip(*values, strict=True)] or [""] * len(rows)
-
     def native_side(self) -> int | None:
         """Side that images are padded to, before they are resized, by the headers alone; None where they are not."""
         files = self.arrange()["file"][self.parts == "train"]
@@ -284,7 +281,7 @@ class ImageFolder(ArrangedImages):
         paths = [self.root / name for name in rows["file"]]
         sources, plates = self.scaled_by(rows, paths)
         if self.cache is None:
-            conversion = self.recipe.prepare(paths, self.parts == "train", sources, plates, self.fitted_to)
+            conversion = self.recipe.prepare(paths, self.parts == "train", sources, plates, self.reference.described)
             pixels = np.empty((len(paths), *self.shape), conversion.dtype)
             for number, image in enumerate(read_images(conversion, paths, self.progress)):
                 pixels[number] = image
@@ -300,54 +297,22 @@ class ImageFolder(ArrangedImages):
         entry = PixelCache(self.cache, content)
         found = entry.load()
         if found is None:
-            conversion = self.recipe.prepare(paths, self.parts == "train", sources, plates, self.fitted_to)
+            conversion = self.recipe.prepare(paths, self.parts == "train", sources, plates, self.reference.described)
             images = read_images(conversion, paths, self.progress)
             found = entry.save(images, (len(paths), *self.shape), conversion.dtype, conversion.record())
         pixels, self.decoding = found
         return pixels
 
-    @property
-    def fitted_to(self) -> str:
-        """What limits are fitted to, in words."""
-        of = "each plate" if self.plate else "the training part"
-        return of if self.control is None else f"class {self.control} of {of}"
-
     def scaled_by(
         self, rows: pd.DataFrame, paths: Sequence[Path]
     ) -> tuple[dict[str, list[Path]] | None, dict[Path, str] | None]:
-        """Files that limits are fitted to, by plate, and the plate of each file; None where that is the training part.
-
-        Raises
-        ------
-        UserError
-            If a column or class is missing, or a plate has no image of the class.
-        """
-        if not self.plate and self.control is None:
+        """What `Reference.files` says; None where limits come from the training part, or there are none to fit."""
+        key = self.reference.key
+        if key is None:
             return None, None
         if self.recipe.intensity not in (*FITTED, "auto") or self.recipe.limits is not None:
             raise UserError(
-                f"data.{'plate' if self.plate else 'control'}: there are no limits to fit. Set "
-                "data.intensity=percentile or zscore, and data.limits=null."
+                f"data.{key}: there are no limits to fit. Set data.intensity=percentile or zscore, and "
+                "data.limits=null."
             )
-        if missing := [name for name in self.plate if name not in rows]:
-            raise UserError(f"data.plate: no column {some(missing)}. There are {', '.join(map(str, rows.columns))}.")
-        for name in self.plate:
-            if rows[name].isna().any():
-                file = rows["file"][rows[name].isna()].iloc[0]
-                raise UserError(f"data.plate: {file} has no {name}. Fill it in, or leave the image out.")
-        if self.control is not None and self.control not in self.classes:
-            raise UserError(f"data.control: no class {self.control}. There are {some(self.classes) or 'none'}.")
-        plates = self.plates_of(rows)
-        chosen = np.ones(len(rows), bool) if self.plate else self.parts == "train"
-        if self.control is not None:
-            chosen &= (rows["class"] == self.control).to_numpy()
-        sources: dict[str, list[Path]] = {plate: [] for plate in plates}
-        for plate, path, taken in zip(plates, paths, chosen, strict=True):
-            if taken:
-                sources[plate].append(path)
-        if empty := [plate for plate, files in sources.items() if not files]:
-            raise UserError(
-                f"data.control: plate {empty[0]} has no image of class {self.control} to scale its intensities by. "
-                "Name a class that every plate has, or null for all of a plate's images."
-            )
-        return sources, dict(zip(paths, plates, strict=True))
+        return self.reference.files(rows, paths, self.parts == "train", self.classes)
