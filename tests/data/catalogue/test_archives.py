@@ -63,15 +63,29 @@ def zip_with_link():
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.zip", zipped({"good.png": b"x", "../outside.png": b"x"}), "would lie outside"),
-        ("a.zip", zipped({"/etc/outside.png": b"x"}), "would lie outside"),
-        ("a.zip", zipped({"..\\outside.png": b"x"}), "would lie outside"),
-        ("a.zip", zipped({"C:/outside.png": b"x"}), "would lie outside"),
-        ("a.zip", zip_with_link(), "is no regular file"),
-        ("a.tar.gz", tarred({"good.png": b"x", "a/../../outside.png": b"x"}), "would lie outside"),
-        ("a.tar.gz", tarred({"link": hostile_link("link", "/etc/passwd")}), "is no regular file"),
-        ("a.tar.gz", tarred({"link": hostile_link("link", "good.png", tarfile.LNKTYPE)}), "is no regular file"),
-        ("a.tar.gz", tarred({"pipe": hostile_link("pipe", "", tarfile.FIFOTYPE)}), "is no regular file"),
+        pytest.param("a.zip", zipped({"good.png": b"x", "../outside.png": b"x"}), "would lie outside", id="zip, above"),
+        pytest.param("a.zip", zipped({"/etc/outside.png": b"x"}), "would lie outside", id="zip, absolute"),
+        pytest.param("a.zip", zipped({"..\\outside.png": b"x"}), "would lie outside", id="zip, backslash"),
+        pytest.param("a.zip", zipped({"C:/outside.png": b"x"}), "would lie outside", id="zip, drive"),
+        pytest.param("a.zip", zip_with_link(), "is no regular file", id="zip, link"),
+        pytest.param(
+            "a.tar.gz", tarred({"good.png": b"x", "a/../../outside.png": b"x"}), "would lie outside", id="tar, above"
+        ),
+        pytest.param(
+            "a.tar.gz", tarred({"link": hostile_link("link", "/etc/passwd")}), "is no regular file", id="tar, link"
+        ),
+        pytest.param(
+            "a.tar.gz",
+            tarred({"link": hostile_link("link", "good.png", tarfile.LNKTYPE)}),
+            "is no regular file",
+            id="tar, hard link",
+        ),
+        pytest.param(
+            "a.tar.gz",
+            tarred({"pipe": hostile_link("pipe", "", tarfile.FIFOTYPE)}),
+            "is no regular file",
+            id="tar, pipe",
+        ),
     ],
 )
 def test_a_hostile_archive_writes_nothing(tmp_path, name, content, message):
