@@ -2,14 +2,17 @@
 
     python benchmarks/prior_weights.py [--assays translocation golgi] [--points 20] [--images 8] [--steps 250]
                                        [--factor 8] [--least 0.003] [--most 3] [--runs runs]
+                                       [--grid log_p=0.0002,0.0004 p_norm=0.0004,0.0018 cross=0.005,0.015]
 
 Each of log p, p-norm and cross is drawn log-uniformly from ``--least`` to ``--most`` times its published weight, which
-is for faces; the published weights and the package's own are points too. Every point is a run of its own, so that a
+is for faces; ``--grid`` takes all combinations of the given weights instead. The published weights and the package's
+own are points too. Every point is a run of its own, so that a
 killed sweep goes on where it stopped. The tables are sorted by the error of the measurement; the last lines say how
 flat the optimum is.
 """
 
 import argparse
+import itertools
 
 import numpy as np
 import pandas as pd
@@ -18,7 +21,7 @@ from micrographia.runs.address import composed
 from micrographia.tasks.superresolve import superresolve
 
 PUBLISHED = {"log_p": 0.002, "p_norm": 0.004, "cross": 0.5}
-DEFAULT = {name: 0.1 * weight for name, weight in PUBLISHED.items()}  # conf/inversion/rls.yaml
+DEFAULT = {"log_p": 0.0002, "p_norm": 0.0004, "cross": 0.05}  # conf/inversion/rls.yaml
 SCORES = {
     "error": "assay_all/mae/rls",
     "r": "assay_all/correlation/rls",
@@ -30,12 +33,23 @@ SCORES = {
 }
 
 
-def points(count: int, least: float, most: float) -> pd.DataFrame:
-    """The published weights and the package's, then random ones."""
-    draws = np.random.default_rng(0).uniform(np.log(least), np.log(most), (count, len(PUBLISHED)))
-    drawn = pd.DataFrame(np.array(list(PUBLISHED.values())) * np.exp(draws), columns=list(PUBLISHED))
-    names = ["published", "default", *map(str, range(1, count + 1))]
-    return pd.concat([pd.DataFrame([PUBLISHED, DEFAULT]), drawn]).set_axis(names)
+def points(given: argparse.Namespace) -> pd.DataFrame:
+    """The published weights and the package's, then random ones or those of the grid."""
+    if given.grid:
+        values = {name: [float(value) for value in text.split(",")] for name, text in map(split_at_sign, given.grid)}
+        others = pd.DataFrame(itertools.product(*(values[name] for name in PUBLISHED)), columns=list(PUBLISHED))
+    else:
+        ends = np.log(given.least), np.log(given.most)
+        draws = np.random.default_rng(0).uniform(*ends, (given.points, len(PUBLISHED)))
+        others = pd.DataFrame(np.array(list(PUBLISHED.values())) * np.exp(draws), columns=list(PUBLISHED))
+    names = ["published", "default", *map(str, range(1, len(others) + 1))]
+    return pd.concat([pd.DataFrame([PUBLISHED, DEFAULT]), others]).set_axis(names)
+
+
+def split_at_sign(text: str) -> tuple[str, str]:
+    """Name and values of an axis of the grid."""
+    name, _, values = text.partition("=")
+    return name, values
 
 
 def scores(assay: str, weights: dict[str, float], given: argparse.Namespace) -> dict[str, float]:
@@ -60,10 +74,11 @@ def main() -> None:
     parser.add_argument("--factor", type=int, default=8)
     parser.add_argument("--least", type=float, default=0.003, help="times the published weight")
     parser.add_argument("--most", type=float, default=3.0, help="times the published weight")
+    parser.add_argument("--grid", nargs="+", help="log_p=VALUES p_norm=VALUES cross=VALUES instead of random points")
     parser.add_argument("--runs", default="runs")
     given = parser.parse_args()
     for assay in given.assays:
-        weights = points(given.points, given.least, given.most)
+        weights = points(given)
         found = [scores(assay, row, given) for row in weights.to_dict("records")]
         table = weights.join(pd.DataFrame(found, index=weights.index)).rename_axis("point").reset_index()
         table = table.sort_values("error", ignore_index=True)

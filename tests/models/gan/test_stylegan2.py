@@ -230,3 +230,17 @@ def test_training_may_begin_with_the_weights_of_another_generator(make_gan):
         make_gan(shape=(3, 32, 32), start=source)
     with pytest.raises(UserError, match=r"or their widths or model\.mapping_rate differ"):
         make_gan(mapping_rate=1.0, start=source)
+
+
+def test_a_generator_of_smaller_images_is_grown(make_gan):
+    source = make_gan(seed=5).generator
+    gan = make_gan(seed=0, shape=(2, 64, 64), start=source)
+    z = torch.randn(3, 8, generator=torch.Generator().manual_seed(0))
+    enlarged = 2 * source(z) - 1
+    assert torch.allclose(2 * gan.generator(z) - 1, gan.generator.synthesis.doubled(enlarged), atol=1e-5)
+    gradients = torch.autograd.grad(gan.learner(z).square().sum(), gan.learner.synthesis.to_image[-1].weight)
+    assert gradients[0].abs().min() > 0
+    with pytest.raises(UserError, match=r"its generator makes 2 channels of 64 px, this one 2 of 32 px"):
+        make_gan(start=gan.generator)
+    with pytest.raises(UserError, match=r"or their widths"):
+        make_gan(shape=(2, 64, 64), mapping_layers=5, start=source)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
@@ -67,7 +67,8 @@ class StyleGAN2(CountingModule):
     feature_images
         Images compared, as many generated as real ones at most.
     start
-        Generator whose weights training begins with; the discriminator begins anew. None draws them.
+        Generator whose weights training begins with, of images as large or smaller; the discriminator begins anew.
+        None draws them.
 
     Attributes
     ----------
@@ -278,20 +279,32 @@ def lazily(optimizer: Optimizer, interval: int | None) -> Optimizer:
 
 
 def begin_with(learner: Generator, start: Generator) -> None:
-    """Give a generator the weights of a trained one.
+    """Give a generator the weights of a trained one, of images as large or smaller.
+
+    What a larger one has beyond them adds nothing at first: it begins with the other's images, enlarged.
 
     Raises
     ------
     UserError
-        If the two differ in size, channels or widths.
+        If the start's images are larger, or the two differ in channels or widths.
+
+    References
+    ----------
+    Karras et al., Progressive growing of GANs for improved quality, stability, and variation, ICLR 2018
+    (arXiv 1710.10196); without its blending, since skip connections let the new layers begin at zero.
     """
     own, theirs = learner.state_dict(), start.state_dict()
-    unlike = [name for name in own if name not in theirs or own[name].shape != theirs[name].shape]
+    unlike = [name for name in theirs if name not in own or own[name].shape != theirs[name].shape]
+    added = set(own) - set(theirs)
+    if start.size < learner.size:
+        added = {name for name in added if not name.startswith("synthesis.")}
     rates = {generator.mapping[0].scale for generator in (learner, start)}
-    if unlike or set(theirs) - set(own) or len(rates) > 1:
+    if unlike or added or len(rates) > 1:
         raise UserError(
             f"model.start.run: its generator makes {start.channels} channels of {start.size} px, this one "
             f"{learner.channels} of {learner.size} px, or their widths or model.mapping_rate differ. Set "
-            "data.model_channels, data.size, model.channel_max and the like as that run has them."
+            "data.model_channels, model.channel_max and the like as that run has them, data.size as there or larger."
         )
-    learner.load_state_dict(theirs)
+    learner.load_state_dict(own | theirs)
+    for to_image in list(learner.synthesis.to_image)[len(start.synthesis.to_image) :]:
+        nn.init.zeros_(to_image.weight)
