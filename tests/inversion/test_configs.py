@@ -58,12 +58,12 @@ def weights(name):
 
 
 def test_the_weights_and_what_each_ablation_leaves_out():
-    rls = {"data": 10.0, "log_p": 0.0002, "p_norm": 0.0004, "cross": 0.05}
+    rls = {"data": 10.0, "log_p": 0.0005, "p_norm": 0.002, "cross": 0.005}
     assert weights("rls") == weights("rls_plus") == rls
     assert weights("no_regularization") == {"data": 10.0}
-    assert weights("no_pw") == {"data": 10.0, "cross": 0.05}
-    assert weights("no_cross") == {"data": 10.0, "log_p": 0.0002, "p_norm": 0.0004}
-    assert weights("gaussianized_w") == {"data": 10.0, "cross": 0.05, "gaussianized_w": 0.0001}
+    assert weights("no_pw") == {"data": 10.0, "cross": 0.005}
+    assert weights("no_cross") == {"data": 10.0, "log_p": 0.0005, "p_norm": 0.002}
+    assert weights("gaussianized_w") == {"data": 10.0, "cross": 0.005, "gaussianized_w": 0.00025}
     assert weights("pulse") == {"data": 100.0, "cross": 0.05}
     assert set(weights("brgm")) == {"data", "perceptual", "mean_distance", "cross"}
 
