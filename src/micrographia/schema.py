@@ -60,6 +60,8 @@ class Interpretation(TypedDict):
     images: Count
     resamples: Annotated[int, Between(2)]
     strength: Annotated[float, Between(0, 1)]
+    traversals: Count
+    steps: Annotated[int, Between(2)]
 
 
 class FineTuning(TypedDict):

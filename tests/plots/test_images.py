@@ -50,20 +50,21 @@ def test_reconstructions_must_match():
 
 def test_traversals_are_ordered_by_divergence():
     images = torch.arange(3.0)[:, None, None, None, None].expand(3, 5, 3, 6, 6) / 2
-    axes = traversal_figure(images, ["Scale", "z1", "Shape"], [0.1, 2.0, 1.5], [-2, -1, 0, 1, 2]).axes[0]
+    axes = traversal_figure(images, ["Scale", "z1", "Shape"], [0.1, 2.0, 1.5], list("abcde"), "step").axes[0]
     labels = [label.get_text() for label in axes.get_yticklabels()]
     assert labels == ["z1\n2.00 nats", "Shape\n1.50 nats", "Scale\n0.10 nats"]
     assert [float(image.get_array().max()) for image in axes.images[::5]] == [0.5, 1.0, 0.0]
-    assert axes.get_xticklabels()[0].get_text() == "−2.00"
+    assert [label.get_text() for label in axes.get_xticklabels()] == list("abcde")
+    assert axes.get_xlabel() == "step"
 
 
 def test_traversal_of_one_latent_in_grey():
-    figure = traversal_figure(torch.rand(1, 3, 1, 4, 8), ["z0"], [1.0], [-1, 0, 1])
+    figure = traversal_figure(torch.rand(1, 3, 1, 4, 8), ["z0"], [1.0], list("abc"), "step")
     assert len(figure.axes[0].images) == 3
     with pytest.raises(ValueError, match="names"):
-        traversal_figure(torch.rand(1, 3, 1, 4, 4), ["z0", "z1"], [1.0], [-1, 0, 1])
-    with pytest.raises(ValueError, match="values"):
-        traversal_figure(torch.rand(1, 3, 1, 4, 4), ["z0"], [1.0], [0])
+        traversal_figure(torch.rand(1, 3, 1, 4, 4), ["z0", "z1"], [1.0], list("abc"), "step")
+    with pytest.raises(ValueError, match="titles"):
+        traversal_figure(torch.rand(1, 3, 1, 4, 4), ["z0"], [1.0], ["a"], "step")
 
 
 @pytest.mark.parametrize(("count", "columns", "tiles"), [(1, 8, 1), (8, 8, 8), (10, 4, 12)])

@@ -27,7 +27,7 @@ class Tiny:
         "finetune.epochs=1",
         "finetune.batch_size=32",
         "naming.samples=200",
-        "interpretation.resamples=5",
+        *("interpretation.resamples=5", "interpretation.traversals=2", "interpretation.steps=2"),
         *probes,
     )
 

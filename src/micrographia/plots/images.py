@@ -40,44 +40,41 @@ def reconstructions_figure(originals: torch.Tensor, reconstructions: torch.Tenso
 
 @in_house_style
 def traversal_figure(
-    images: torch.Tensor, names: Sequence[str], divergences: Sequence[float], values: Sequence[float]
+    images: torch.Tensor, names: Sequence[str], divergences: Sequence[float], columns: Sequence[str], axis: str
 ) -> Figure:
     """Draw what each latent does to an image: one row per latent, the most informative first.
 
     Parameters
     ----------
     images
-        Decoded images, shape ``(latents, values, channels, height, width)`` in 0..1.
+        Decoded or real images, shape ``(latents, steps, channels, height, width)`` in 0..1.
     names
         Name of each latent.
     divergences
         KL divergence of each latent from its prior, in nats; the order of the rows.
-    values
-        The latent's value in each column.
+    columns, axis
+        Title of each step, and of all.
 
     Raises
     ------
     ValueError
-        If names, divergences or values do not fit the images.
+        If names, divergences or titles do not fit the images.
     """
     if not len(names) == len(divergences) == len(images):
         raise ValueError(f"{len(images)} rows of images, {len(names)} names, {len(divergences)} divergences")
-    if len(values) != images.shape[1]:
-        raise ValueError(f"{images.shape[1]} columns of images, but {len(values)} values")
+    if len(columns) != images.shape[1]:
+        raise ValueError(f"{images.shape[1]} columns of images, but {len(columns)} titles")
     order = sorted(range(len(names)), key=lambda latent: -divergences[latent])
     figure, axes = tiled(colour_images(images[order]), tile=0.7, margin=(1.6, 0.5))
     axes.set_yticks(
-        middles(axes, len(values)),
+        middles(axes, len(columns)),
         [f"{broken(names[latent], 20)}\n{divergences[latent]:.2f} nats" for latent in order],
     )
-    axes.set_xticks(
-        [column * (1 + GAP) + 0.5 for column in range(len(values))],
-        [f"{value:.2f}".replace("-", "−") for value in values],
-    )
+    axes.set_xticks([column * (1 + GAP) + 0.5 for column in range(len(columns))], columns)
     axes.xaxis.set_label_position("top")
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
-    axes.set_xlabel("value of the latent")
+    axes.set_xlabel(axis)
     return figure
 
 

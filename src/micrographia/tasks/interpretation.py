@@ -2,48 +2,18 @@
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
-import torch
 
-from micrographia.data.datamodule import IndexedImages, spread
-from micrographia.data.features import FeatureData
-from micrographia.measure.features import hand_made_features
 from micrographia.plots.scores import matrix_figure
-from micrographia.runs.run import How, Metrics, Run
+from micrographia.runs.run import Metrics, Run
 from micrographia.scores.correlation import Correlations, suggested_names
-from micrographia.training.progress import WorkProgress
+from micrographia.tasks.measured import Measured
 
 SHOWN = 16  # features in the figure, those that some latent follows most
 
 
-def measure_target(target: IndexedImages, settings: dict[str, Any], how: How, run: Run) -> pd.DataFrame:
-    """Hand-made features of test images, under their indices; no rows where none are to be measured."""
-    images = target.inner if isinstance(target, FeatureData) else target
-    indices = spread(images.indices("test"), settings["images"])
-    if not len(indices) or len(images.shape) != 3:
-        return pd.DataFrame(index=pd.Index([], name="item"))
-    pixels = torch.cat(list(images.chunks(indices))).numpy()
-    numbers, names = distinct_channels(images)
-    progress = WorkProgress("measuring features", how["progress"])
-    table = hand_made_features(pixels[:, numbers].astype(np.float64), channels=names, progress=progress)
-    table.index = pd.Index(indices.tolist(), name="item")
-    run.save_table("features", table, index=True)
-    return table
-
-
-def distinct_channels(images: IndexedImages) -> tuple[list[int], list[str] | None]:
-    """Channels that are no copy of another and not zero throughout, and their names; None where they have none."""
-    every = list(range(images.shape[0]))
-    described = str(images.record().get("channels", "")).split("; ")[-1].split(", ")
-    if len(described) != len(every):
-        return every, None
-    kept = [number for number in every if described[number] != "zero" and described[number] not in described[:number]]
-    return kept, [described[number] for number in kept]
-
-
 def read_latents(
-    codes: pd.DataFrame, features: pd.DataFrame, settings: dict[str, Any], run: Run, phase: str
+    codes: pd.DataFrame, measured: Measured | None, settings: dict[str, Any], run: Run, phase: str
 ) -> Metrics:
     """Compare latents with measured features, and save what was found.
 
@@ -52,13 +22,11 @@ def read_latents(
     dict
         ``latents_<phase>/readable``: latents that follow one feature each at least as strongly as ``strength`` says.
     """
-    if features.empty:
+    if measured is None:
         return {}
-    periods = {
-        name: float(unit.rsplit(" ", 1)[1]) for name, unit in features.attrs["units"].items() if "period" in unit
-    }
+    features = measured.table
     # Each has its own units and rows without an object: of these nothing is known.
-    found = Correlations(resamples=settings["resamples"]).table(codes.loc[features.index], features, periods)
+    found = Correlations(resamples=settings["resamples"]).table(codes.loc[features.index], features, measured.periods)
     names = suggested_names(found, settings["strength"])
     run.save_table(f"latents_and_features_{phase}", found)
     run.save_table(f"readable_latents_{phase}", names)

@@ -9,17 +9,17 @@ from micrographia.data.batches import step_generator
 from micrographia.data.datamodule import IndexedImages, spread
 from micrographia.models.vae.objectives import kl_to_standard
 from micrographia.models.vae.vae import VAE
-from micrographia.plots.images import reconstructions_figure, traversal_figure
+from micrographia.plots.images import reconstructions_figure
 from micrographia.runs.run import Metrics, Run
 from micrographia.scores.association import association_above_chance
 from micrographia.scores.disentanglement.mig import mig
 from micrographia.scores.disentanglement.omes import omes
 from micrographia.scores.naming import name_latents as names_by_association
 from micrographia.tasks.assembly import encode
+from micrographia.tasks.traversals import draw_traversals
 
 # The sample on which latents are named is the same for every run: names then differ by model, not by sample.
 SAMPLE_SEED = 0
-TRAVERSAL = torch.linspace(-2.5, 2.5, 9)
 ACTIVE = 0.05  # nats of divergence from the prior, above which a latent holds something
 
 
@@ -99,22 +99,9 @@ def describe_latents(model: VAE, data: IndexedImages, run: Run, suffix: str = ""
         shown = spread(torch.arange(len(batch)), 12)
         pictures = batch[shown].cpu(), model.decode(mean[shown]).cpu()
         run.save_figure(f"reconstructions{suffix}", reconstructions_figure(*pictures))
-        run.save_figure(
-            f"traversals{suffix}",
-            traversal_figure(
-                traverse(model, mean[:1]).cpu(), model.latent_names, divergence.tolist(), TRAVERSAL.tolist()
-            ),
-        )
+    draw_traversals(model, data, indices, mean, divergence.tolist(), run, suffix)
     return {
         f"latents{suffix}/reconstruction": float(lost),
         f"latents{suffix}/kl": float(divergence.sum()),
         f"latents{suffix}/active": int((divergence > ACTIVE).sum()),
     }
-
-
-def traverse(model: VAE, code: torch.Tensor) -> torch.Tensor:
-    """Decode one code with each latent in turn moved through -2.5..2.5: ``(latents, values, *shape)``."""
-    codes = code.repeat(model.latents, len(TRAVERSAL), 1)
-    for latent in range(model.latents):
-        codes[latent, :, latent] = TRAVERSAL.to(code.device)
-    return model.decode(codes.flatten(0, 1)).unflatten(0, codes.shape[:2])

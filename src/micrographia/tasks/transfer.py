@@ -29,8 +29,10 @@ from micrographia.probes.evaluation import SCORES
 from micrographia.runs.run import How, Metrics, Run, What, obtain
 from micrographia.scores.naming import lost_names
 from micrographia.tasks.assembly import build_data, encode, load_vae, source_run
-from micrographia.tasks.interpretation import measure_target, read_latents
+from micrographia.tasks.interpretation import read_latents
 from micrographia.tasks.meaning import describe_latents, name_latents
+from micrographia.tasks.measured import Measured, measure_images
+from micrographia.tasks.traversals import measure_traversals
 from micrographia.training.fit import device_of, fit
 from micrographia.training.loggers import log_results, opened_loggers
 from micrographia.training.progress import progress_bar
@@ -53,12 +55,14 @@ def carry_over(what: What, how: How, run: Run) -> Metrics:
     draw_samples(target, run)
     with opened_loggers(how, run, what) as loggers:
         before = load_vae(source, how, "source.run")
-        measured = measure_target(target, what["interpretation"], how, run)
-        phases = {"before": explain(before, target, measured, what, run, "before")}
+        measured = measure_images(target, what["interpretation"]["images"], how)
+        if measured is not None:
+            run.save_table("features", measured.table, index=True)
+        phases = {"before": explain(before, target, measured, what, how, run, "before")}
         if what["finetune"]["epochs"]:
             after = finetune(before, target, what, how, run, loggers)
             rename_latents(before, after, known, what, run)
-            phases["after"] = explain(after, target, measured, what, run, "after")
+            phases["after"] = explain(after, target, measured, what, how, run, "after")
         if what["baseline"]:
             phases["baseline"] = Phase(raw_inputs(target), {})
 
@@ -133,12 +137,17 @@ def draw_samples(target: IndexedImages, run: Run) -> None:
     run.save_figure("samples", contact_sheet(target.images(torch.cat(list(chosen.values()))), titles, columns))
 
 
-def explain(model: VAE, target: IndexedImages, measured: pd.DataFrame, what: What, run: Run, phase: str) -> Phase:
+def explain(
+    model: VAE, target: IndexedImages, measured: Measured | None, what: What, how: How, run: Run, phase: str
+) -> Phase:
     """Encode every part of the target under the latents' names, draw what the latents do, say what they follow."""
     codes = encode(model, target, all_indices(target), model.latent_names)
     run.save_table(f"codes_{phase}", codes.join(labels(target)), index=True)
+    settings = what["interpretation"]
     metrics = describe_latents(model, target, run, f"_{phase}")
-    return Phase(codes, metrics | read_latents(codes, measured, what["interpretation"], run, phase))
+    metrics |= read_latents(codes, measured, settings, run, phase)
+    metrics |= measure_traversals(model, codes, measured, settings, how, run, phase)
+    return Phase(codes, metrics)
 
 
 def finetune(before: VAE, target: IndexedImages, what: What, how: How, run: Run, loggers: list[Any]) -> VAE:

@@ -17,6 +17,7 @@ from micrographia.models.gan import objectives
 from micrographia.models.gan.augmentation import AdaptiveAugmentation
 from micrographia.models.gan.discriminator import Discriminator
 from micrographia.models.gan.generator import Generator
+from micrographia.models.gan.modulation import ToImage
 from micrographia.models.gan.ticks import Ticks
 
 Positive = Annotated[int, Between(1)]
@@ -307,4 +308,5 @@ def begin_with(learner: Generator, start: Generator) -> None:
         )
     learner.load_state_dict(own | theirs)
     for to_image in list(learner.synthesis.to_image)[len(start.synthesis.to_image) :]:
+        assert isinstance(to_image, ToImage)
         nn.init.zeros_(to_image.weight)

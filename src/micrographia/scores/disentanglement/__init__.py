@@ -10,6 +10,7 @@ from micrographia.scores.disentanglement.irs import irs
 from micrographia.scores.disentanglement.latent_information import latent_information
 from micrographia.scores.disentanglement.mig import mig
 from micrographia.scores.disentanglement.modularity import modularity
+from micrographia.scores.disentanglement.mvg import mvg
 from micrographia.scores.disentanglement.omes import OMES, omes
 from micrographia.scores.disentanglement.result import Score
 from micrographia.scores.disentanglement.sampler import DiscreteFactors, Sampler
@@ -34,6 +35,7 @@ __all__ = [
     "mig",
     "modularity",
     "mutual_information",
+    "mvg",
     "omes",
     "sap",
     "total_correlation",
