@@ -54,6 +54,14 @@ class Naming(TypedDict):
     strength: Annotated[float, Between(0, 1)]
 
 
+class Counterfactuals(TypedDict):
+    """Of which images, and of which probe's answers."""
+
+    images: Count
+    probe: str | None
+    target: str | None
+
+
 class Interpretation(TypedDict):
     """What the latents are compared with on the target."""
 
@@ -62,6 +70,7 @@ class Interpretation(TypedDict):
     strength: Annotated[float, Between(0, 1)]
     traversals: Count
     steps: Annotated[int, Between(2)]
+    counterfactuals: Counterfactuals
 
 
 class FineTuning(TypedDict):

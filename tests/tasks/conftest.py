@@ -28,6 +28,7 @@ class Tiny:
         "finetune.batch_size=32",
         "naming.samples=200",
         *("interpretation.resamples=5", "interpretation.traversals=2", "interpretation.steps=2"),
+        "interpretation.counterfactuals.images=2",
         *probes,
     )
 

@@ -51,8 +51,15 @@ def test_the_main_job_end_to_end(micrographia, tiny):
     assert row["spearman"] == pytest.approx(both[latents[0]].corr(features["area"], method="spearman"))
     names = run.table("readable_latents_before")
     assert run.metrics["latents_before/readable"] == names["named"].sum()
+    assert run.metrics["latents_after/mvg"] == pytest.approx(
+        mvg_of(run.table("measured_variance_after").set_index("latent").drop(columns="specificity"))
+    )
+    moved = run.table("traversals_after")
+    assert moved.groupby("latent").size().eq(2 * 2).all()
+    check_counterfactuals(run)
     for figure in (
         "samples",
+        "measured_variance_after",
         "latents_and_features_after",
         "traversals_before",
         "traversals_after",
@@ -62,6 +69,34 @@ def test_the_main_job_end_to_end(micrographia, tiny):
         "confusion_gbt",
     ):
         assert (run.folder / "figures" / f"{figure}.png").stat().st_size > 1000
+
+
+def mvg_of(matrix):
+    """Mean difference of the two latents that move a trait most."""
+    ranked = np.sort(matrix.to_numpy(), axis=0)
+    return (ranked[-1] - ranked[-2]).mean()
+
+
+def check_counterfactuals(run):
+    """What moved is told in units and deviations of the training codes."""
+    moves = run.table("counterfactuals")
+    codes = run.table("codes_after").set_index("item")
+    deviations = codes.query("part == 'train'").drop(columns=["class", "part"]).std(ddof=0)
+    assert (moves["probe"] == "gbt").all()
+    assert (moves["answer"] != moves["target"]).all()
+    for row in moves.to_dict("records"):
+        assert row["from"] == pytest.approx(codes.loc[row["item"], row["latent"]])
+        assert row["to"] - row["from"] == pytest.approx(row["move"] * deviations[row["latent"]], rel=1e-4)
+    lengths = moves["move"].abs().groupby(moves["item"]).sum()
+    assert run.metrics["counterfactual/length"] == pytest.approx(lengths.median(), abs=0.1)
+
+
+def test_a_counterfactual_needs_a_probe_and_a_class_that_exist(micrographia, capsys):
+    key = "interpretation.counterfactuals"
+    micrographia("transfer", f"{key}.probe=svm", status=2)
+    assert f"{key}.probe=svm: no such probe. There are: gbt, mlp, logistic." in capsys.readouterr().err
+    micrographia("transfer", f"{key}.target=platelet", status=2)
+    assert f"{key}.target=platelet: no such class. There are: " in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("kept_runs")

@@ -29,6 +29,7 @@ from micrographia.probes.evaluation import SCORES
 from micrographia.runs.run import How, Metrics, Run, What, obtain
 from micrographia.scores.naming import lost_names
 from micrographia.tasks.assembly import build_data, encode, load_vae, source_run
+from micrographia.tasks.counterfactuals import check_counterfactuals, explain_answers
 from micrographia.tasks.interpretation import read_latents
 from micrographia.tasks.meaning import describe_latents, name_latents
 from micrographia.tasks.measured import Measured, measure_images
@@ -51,22 +52,35 @@ def carry_over(what: What, how: How, run: Run) -> Metrics:
     check_probes(what["probes"])
     source = source_run(what["source"], how)
     target = target_data(what, how, source)
+    check_counterfactuals(what["interpretation"]["counterfactuals"], what["probes"], target.classes)
     known = known_factors(source, what, how)
     draw_samples(target, run)
     with opened_loggers(how, run, what) as loggers:
-        before = load_vae(source, how, "source.run")
+        before = model = load_vae(source, how, "source.run")
         measured = measure_images(target, what["interpretation"]["images"], how)
         if measured is not None:
             run.save_table("features", measured.table, index=True)
         phases = {"before": explain(before, target, measured, what, how, run, "before")}
         if what["finetune"]["epochs"]:
-            after = finetune(before, target, what, how, run, loggers)
-            rename_latents(before, after, known, what, run)
-            phases["after"] = explain(after, target, measured, what, how, run, "after")
+            model = finetune(before, target, what, how, run, loggers)
+            rename_latents(before, model, known, what, run)
+            phases["after"] = explain(model, target, measured, what, how, run, "after")
         if what["baseline"]:
             phases["baseline"] = Phase(raw_inputs(target), {})
 
-        metrics = classify(phases, target, what, how, run)
+        results = fitted_probes(phases, target, what, how)
+        metrics = probe_metrics(results, phases, target, run)
+        last = "after" if "after" in phases else "before"
+        metrics |= explain_answers(
+            {probe: result for (phase, probe), result in results.items() if phase == last},
+            model,
+            phases[last].features,
+            labels(target)["part"],
+            target,
+            measured,
+            what["interpretation"]["counterfactuals"],
+            run,
+        )
         metrics |= {name: value for phase in phases.values() for name, value in phase.metrics.items()}
         record = target.record()
         run.save_record("data", record)
@@ -204,8 +218,10 @@ def rename_latents(before: VAE, after: VAE, known: IndexedImages | None, what: W
         log.info("after fine-tuning no latent stands for %s any more", ", ".join(lost))
 
 
-def classify(phases: dict[str, Phase], target: IndexedImages, what: What, how: How, run: Run) -> Metrics:
-    """Fit every probe to every phase's training rows, and keep scores, confusion matrices and importances as tables."""
+def fitted_probes(
+    phases: dict[str, Phase], target: IndexedImages, what: What, how: How
+) -> dict[tuple[str, str], ProbeResult]:
+    """Fit every probe to every phase's training rows; by phase and probe."""
     known = labels(target)
     results: dict[tuple[str, str], ProbeResult] = {}
     with progress_bar(how["progress"]) as bar:
@@ -219,10 +235,17 @@ def classify(phases: dict[str, Phase], target: IndexedImages, what: What, how: H
                     probe, seen.features, known["class"], known["part"], target.classes, importance=phase != "baseline"
                 )
                 bar.advance(task)
+    return results
+
+
+def probe_metrics(
+    results: dict[tuple[str, str], ProbeResult], phases: dict[str, Phase], target: IndexedImages, run: Run
+) -> Metrics:
+    """Keep scores, confusion matrices and importances as tables and figures; return the test part's scores."""
     scores = run.save_table("probes", gather(results, "scores"))
     run.save_table("importance", gather(results, "importance"))
     run.save_table("confusion", gather(results, "confusion"))
-    draw_probes(results, phases, known["class"], run)
+    draw_probes(results, phases, labels(target)["class"], run)
     metrics = {
         f"probe/{row['probe']}/{row['phase']}/{score}": row[score]
         for row in scores[scores["part"] == "test"].to_dict("records")
