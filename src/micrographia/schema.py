@@ -73,6 +73,14 @@ class Interpretation(TypedDict):
     counterfactuals: Counterfactuals
 
 
+class Traversals(TypedDict):
+    """How many images are measured, and decoded along how many values of each latent."""
+
+    images: Count
+    traversals: Count
+    steps: Annotated[int, Between(2)]
+
+
 class FineTuning(TypedDict):
     """How a source model is trained on the target."""
 
@@ -106,6 +114,7 @@ KEYS: dict[str, Any] = {
     "naming": Naming,
     "finetune": FineTuning,
     "interpretation": Interpretation,
+    "measured": Traversals,
     "baseline": bool,
     "how": Execution,
     "part": Literal["train", "val", "test"],
@@ -137,6 +146,9 @@ GIVEN = frozenset(
         "factors",
         "sampler",
         "source",
+        "moved",
+        "real",
+        "periods",
     }
 )
 

@@ -22,11 +22,11 @@ FEW = (
     ),
     *("scores.beta_vae.votes=20", "scores.beta_vae.test_votes=10", "scores.beta_vae.batch=4"),
     *("scores.factor_vae.votes=20", "scores.factor_vae.test_votes=10", "scores.factor_vae.batch=4"),
-    "scores.factor_vae.samples=50",
+    *("scores.factor_vae.samples=50", "measured.images=12", "measured.traversals=2", "measured.steps=2"),
 )
 NAMES = {
     *("mig", "sap", "modularity", "explicitness", "dci_disentanglement", "dci_completeness", "dci_informativeness"),
-    *("beta_vae", "factor_vae", "irs", "omes", "total_correlation", "latent_information", "active_units"),
+    *("beta_vae", "factor_vae", "irs", "omes", "mvg", "total_correlation", "latent_information", "active_units"),
 }
 HOW = {"accelerator": "cpu", "threads": None, "paths": {"runs": "runs", "cache": "cache"}, "progress": False}
 
@@ -47,7 +47,7 @@ def test_a_run_is_scored_once_on_what_it_was_trained_on(micrographia, tiny):
     assert run.metrics["score/mig"] == pytest.approx(mig(codes, factors).score, abs=1e-6)
     assert run.metrics["score/modularity"] == pytest.approx(modularity(codes, factors).score, abs=1e-6)
     assert run.table("matrix_mig").shape == (4, 8)
-    knowing = {"mig", "sap", "modularity", "explicitness", "dci", "beta_vae", "factor_vae", "irs", "omes"}
+    knowing = {"mig", "sap", "modularity", "explicitness", "dci", "beta_vae", "factor_vae", "irs", "omes", "mvg"}
     assert set(run.table("per_factor")["score"]) == knowing
     assert run.record("settings")["dci"]["booster"] == "lightgbm"
     assert (run.folder / "figures" / "scores.png").stat().st_size > 1000

@@ -20,19 +20,22 @@ from micrographia.runs.address import run_folder
 from micrographia.runs.run import How, Metrics, Run, What, at_precision_of, finished_run
 from micrographia.scores.disentanglement import DCI, Score
 from micrographia.scores.disentanglement.dci import DCI_SCORES
+from micrographia.scores.disentanglement.mvg import distinct_traits
 from micrographia.scores.disentanglement.omes import OMES
 from micrographia.tasks.assembly import build_data, encode, load_vae
+from micrographia.tasks.measured import measure_images
+from micrographia.tasks.traversals import moved_features
 from micrographia.training.checkpoints import load_weights
 from micrographia.training.interventions import CHUNK, EncodedImages
 from micrographia.training.loggers import log_results, opened_loggers
-from micrographia.training.progress import progress_bar
+from micrographia.training.progress import WorkProgress, progress_bar
 
 log = logging.getLogger(__name__)
 
 DIVERGENCE_SAMPLES = 1000  # images that tell how far a latent's posterior is from the prior
 Result = Score | DCI | OMES
 # What a score may take, by the name of its argument; further ones are settings.
-INPUTS = ("codes", "factors", "sampler", "source", "models")
+INPUTS = ("codes", "factors", "sampler", "source", "models", "moved", "real")
 
 
 def score_run(what: What, how: How, run: Run) -> Metrics:
@@ -43,6 +46,8 @@ def score_run(what: What, how: How, run: Run) -> Metrics:
     with opened_loggers(how, run, what) as loggers, progress_bar(how["progress"]) as bar:
         task = bar.add_task("encoding", total=len(nodes), note="")
         given = inputs_of_scores(model, data, what, Watched(bar, task))
+        if "mvg" in nodes:
+            given |= measured_inputs(model, data, what["measured"], how)
         results: dict[str, Result] = {}
         for name, node in nodes.items():
             bar.update(task, description=name)
@@ -197,6 +202,20 @@ def inputs_of_scores(model: VAE, data: IndexedImages, what: What, watched: Watch
 
 
 @torch.no_grad()
+def measured_inputs(model: VAE, data: IndexedImages, settings: Mapping[str, Any], how: How) -> dict[str, Any]:
+    """Features of real images, and of those decoded while each latent moves; nothing where features are decoded."""
+    quiet = {**how, "progress": False}  # the bar of all scores is there already
+    measured = measure_images(data, settings["images"], quiet) if model.network.of_images else None
+    if measured is None or not settings["traversals"] or not distinct_traits(measured.table, measured.periods):
+        log.info("nothing of data %s can be decoded and measured: no measured variance gap", data.name)
+        return {}
+    codes = encode(model, data, torch.tensor(measured.table.index.to_list()), model.latent_names)
+    progress = WorkProgress("", visible=False)
+    moved = moved_features(model, codes, measured, settings["traversals"], settings["steps"], progress)
+    return {"moved": moved, "real": measured.table, "periods": measured.periods}
+
+
+@torch.no_grad()
 def latent_divergences(model: VAE, chunks: Iterable[torch.Tensor]) -> pd.DataFrame:
     """A row per ``latent``: ``divergence``, the mean KL divergence of its posterior from the prior, in nats."""
     parts = [kl_to_standard(*model.encode(chunk.to(model.device))).cpu() for chunk in chunks]
@@ -212,6 +231,7 @@ def compute(node: Mapping[str, Any], name: str, given: Mapping[str, Any], what: 
         If the score refuses its settings or the codes.
     """
     known = {"n_bootstrap": what["bootstrap"], "seed": what["seed"], "threads": torch.get_num_threads()}
+    known |= {key: given[key] for key in ("periods",) if key in given}
     score = instantiate(node, f"scores.{name}")
     parameters = signature(score).parameters
     needed = [parameter for parameter in parameters if parameter in INPUTS]

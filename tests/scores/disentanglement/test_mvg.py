@@ -112,7 +112,7 @@ def test_intervals_hold_the_score(real):
 
 
 def test_tables_that_do_not_fit_are_refused(real):
-    with pytest.raises(ValueError, match="columns of features"):
+    with pytest.raises(ValueError, match="columns of real"):
         mvg(traversed(measured).rename(columns={"red": "green"}), real)
     with pytest.raises(ValueError, match="the index image, latent, step"):
         mvg(real, real)

@@ -18,7 +18,7 @@ LEVELS = ("image", "latent", "step")
 
 def mvg(
     moved: pd.DataFrame,
-    features: pd.DataFrame,
+    real: pd.DataFrame,
     periods: Mapping[str, float] | None = None,
     alike: float = 0.7,
     n_bootstrap: int = 0,
@@ -39,7 +39,7 @@ def mvg(
     moved
         Features of decoded images, indexed by ``image``, ``latent`` and ``step``; NaN where no object was found. Every
         latent takes values that real images are as likely to have, such as quantiles of their codes.
-    features
+    real
         The same features of real images, shape ``(n, features)``; ideally some hundreds of rows.
     periods
         Period of each feature that is an angle, in its units.
@@ -80,12 +80,12 @@ def mvg(
     1.0
     """
     periods = dict(periods or {})
-    if list(moved.columns) != list(features.columns) or tuple(moved.index.names) != LEVELS:
-        raise ValueError(f"moved needs the columns of features, and the index {', '.join(LEVELS)}")
-    traits = distinct_traits(features, periods, alike)
+    if list(moved.columns) != list(real.columns) or tuple(moved.index.names) != LEVELS:
+        raise ValueError(f"moved needs the columns of real, and the index {', '.join(LEVELS)}")
+    traits = distinct_traits(real, periods, alike)
     if not traits:
         raise ValueError("no feature varies among the real images")
-    effects = effects_by_image(moved, features, list(traits), periods)
+    effects = effects_by_image(moved, real, list(traits), periods)
     images = effects.index.unique("image")
 
     def scored(rows: NDArray[np.int64]) -> tuple[pd.DataFrame, pd.Series]:
@@ -111,7 +111,7 @@ def mvg(
             "alike": alike,
             "images": len(images),
             "steps": int(moved.groupby(level=["image", "latent"]).size().max()),
-            "real images": len(features),
+            "real images": len(real),
             "traits": {name: list(others) for name, others in traits.items()},
             "measured": float(moved[list(traits)].notna().to_numpy().mean()),
             "n_bootstrap": n_bootstrap,
@@ -159,19 +159,19 @@ def distinct_traits(
 
 
 def effects_by_image(
-    moved: pd.DataFrame, features: pd.DataFrame, traits: list[str], periods: Mapping[str, float]
+    moved: pd.DataFrame, real: pd.DataFrame, traits: list[str], periods: Mapping[str, float]
 ) -> pd.DataFrame:
     """Variance of each trait along each way over that among real images, a row per image and latent."""
     found = {}
     keys = [moved.index.get_level_values(level) for level in ("image", "latent")]
     for trait in traits:
-        real, way = features[trait].dropna().to_numpy(float), moved[trait].to_numpy(float)
+        own, way = real[trait].dropna().to_numpy(float), moved[trait].to_numpy(float)
         placed = (
-            [(ranks_among(real, real), ranks_among(way, real))]
+            [(ranks_among(own, own), ranks_among(way, own))]
             if trait not in periods
-            else list(zip(on_circle(real, periods[trait]).T, on_circle(way, periods[trait]).T, strict=True))
+            else list(zip(on_circle(own, periods[trait]).T, on_circle(way, periods[trait]).T, strict=True))
         )
-        total = sum(float(np.var(own)) for own, _ in placed)
+        total = sum(float(np.var(values)) for values, _ in placed)
         ways = [pd.Series(values, index=moved.index).groupby(keys, sort=False) for _, values in placed]
         variance = pd.concat([way.var(ddof=0) for way in ways], axis=1).sum(axis=1)  # quantiles are no random draws
         known = ways[0].count() >= ways[0].size() / 2
