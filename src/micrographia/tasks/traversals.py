@@ -42,7 +42,7 @@ def draw_traversals(
     else:
         return
     columns = [f"{100 * float(share):.0f} %" for share in SHOWN]
-    figure = traversal_figure(images, model.latent_names, divergences, columns, "share of real images below")
+    figure = traversal_figure(images, model.latent_names, divergences, columns, "share of images with a lower value")
     run.save_figure(f"traversals{suffix}", figure)
 
 
