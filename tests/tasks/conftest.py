@@ -135,6 +135,7 @@ def real_layouts(tmp_path, monkeypatch):
             "moa": moa,
             "field": f"{plate}_{moa}_{field}",
             "plate": plate,
+            "well": "B02" if moa == "DMSO" else "B03",
         }
         for moa in ("DMSO", "Protein synthesis")
         for plate in ("Week4_27801", "Week4_27821")

@@ -29,7 +29,9 @@ from micrographia.probes.evaluation import SCORES
 from micrographia.runs.run import How, Metrics, Run, What, obtain
 from micrographia.scores.naming import lost_names
 from micrographia.tasks.assembly import build_data, encode, load_vae, source_run
-from micrographia.tasks.interpretation import measure_target, read_latents
+from micrographia.tasks.differences import contrast_of, tell_apart
+from micrographia.tasks.evidence import Evidence, look_at
+from micrographia.tasks.interpretation import read_latents
 from micrographia.tasks.meaning import describe_latents, name_latents
 from micrographia.training.fit import device_of, fit
 from micrographia.training.loggers import log_results, opened_loggers
@@ -49,21 +51,23 @@ def carry_over(what: What, how: How, run: Run) -> Metrics:
     check_probes(what["probes"])
     source = source_run(what["source"], how)
     target = target_data(what, how, source)
+    contrast = contrast_of(target, what)
     known = known_factors(source, what, how)
     draw_samples(target, run)
     with opened_loggers(how, run, what) as loggers:
         before = load_vae(source, how, "source.run")
-        measured = measure_target(target, what["interpretation"], how, run)
-        phases = {"before": explain(before, target, measured, what, run, "before")}
+        evidence = look_at(target, contrast, what, how, run)
+        phases = {"before": explain(before, target, evidence, what, run, "before")}
         if what["finetune"]["epochs"]:
             after = finetune(before, target, what, how, run, loggers)
             rename_latents(before, after, known, what, run)
-            phases["after"] = explain(after, target, measured, what, run, "after")
+            phases["after"] = explain(after, target, evidence, what, run, "after")
         if what["baseline"]:
             phases["baseline"] = Phase(raw_inputs(target), {})
 
         metrics = classify(phases, target, what, how, run)
         metrics |= {name: value for phase in phases.values() for name, value in phase.metrics.items()}
+        metrics |= evidence.metrics
         record = target.record()
         run.save_record("data", record)
         log_results(loggers, run, metrics, trained_images(what, target))
@@ -133,12 +137,15 @@ def draw_samples(target: IndexedImages, run: Run) -> None:
     run.save_figure("samples", contact_sheet(target.images(torch.cat(list(chosen.values()))), titles, columns))
 
 
-def explain(model: VAE, target: IndexedImages, measured: pd.DataFrame, what: What, run: Run, phase: str) -> Phase:
+def explain(model: VAE, target: IndexedImages, evidence: Evidence, what: What, run: Run, phase: str) -> Phase:
     """Encode every part of the target under the latents' names, draw what the latents do, say what they follow."""
     codes = encode(model, target, all_indices(target), model.latent_names)
     run.save_table(f"codes_{phase}", codes.join(labels(target)), index=True)
     metrics = describe_latents(model, target, run, f"_{phase}")
-    return Phase(codes, metrics | read_latents(codes, measured, what["interpretation"], run, phase))
+    metrics |= read_latents(codes, evidence.features, what["interpretation"], run, phase)
+    if evidence.contrast is not None:
+        metrics |= tell_apart(model, codes, evidence.contrast, evidence.differences, target, run, phase)
+    return Phase(codes, metrics)
 
 
 def finetune(before: VAE, target: IndexedImages, what: What, how: How, run: Run, loggers: list[Any]) -> VAE:
