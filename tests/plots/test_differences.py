@@ -16,7 +16,7 @@ def differences(count=3, **columns):
 
 def test_rows_are_sorted_by_size_and_significant_ones_filled():
     table = differences().assign(q=[0.01, 0.2, 0.03])
-    figure = forest_figure({"latents": table}, CONDITIONS, "8 and 8 wells resampled")
+    figure = forest_figure({"latents": table}, CONDITIONS, "8 and 8 wells resampled", "well")
     (panel,) = figure.axes
     assert [label.get_text() for label in panel.get_yticklabels()] == ["z0", "z2", "z1"]
     filled, hollow = panel.lines[1:]
@@ -24,7 +24,7 @@ def test_rows_are_sorted_by_size_and_significant_ones_filled():
     assert hollow.get_markerfacecolor() == "white"
     assert panel.get_title(loc="left") == "latents: 2 of 3 significant"
     assert "drug against DMSO" in figure.get_suptitle()
-    assert "q < 0.05" in figure.get_suptitle()
+    assert "q < 0.05 over wells" in figure.get_suptitle()
 
 
 def test_panels_share_their_scale_and_say_how_many_rows_are_drawn():

@@ -101,7 +101,7 @@ def real_layouts(tmp_path, monkeypatch):
             file = path / row["file"]
             file.parent.mkdir(parents=True, exist_ok=True)
             if file.suffix == ".tif":
-                tifffile.imwrite(file, image, metadata={"axes": "CYX"})
+                tifffile.imwrite(file, generator.permuted(image, axis=-1), metadata={"axes": "CYX"})
             else:
                 Image.fromarray(picture(generator)).save(file)
         with (path / name).open("w", newline="") as table:

@@ -180,10 +180,9 @@ CONTRAST = "contrast={column: class, negative: DMSO, positive: Protein synthesis
 
 
 @pytest.mark.usefixtures("kept_runs", "real_layouts")
-def test_two_conditions_are_told_apart_over_fields(micrographia, tiny, capsys):
+def test_two_conditions_are_told_apart_over_fields(micrographia, tiny):
     command = ("transfer", *trained_source(tiny), "data=bbbc021/cells", *tiny.transfer, "baseline=false")
     run = micrographia(*command, CONTRAST)
-    said = capsys.readouterr().err
     for phase in ("before", "after"):
         table = run.table(f"differences_{phase}").set_index("column")
         assert (table["resampled"] == "field").all()
@@ -197,7 +196,6 @@ def test_two_conditions_are_told_apart_over_fields(micrographia, tiny, capsys):
         assert abs(run.metrics[f"difference/{phase}/leading"]) == pytest.approx(table["effect"].abs().max())
         assert (run.folder / "figures" / f"differences_{phase}.png").stat().st_size > 1000
         assert (run.folder / "figures" / f"phenotype_{phase}.png").stat().st_size > 1000
-    assert "5 and 5 fields resampled, of 1 and 1 wells: no p-value over wells" in said
     features = run.table("differences_features").set_index("column")
     assert features.loc[["area", "orientation"], "unit"].tolist() == ["px^2", "degree, period 180"]
     assert set(features.index) == set(run.table("features")) - {"item"}

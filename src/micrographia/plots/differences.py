@@ -11,14 +11,16 @@ from matplotlib.figure import Figure
 
 from micrographia.plots.images import colour_images
 from micrographia.plots.style import FAINT, GRID, INK, broken, in_house_style, palette, panels
-from micrographia.scores.differences import significant
+from micrographia.scores.differences import SIGNIFICANT, significant
 
 SHOWN = 20  # rows of a panel, those that differ most
 SIGNED = "RdBu_r"
 
 
 @in_house_style
-def forest_figure(tables: Mapping[str, pd.DataFrame], conditions: tuple[str, str], resampled: str) -> Figure:
+def forest_figure(
+    tables: Mapping[str, pd.DataFrame], conditions: tuple[str, str], resampled: str, unit: str = "replicate"
+) -> Figure:
     """Draw effect sizes with their intervals, those that differ most on top; filled where significant.
 
     Parameters
@@ -29,7 +31,9 @@ def forest_figure(tables: Mapping[str, pd.DataFrame], conditions: tuple[str, str
     conditions
         The negative and the positive one.
     resampled
-        What the intervals are over, for the title.
+        What the intervals are over, and of what they do not speak, for the title.
+    unit
+        What a replicate is.
 
     Raises
     ------
@@ -52,7 +56,7 @@ def forest_figure(tables: Mapping[str, pd.DataFrame], conditions: tuple[str, str
         panel.set_xlim(-1.05 * reach, 1.05 * reach)
         panel.set_xlabel("difference, in standard deviations of a cell")
     tested = any(table["q"].notna().any() for table in tables.values())
-    note = "; filled: q < 0.05; bars: 95 % intervals" if tested else ""
+    note = f"; filled: q < {SIGNIFICANT} over {unit}s; bars: 95 % intervals" if tested else ""
     figure.suptitle(f"{conditions[1]} against {conditions[0]}\n{resampled}{note}", x=0.01, ha="left", fontsize=9)
     return figure
 
@@ -129,8 +133,12 @@ def phenotype_figure(
             panel.imshow(tiles[row, column])
         elif np.isfinite(values[row, column - 2]).all():
             shown = panel.imshow(values[row, column - 2], cmap=colormaps[SIGNED], vmin=-reach, vmax=reach)
-    for panel, title in zip(grid[0], [*conditions, *(f"change of\n{name}" for name in channels)], strict=True):
-        panel.set_title(broken(title, 18), fontsize=8.5, loc="center")
+    for panel, title in zip(
+        grid[0],
+        [*(broken(side, 18) for side in conditions), *(f"change of\n{broken(name, 18)}" for name in channels)],
+        strict=True,
+    ):
+        panel.set_title(title, fontsize=8.5, loc="center")
     for (panel, *_), label in zip(grid, labels, strict=True):
         panel.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=8.5)
     if shown is not None:

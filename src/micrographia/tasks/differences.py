@@ -159,7 +159,9 @@ def tell_apart(
     table = Differences().table(codes.loc[contrast.known.index], contrast.known, contrast.comparison)
     run.save_table(f"differences_{phase}", with_replicates(table, contrast))
     tables = {"latents": table} | ({"features": features} if len(features) else {})
-    run.save_figure(f"differences_{phase}", forest_figure(tables, contrast.conditions, contrast.words))
+    run.save_figure(
+        f"differences_{phase}", forest_figure(tables, contrast.conditions, contrast.words, contrast.resampled or "")
+    )
     found = numbers(table, phase)
     if (count := found.get(f"difference/{phase}/significant")) is not None:
         log.info("%s: %d of %d latents differ (q < 0.05)", phase, count, len(table))
