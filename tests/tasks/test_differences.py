@@ -39,6 +39,7 @@ def test_wells_are_resampled_and_counted():
     found = contrast(Plate(**TWELVE))
     assert found.words == "6 and 6 wells resampled"
     assert found.conditions == ("DMSO", "5")
+    assert found.titles == ("DMSO", "drug 5")
     assert found.sample(2).tolist() == [0, 5, 6, 11]
 
 
@@ -58,7 +59,7 @@ def test_fields_stand_for_wells_that_are_too_few_and_say_so():
 
 def test_wells_of_one_name_on_two_plates_are_two():
     data = Plate(drug=["DMSO", 5] * 6, well=["A", "B"] * 6, plate=np.repeat([1, 2, 3], 4))
-    assert contrast(data).words == "3 and 3 wells resampled"
+    assert contrast(data).words == "3 and 3 wells (too few for a p below 0.1) resampled"
 
 
 def test_without_a_column_of_replicates_there_is_no_interval():

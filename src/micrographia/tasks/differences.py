@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import comb
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from micrographia.errors import UserError
 from micrographia.models.vae.vae import VAE
 from micrographia.plots.differences import forest_figure
 from micrographia.runs.run import Metrics, Run, What
-from micrographia.scores.differences import Differences, significant
+from micrographia.scores.differences import SIGNIFICANT, Differences, significant
 from micrographia.scores.wells import LEAST_WELLS, Comparison
 from micrographia.tasks.controls import controls_of, with_text
 from micrographia.tasks.interpretation import images_of, periods_of
@@ -31,6 +32,8 @@ class Contrast:
 
     Attributes
     ----------
+    column : str
+        Of the condition, in the data's table.
     conditions : tuple of str
         The negative and the positive one.
     known : DataFrame
@@ -40,6 +43,7 @@ class Contrast:
         Column of the data's table that names the replicates; None where none is named.
     """
 
+    column: str
     conditions: tuple[str, str]
     known: pd.DataFrame
     resampled: str | None
@@ -48,6 +52,12 @@ class Contrast:
     def comparison(self) -> Comparison:
         """The conditions, and the replicates in place of the wells."""
         return Comparison("condition", *self.conditions, REPLICATE)
+
+    @property
+    def titles(self) -> tuple[str, str]:
+        """The conditions in words: a number alone says nothing."""
+        negative, positive = (f"{self.column} {side}" if is_number(side) else side for side in self.conditions)
+        return negative, positive
 
     def count(self, column: str) -> list[int]:
         """Replicates or wells of both conditions; of wells that nobody knows, replicates."""
@@ -68,6 +78,8 @@ class Contrast:
         numbers = f"{counts[0]} and {counts[1]} {self.resampled}s"
         if min(counts) < LEAST_WELLS:
             return f"{numbers}: too few for an interval or a p-value"
+        if (least := 2 / comb(sum(counts), min(counts))) > SIGNIFICANT:
+            numbers += f" (too few for a p below {least:.2g})"
         wells = self.count(WELL)
         if wells == counts:
             return f"{numbers} resampled"
@@ -105,9 +117,24 @@ def contrast_of(target: IndexedImages, what: What) -> Contrast | None:
         known[WELL] = joined(table, ["plate", controls.well])
     replicate = given.get("replicate", controls.well)
     if replicate not in table:
-        return Contrast(sides, known, None)
+        return Contrast(controls.condition, sides, known, None)
     known[REPLICATE] = joined(table, ["plate", controls.well, replicate])
-    return Contrast(sides, known, str(replicate))
+    return Contrast(controls.condition, sides, known, str(replicate))
+
+
+def is_number(text: str) -> bool:
+    """Whether a condition is a number.
+
+    Examples
+    --------
+    >>> is_number("-1"), is_number("DMSO")
+    (True, False)
+    """
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def joined(table: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
@@ -121,7 +148,7 @@ def joined(table: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
 
 def feature_differences(features: pd.DataFrame, contrast: Contrast, run: Run) -> tuple[pd.DataFrame, Metrics]:
     """Save which hand-made features differ; no rows where nothing was measured."""
-    log.info("%s against %s: %s", *contrast.conditions, contrast.words)
+    log.info("%s against %s: %s", *reversed(contrast.titles), contrast.words)
     if features.empty:
         return pd.DataFrame(), {}
     known = contrast.known.loc[contrast.known.index.intersection(features.index)]
@@ -160,13 +187,15 @@ def tell_apart(
     run.save_table(f"differences_{phase}", with_replicates(table, contrast))
     tables = {"latents": table} | ({"features": features} if len(features) else {})
     run.save_figure(
-        f"differences_{phase}", forest_figure(tables, contrast.conditions, contrast.words, contrast.resampled or "")
+        f"differences_{phase}", forest_figure(tables, contrast.titles, contrast.words, contrast.resampled or "")
     )
     found = numbers(table, phase)
     if (count := found.get(f"difference/{phase}/significant")) is not None:
         log.info("%s: %d of %d latents differ (q < 0.05)", phase, count, len(table))
     if model.network.of_images:
-        figure, agreement = phenotype(model, codes, table, contrast.known, contrast.comparison, images_of(target))
+        figure, agreement = phenotype(
+            model, codes, table, contrast.known, contrast.comparison, contrast.titles, images_of(target)
+        )
         run.save_figure(f"phenotype_{phase}", figure)
         if np.isfinite(agreement):
             found[f"difference/{phase}/decoded"] = agreement

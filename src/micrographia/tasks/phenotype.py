@@ -26,6 +26,7 @@ def phenotype(
     table: pd.DataFrame,
     known: pd.DataFrame,
     comparison: Comparison,
+    conditions: tuple[str, str],
     images: IndexedImages,
 ) -> tuple[Figure, float]:
     """Draw real images of both conditions, and what is decoded from their mean codes and from changes of one latent.
@@ -38,6 +39,8 @@ def phenotype(
         Of `micrographia.scores.differences.Differences`, a row per latent.
     known
         A row per image of both conditions, under its index.
+    conditions
+        Titles of the negative and of the positive images.
     images
         The images themselves.
 
@@ -78,7 +81,6 @@ def phenotype(
         size = signed(row["effect"], row["effect_low"], row["effect_high"])
         labels.append(f"{row['column']} alone\n{size}" + ("" if sure else "\nnot significant"))
     titles = [f"channel {name}" if name.isdigit() else name for name in names]
-    conditions = (str(comparison.negative), str(comparison.positive))
     return phenotype_figure(pairs, changes, labels, conditions, titles), agreement
 
 
