@@ -91,12 +91,13 @@ class FineTuning(TypedDict):
 
 
 class Contrast(TypedDict):
-    """Conditions that a measurement is to tell apart."""
+    """Conditions that are to be told apart."""
 
     column: str
     negative: str | int | float
     positive: str | int | float
     well: NotRequired[str]  # column of the replicates
+    replicate: NotRequired[str]  # column that is resampled in place of wells, where these are too few; of transfer
 
 
 class Intervals(TypedDict):

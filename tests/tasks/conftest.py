@@ -102,7 +102,7 @@ def real_layouts(tmp_path, monkeypatch):
             file = path / row["file"]
             file.parent.mkdir(parents=True, exist_ok=True)
             if file.suffix == ".tif":
-                tifffile.imwrite(file, image, metadata={"axes": "CYX"})
+                tifffile.imwrite(file, generator.permuted(image, axis=-1), metadata={"axes": "CYX"})
             else:
                 Image.fromarray(picture(generator)).save(file)
         with (path / name).open("w", newline="") as table:
@@ -136,6 +136,7 @@ def real_layouts(tmp_path, monkeypatch):
             "moa": moa,
             "field": f"{plate}_{moa}_{field}",
             "plate": plate,
+            "well": "B02" if moa == "DMSO" else "B03",
         }
         for moa in ("DMSO", "Protein synthesis")
         for plate in ("Week4_27801", "Week4_27821")

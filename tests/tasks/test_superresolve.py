@@ -332,6 +332,7 @@ def test_folders_of_several_sizes_are_answered(sides, answer, generator, microgr
         (("contrast={column: dosis, negative: 0, positive: 7}",), "has no column dosis"),
         (("degradation.steps.reduce.factor=5",), "32 px cannot be reduced 5 times"),
         (("contrast={column: dose, negative: 0, positive: 100, well: hole}",), "has no column hole"),
+        (("contrast={column: dose, negative: 0, positive: 100, replicate: field}",), "here wells are resampled"),
         (("encoder=path", "encoder.run=pretrained/ada_gvae"), "a AdaGVAE makes no codes"),
         (
             ("methods.no_regularization.solutions=2", "intervals.part=test"),

@@ -50,6 +50,7 @@ def test_the_main_job_end_to_end(micrographia, tiny):
     row = found.query("latent == @latents[0] and feature == 'area'").iloc[0]
     assert row["spearman"] == pytest.approx(both[latents[0]].corr(features["area"], method="spearman"))
     names = run.table("readable_latents_before")
+    assert not (run.folder / "tables" / "differences_before.csv").exists()  # of classes nobody named two
     assert run.metrics["latents_before/readable"] == names["named"].sum()
     assert run.metrics["latents_after/mvg"] == pytest.approx(
         mvg_of(run.table("measured_variance_after").set_index("latent").drop(columns="specificity"))
@@ -208,6 +209,70 @@ def test_every_preset_runs_from_features(preset, classes, micrographia, tiny, re
         options = (*tiny.probes, "finetune=none")
     run = micrographia("transfer", f"experiment=drl/{preset}_features", *options)
     assert run.metrics["chance/balanced_accuracy"] == pytest.approx(1 / classes)
+
+
+CONTRAST = "contrast={column: class, negative: DMSO, positive: Protein synthesis, well: well, replicate: field}"
+
+
+@pytest.mark.usefixtures("kept_runs", "real_layouts")
+def test_two_conditions_are_told_apart_over_fields(micrographia, tiny):
+    command = ("transfer", *trained_source(tiny), "data=bbbc021/cells", *tiny.transfer, "baseline=false")
+    run = micrographia(*command, CONTRAST)
+    for phase in ("before", "after"):
+        table = run.table(f"differences_{phase}").set_index("column")
+        assert (table["resampled"] == "field").all()
+        assert table[["replicates_negative", "replicates_positive"]].eq(5).all(axis=None)
+        assert table[["wells_negative", "wells_positive"]].eq(1).all(axis=None)
+        assert table["p_least"].to_numpy() == pytest.approx(2 / 252)
+        codes = run.table(f"codes_{phase}").query("part == 'test'")
+        means = codes.groupby("class")[list(table.index)].mean()  # three cells in each field
+        np.testing.assert_allclose(table["difference"], means.loc["Protein synthesis"] - means.loc["DMSO"], atol=1e-5)
+        assert run.metrics[f"difference/{phase}/significant"] == (table["q"] < 0.05).sum()
+        assert abs(run.metrics[f"difference/{phase}/leading"]) == pytest.approx(table["effect"].abs().max())
+        assert (run.folder / "figures" / f"differences_{phase}.png").stat().st_size > 1000
+        assert (run.folder / "figures" / f"phenotype_{phase}.png").stat().st_size > 1000
+    features = run.table("differences_features").set_index("column")
+    assert features.loc[["area", "orientation"], "unit"].tolist() == ["px^2", "degree, period 180"]
+    assert set(features.index) == set(run.table("features")) - {"item"}
+
+
+@pytest.mark.usefixtures("kept_runs", "undrawn", "real_layouts")
+def test_controls_of_the_data_are_told_apart_and_too_few_wells_give_no_p_value(micrographia, tiny):
+    options = [option for option in tiny.transfer if not option.startswith("finetune")]
+    shared = ("transfer", *trained_source(tiny), "finetune=none", "baseline=false", *options, "interpretation.images=3")
+    declared = ("data=assay/translocation", "data.model_channels=3")
+    table = micrographia(*shared, *declared).table("differences_before")
+    assert table[["replicates_negative", "replicates_positive"]].eq(4).all(axis=None)  # rows B and F, two wells each
+    assert table["q"].notna().all()
+    run = micrographia(*shared, *declared, "data.test=[B]")
+    assert run.table("differences_before")[["p", "q", "effect_low"]].isna().all(axis=None)
+    assert "difference/before/significant" not in run.metrics
+    assert np.isfinite(run.metrics["difference/before/leading"])
+
+
+@pytest.mark.usefixtures("kept_runs", "real_layouts")
+@pytest.mark.parametrize(
+    ("contrast", "message"),
+    [
+        ("{column: moas, negative: DMSO, positive: Drug}", "contrast.column: the table of bbbc021_cells has no column"),
+        (
+            "{column: class, negative: DMSO, positive: Drug}",
+            "contrast.positive=Drug: no such value in the column class",
+        ),
+        (
+            "{column: class, negative: DMSO, positive: Protein synthesis, replicate: site}",
+            "contrast.replicate: the table of bbbc021_cells has no column site",
+        ),
+        (
+            "{column: plate, negative: Week4_27801, positive: Week4_27821}",
+            "contrast.negative=Week4_27801: no image of the test part",
+        ),
+    ],
+)
+def test_conditions_that_are_not_there_are_answered(contrast, message, micrographia, tiny, capsys):
+    command = ("transfer", *trained_source(tiny), "data=bbbc021/cells", *tiny.transfer)
+    micrographia(*command, f"contrast={contrast}", status=2)
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("kept_runs")

@@ -138,6 +138,18 @@ def short_number(value: float, _: object = None) -> str:
 COUNTS = FuncFormatter(short_number)
 
 
+def signed(value: float, low: float = float("nan"), high: float = float("nan")) -> str:
+    """A number with its sign and, where there is one, its interval.
+
+    Examples
+    --------
+    >>> signed(1.234, 0.9, 1.5), signed(-0.5)
+    ('+1.23 [+0.90, +1.50]', '\u22120.50')
+    """
+    text = f"{value:+.2f}" if np.isnan(low) else f"{value:+.2f} [{low:+.2f}, {high:+.2f}]"
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
 def spread(values: np.ndarray) -> float:
     """Standard deviation of repeats (``n - 1``); 0 of a single value."""
     return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0

@@ -14,7 +14,8 @@ from micrographia.measure.assays.assay import CellAssay
 from micrographia.runs.run import Metrics
 from micrographia.scores.assay_quality import agreement, assay_quality, transfer_accuracy
 from micrographia.scores.wells import Comparison
-from micrographia.tasks.subjects import Subjects, as_text, known_of
+from micrographia.tasks.controls import with_text
+from micrographia.tasks.subjects import Subjects, known_of
 
 log = logging.getLogger(__name__)
 
@@ -49,13 +50,6 @@ def measurements(
         flags = joined(solutions.table["flag"], found["flag"])
         tables.append(pd.concat([found.assign(method=name, flag=flags), searched], axis=1))
     return with_text(pd.concat(tables, ignore_index=True).join(known, on="item"), controls)
-
-
-def with_text(table: pd.DataFrame, controls: Comparison | None) -> pd.DataFrame:
-    """A table whose conditions are text, as the config names them."""
-    if controls is None:
-        return table
-    return table.assign(**{controls.condition: table[controls.condition].map(as_text)})
 
 
 def with_replicates(table: pd.DataFrame, comparison: Comparison) -> pd.DataFrame:

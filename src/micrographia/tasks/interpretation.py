@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from micrographia.plots.regression import regression_figure
 from micrographia.plots.scores import matrix_figure
 from micrographia.runs.run import Metrics, Run
 from micrographia.scores.correlation import Correlations, suggested_names
@@ -35,4 +36,8 @@ def read_latents(
     if len(leading):
         shown = matrix[[name for name in features if name in leading]]
         run.save_figure(f"latents_and_features_{phase}", matrix_figure(shown, "spearman correlation"))
+    named = names[names["named"]]
+    if len(named):
+        figure = regression_figure(codes, features, named, measured.periods, settings["resamples"])
+        run.save_figure(f"readable_latents_{phase}", figure)
     return {f"latents_{phase}/readable": int(names["named"].sum())}

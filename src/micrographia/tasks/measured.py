@@ -1,7 +1,7 @@
 """Images of a set measured by hand-made features: real ones, and decoded ones in the same way."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -35,26 +35,53 @@ class Measured:
     @property
     def periods(self) -> dict[str, float]:
         """Period of each feature that is an angle, in its units."""
-        units = self.table.attrs["units"]
-        return {name: float(unit.rsplit(" ", 1)[1]) for name, unit in units.items() if "period" in unit}
+        return periods_of(self.table)
+
+    def rows(self, items: Sequence[int]) -> "Measured":
+        """What was measured of some of the images."""
+        return replace(self, table=self.table.loc[list(items)])
 
     def of(self, images: torch.Tensor) -> pd.DataFrame:
         """The same features of other images ``(n, channels, height, width)`` in 0..1, such as decoded ones."""
         return hand_made_features(images[:, self.channels].double().numpy(), channels=self.names)
 
 
-def measure_images(data: IndexedImages, count: int, how: How) -> Measured | None:
-    """Measure test images of a set, evenly; None where none is to be measured, or none can be."""
-    images = data.inner if isinstance(data, FeatureData) else data
-    indices = spread(images.indices("test"), count)
+def periods_of(features: pd.DataFrame) -> dict[str, float]:
+    """Period of each feature that is an angle, in its units."""
+    return {name: float(unit.rsplit(" ", 1)[1]) for name, unit in features.attrs["units"].items() if "period" in unit}
+
+
+def measure_images(data: IndexedImages, count: int, how: How, also: torch.Tensor | None = None) -> Measured | None:
+    """Measure test images of a set; None where none is to be measured, or none can be.
+
+    Parameters
+    ----------
+    count
+        Images, evenly from the part: see `evenly`.
+    also
+        Indices of images that are measured beside those.
+    """
+    images, indices = images_of(data), evenly(data, count)
     if not len(indices) or len(images.shape) != 3:
         return None
+    if also is not None:
+        indices = torch.unique(torch.cat([indices, also]))
     pixels = torch.cat(list(images.chunks(indices))).numpy()
     channels, names = distinct_channels(images)
     progress = WorkProgress("measuring features", how["progress"])
     table = hand_made_features(pixels[:, channels].astype(np.float64), channels=names, progress=progress)
     table.index = pd.Index(indices.tolist(), name="item")
     return Measured(table, channels, names)
+
+
+def evenly(data: IndexedImages, count: int) -> torch.Tensor:
+    """Indices of test images that are measured and compared with the latents."""
+    return spread(data.indices("test"), count)
+
+
+def images_of(data: IndexedImages) -> IndexedImages:
+    """The images behind a set, which may be features of them."""
+    return data.inner if isinstance(data, FeatureData) else data
 
 
 def distinct_channels(images: IndexedImages) -> tuple[list[int], list[str] | None]:

@@ -13,12 +13,12 @@ from micrographia.config import instantiate
 from micrographia.data.datamodule import IndexedImages, Part, all_indices, spread
 from micrographia.data.decoding import FITTED
 from micrographia.data.image_folder import ImageFolder
-from micrographia.data.splits import some
 from micrographia.degradations import Degradation
 from micrographia.errors import UserError
 from micrographia.runs.run import How, Run, What
 from micrographia.scores.wells import Comparison
 from micrographia.tasks.assembly import build_data
+from micrographia.tasks.controls import as_text, controls_of
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +78,10 @@ def find_subjects(
     UserError
         If generator, degradation and images do not fit each other, or the table has no column of the controls.
     """
+    if "replicate" in (what["contrast"] or {}):
+        raise UserError(
+            "contrast.replicate: here wells are resampled. Name the column of the replicates as contrast.well."
+        )
     if low:
         side = size // degradation.factor
         if what["data"].get("size") not in (None, side):
@@ -253,51 +257,6 @@ def known_of(data: IndexedImages, keys: Tensor) -> pd.DataFrame:
 def apart(table: pd.DataFrame) -> pd.DataFrame:
     """A data set's table, whose columns of a name that results have are called ``table_...``."""
     return table.rename(columns={name: f"table_{name}" for name in RESULTS if name in table})
-
-
-def controls_of(data: IndexedImages, what: What) -> Comparison | None:
-    """The controls that the config names, else the data set's own, if it has any."""
-    key, given = "contrast", what["contrast"]
-    if given is None and data.controls is not None:
-        key, given = "data.controls", dict(zip(("column", "negative", "positive"), data.controls, strict=True))
-    if given is None:
-        return None
-    if given["column"] not in (columns := data.table(data.indices("train"))):
-        raise UserError(
-            f"{key}.column: the table of {data.name} has no column {given['column']}. "
-            f"It has {', '.join(map(str, columns))}."
-        )
-    well = given.get("well", Comparison().well)
-    if "well" in given and well not in columns:
-        raise UserError(
-            f"{key}.well: the table of {data.name} has no column {well}. It has {', '.join(map(str, columns))}."
-        )
-    table = data.table(all_indices(data))
-    for name in (given["column"], well):
-        if name in columns and (missing := int(table[name].isna().sum())):
-            raise UserError(f"{key}: {missing} rows of the table of {data.name} have no {name}. Fill it in.")
-    found = {as_text(value) for value in table[given["column"]]}
-    for control in ("negative", "positive"):
-        if as_text(given[control]) not in found:
-            raise UserError(
-                f"{key}.{control}={given[control]}: no such value in the column {given['column']} of {data.name}. "
-                f"It holds {some(sorted(found))}."
-            )
-    return Comparison(given["column"], as_text(given["negative"]), as_text(given["positive"]), well)
-
-
-def as_text(value: Any) -> str:
-    """A condition as text, numbers in one way whatever their type.
-
-    Examples
-    --------
-    >>> as_text(10.0), as_text("10"), as_text(12345679), as_text("DMSO")
-    ('10', '10', '12345679', 'DMSO')
-    """
-    try:
-        return f"{float(value):.15g}"
-    except ValueError:
-        return str(value)
 
 
 def chosen(

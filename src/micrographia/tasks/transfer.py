@@ -30,9 +30,10 @@ from micrographia.runs.run import How, Metrics, Run, What, obtain
 from micrographia.scores.naming import lost_names
 from micrographia.tasks.assembly import build_data, encode, load_vae, source_run
 from micrographia.tasks.counterfactuals import check_counterfactuals, explain_answers
+from micrographia.tasks.differences import contrast_of, tell_apart
+from micrographia.tasks.evidence import Evidence, look_at
 from micrographia.tasks.interpretation import read_latents
 from micrographia.tasks.meaning import describe_latents, name_latents
-from micrographia.tasks.measured import Measured, measure_images
 from micrographia.tasks.traversals import measure_traversals
 from micrographia.training.fit import device_of, fit
 from micrographia.training.loggers import log_results, opened_loggers
@@ -53,18 +54,17 @@ def carry_over(what: What, how: How, run: Run) -> Metrics:
     source = source_run(what["source"], how)
     target = target_data(what, how, source)
     check_counterfactuals(what["interpretation"]["counterfactuals"], what["probes"], target.classes)
+    contrast = contrast_of(target, what)
     known = known_factors(source, what, how)
     draw_samples(target, run)
     with opened_loggers(how, run, what) as loggers:
         before = model = load_vae(source, how, "source.run")
-        measured = measure_images(target, what["interpretation"]["images"], how)
-        if measured is not None:
-            run.save_table("features", measured.table, index=True)
-        phases = {"before": explain(before, target, measured, what, how, run, "before")}
+        evidence = look_at(target, contrast, what, how, run)
+        phases = {"before": explain(before, target, evidence, what, how, run, "before")}
         if what["finetune"]["epochs"]:
             model = finetune(before, target, what, how, run, loggers)
             rename_latents(before, model, known, what, run)
-            phases["after"] = explain(model, target, measured, what, how, run, "after")
+            phases["after"] = explain(model, target, evidence, what, how, run, "after")
         if what["baseline"]:
             phases["baseline"] = Phase(raw_inputs(target), {})
 
@@ -77,11 +77,12 @@ def carry_over(what: What, how: How, run: Run) -> Metrics:
             phases[last].features,
             labels(target)["part"],
             target,
-            measured,
+            evidence.measured,
             what["interpretation"]["counterfactuals"],
             run,
         )
         metrics |= {name: value for phase in phases.values() for name, value in phase.metrics.items()}
+        metrics |= evidence.metrics
         record = target.record()
         run.save_record("data", record)
         log_results(loggers, run, metrics, trained_images(what, target))
@@ -151,16 +152,16 @@ def draw_samples(target: IndexedImages, run: Run) -> None:
     run.save_figure("samples", contact_sheet(target.images(torch.cat(list(chosen.values()))), titles, columns))
 
 
-def explain(
-    model: VAE, target: IndexedImages, measured: Measured | None, what: What, how: How, run: Run, phase: str
-) -> Phase:
+def explain(model: VAE, target: IndexedImages, evidence: Evidence, what: What, how: How, run: Run, phase: str) -> Phase:
     """Encode every part of the target under the latents' names, draw what the latents do, say what they follow."""
     codes = encode(model, target, all_indices(target), model.latent_names)
     run.save_table(f"codes_{phase}", codes.join(labels(target)), index=True)
     settings = what["interpretation"]
     metrics = describe_latents(model, target, run, f"_{phase}")
-    metrics |= read_latents(codes, measured, settings, run, phase)
-    metrics |= measure_traversals(model, codes, measured, settings, how, run, phase)
+    metrics |= read_latents(codes, evidence.measured, settings, run, phase)
+    metrics |= measure_traversals(model, codes, evidence.measured, settings, how, run, phase)
+    if evidence.contrast is not None:
+        metrics |= tell_apart(model, codes, evidence.contrast, evidence.differences, target, run, phase)
     return Phase(codes, metrics)
 
 
