@@ -55,7 +55,7 @@ def soft(inside: Image, sharpness: Image | float) -> Image:
     return np.clip(cover, 0, 1, out=cover)
 
 
-def rim(inside: Image, sharpness: Image) -> Image:
+def rim(inside: Image, sharpness: Image | float) -> Image:
     """A line along an edge: 1 on it, 0 from a distance of 1 / sharpness."""
     line = inside * sharpness
     line *= line
