@@ -40,7 +40,7 @@ class SimulatedPlankton(SimulatedObjects):
         self,
         name: str = "plankton",
         size: int | None = None,
-        count: int = 4000,
+        count: int = 3000,
         fractions: dict[str, float] | None = None,
         seed: int = 0,
         nuisance: float = 1.0,

@@ -81,7 +81,7 @@ def rays(u: Image, v: Image, f: dict[str, Image], pixels: Image) -> Image:
     width = RAY_WIDTH * 2 / f["length"]
     seen = np.maximum(width, 0.6 / pixels)
     cover = soft(seen - beside, pixels)
-    reach = 2 * f["ray_length"] / f["length"]
+    reach = np.maximum(2 * f["ray_length"] / f["length"], 0.01)
     longest = 0.85 + 0.15 * np.sin(5 * angle + f["ray_phase_3"])
     longest *= reach
     share = distance / reach

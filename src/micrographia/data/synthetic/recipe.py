@@ -102,7 +102,7 @@ class Recipe:
             for name, clean in self.clean.items():
                 column = values[:, self.names.index(name)]
                 column[:] = clean + nuisance * (column - clean)
-        values[:, whole] = np.floor(values[:, whole])
+        values[:, whole] = np.minimum(np.floor(values[:, whole]), high[:, whole] - 1)
         return dict(zip(self.names, values.T, strict=True))
 
     def table(

@@ -52,7 +52,7 @@ KINDS = {
     ),
     "multiple": VacuoleState(
         vacuoles=(3, 6),
-        vacuole_size=(0.25, 0.45),
+        vacuole_size=(0.15, 0.32),
         ring_intensity=(0.5, 1.0),
     ),
     "negative": VacuoleState(
@@ -97,7 +97,7 @@ DETAILS: dict[str, Range] = {
     "bud_angle": (-0.9, 0.9),
     "vacuole_angle": (0.0, 2 * np.pi),
     **{f"vacuole_turn_{number}": (-0.12, 0.12) for number in range(MOST_VACUOLES)},
-    **{f"vacuole_radius_{number}": (0.85, 1.15) for number in range(MOST_VACUOLES)},
+    **{f"vacuole_radius_{number}": (0.88, 1.1) for number in range(MOST_VACUOLES)},
     "vacuole_reach": (0.5, 1.0),
     "patch_angle": (0.0, 2 * np.pi),
     "texture_x": (0.0, 1.0),

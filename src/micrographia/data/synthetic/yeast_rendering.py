@@ -98,7 +98,7 @@ def vacuoles(
     size = np.sqrt(f["vacuole_size"] / np.maximum(number, 1))
     free = np.maximum(1 - MARGIN - size, 0)
     # As far out as they need to lie beside each other; a single one may lie anywhere around the middle.
-    apart = size * 1.1 / np.sin(np.pi / np.maximum(number, 2))
+    apart = size * 1.22 / np.sin(np.pi / np.maximum(number, 2))
     reach = np.where(number > 1, np.minimum(np.maximum(apart, f["vacuole_reach"] * free), free), 0.5 * free)
     ring, filled, patch = (np.zeros(frame.squared.shape, np.float32) for _ in range(3))
     for vacuole in range(int(number.max())):
