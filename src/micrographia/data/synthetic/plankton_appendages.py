@@ -7,7 +7,7 @@ import numpy as np
 
 from micrographia.data.synthetic.outlines import Image, soft
 
-ANTENNA_WIDTH, RAY_WIDTH = 0.015, 0.0055  # half widths at the base, in image sides
+ANTENNA_WIDTH, RAY_WIDTH = 0.015, 0.0045  # half widths at the base, in image sides
 ANTENNA_ABSORBANCE, RAY_ABSORBANCE = 0.4, 1.1
 TAIL_START, ANTENNA_START = -0.8, 0.72  # where they leave the body
 TAIL_WAVELENGTH = 2.6  # of a swimming tail, in half lengths, for each body length of tail

@@ -70,7 +70,6 @@ class SimulatedObjects(IndexedImages):
     ):
         super().__init__()
         self.name = name
-        self.classes = self.recipe.classes
         self.size = 64 if size is None else size
         if self.size < 16:
             raise UserError(f"data.size={size}: {self.things} need at least 16 pixels a side.")

@@ -33,7 +33,7 @@ class VacuoleState:
         Light of both dyes all over the cell, 0 to 1: high in a dead one, which holds nothing back.
     """
 
-    diameter: Range = (0.4, 0.56)
+    diameter: Range = (0.36, 0.52)
     bud_size: Range = (0.0, 0.65)
     vacuoles: tuple[int, int]
     vacuole_size: Range
@@ -75,9 +75,9 @@ NUISANCES: dict[str, Range] = {
     "elongation": (1.0, 1.12),
     "shift_x": (-0.04, 0.04),
     "shift_y": (-0.04, 0.04),
-    "focus": (-0.5, 1.0),
+    "focus": (-1.0, 1.0),
     "blur": (0.006, 0.022),
-    "noise": (0.015, 0.055),
+    "noise": (0.01, 0.035),
     "illumination": (0.85, 1.0),
     "gradient_x": (-0.15, 0.15),
     "gradient_y": (-0.15, 0.15),

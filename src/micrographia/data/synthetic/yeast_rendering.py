@@ -68,7 +68,7 @@ def render_yeast(cells: dict[str, NDArray], size: int) -> NDArray[np.uint8]:
     transmitted -= 0.1 * f["focus"] * rim(neck, radius / (0.8 * WALL)) * inside
     vacuole_contrast = (0.5 + 0.5 * f["focus"]) * (1 - 0.6 * f["diffuse"])
     transmitted += (0.05 * filled - 0.1 * ring) * vacuole_contrast
-    transmitted += inside * grain * (0.035 + 0.05 * f["diffuse"])
+    transmitted += inside * grain * (0.04 + 0.05 * f["diffuse"])
     for number in range(int(f["neighbours"].max())):
         there = number < f["neighbours"]
         depth, share = neighbour(right, down, f, number, radius)
@@ -129,7 +129,7 @@ def walls(depth: Image, radius: Image | float, focus: Image) -> Image:
     dark = rim(depth - 0.35 / width, width)
     bright = rim(depth + 1.1 / width, width)
     dark *= -0.34
-    bright *= 0.3
+    bright *= np.where(focus > 0, np.float32(0.3), np.float32(0.42))
     dark += bright
     dark *= focus
     # A little of the wall is seen whatever the focus.
