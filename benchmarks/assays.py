@@ -1,4 +1,4 @@
-"""Images per second of the simulated assays, beside the stained cells: one thread, 64 px, per processor second.
+"""Images per second of simulated assays and objects: one thread, 64 px, per processor second.
 
     OMP_NUM_THREADS=1 python benchmarks/assays.py
 
@@ -16,7 +16,9 @@ import torch
 from micrographia.data.datamodule import IndexedImages
 from micrographia.data.synthetic.cells import SyntheticCells
 from micrographia.data.synthetic.golgi import GolgiAssay
+from micrographia.data.synthetic.plankton import SimulatedPlankton
 from micrographia.data.synthetic.translocation import TranslocationAssay
+from micrographia.data.synthetic.yeast import SimulatedYeast
 from micrographia.measure.assays.assay import CellAssay
 from micrographia.measure.assays.golgi import GolgiSpots
 from micrographia.measure.assays.translocation import Translocation
@@ -41,10 +43,11 @@ def main() -> None:
     torch.set_num_threads(1)
     keep_large_allocations()  # as every task does
     indices = torch.arange(BATCH)
-    sets: list[IndexedImages] = [SyntheticCells("cells"), TranslocationAssay("translocation"), GolgiAssay("golgi")]
-    for images in sets:
+    assays: list[IndexedImages] = [TranslocationAssay("translocation"), GolgiAssay("golgi")]
+    objects = [SyntheticCells("cells"), SimulatedPlankton("plankton"), SimulatedYeast("yeast")]
+    for images in [*objects, *assays]:
         print(f"{images.name:14}{best_rate(partial(images.images, indices), BATCH, ROUNDS):8.0f} images/s")
-    measurements: list[tuple[CellAssay, IndexedImages]] = [(Translocation(), sets[1]), (GolgiSpots(), sets[2])]
+    measurements: list[tuple[CellAssay, IndexedImages]] = [(Translocation(), assays[0]), (GolgiSpots(), assays[1])]
     for measurement, images in measurements:
         crops = images.images(indices[:64]).float()
         rate = best_rate(partial(measurement.table, crops), 64, 3)

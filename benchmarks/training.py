@@ -57,7 +57,7 @@ def cases(folder: Path) -> dict[str, Case]:
         size=64, fixed={"PosX": 16, "PosY": 16, "Orientation": 0}, samples={"train": 64, "val": 64, "test": 64}
     )
     features = FeatureData(centred, RandomProjection(), folder, "centred sprites")
-    cells = SyntheticCells(size=64, count=600)
+    cells = SyntheticCells("cells", size=64, count=600)
     vector = {**VAE_OPTIONS, "shape": (RandomProjection.features,), "network": FeatureNetwork}
 
     def on_features() -> AdaGVAE:

@@ -12,10 +12,10 @@ from micrographia.data.synthetic.cell_factors import (
     class_of,
     draw_cells,
     draw_truth,
-    uniform,
 )
 from micrographia.data.synthetic.cell_rendering import render_cells
 from micrographia.data.synthetic.cells import SyntheticCells
+from micrographia.data.synthetic.index_numbers import uniform
 from micrographia.errors import UserError
 
 CELLS = SyntheticCells("cells")

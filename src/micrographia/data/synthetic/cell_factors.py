@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-Range = tuple[float, float]
+from micrographia.data.synthetic.recipe import Range, Recipe, Values
 
 
 @dataclass(frozen=True)
@@ -150,41 +150,27 @@ DETAILS: dict[str, Range] = {
     "noise_start": (0.0, 1.0),
 }
 
-NAMES = (*FACTORS, *NUISANCES, *DETAILS)
-# Lower and upper end of every number's range, per class: (classes, numbers).
-LOW, HIGH = (
-    np.array(
-        [
-            [*(getattr(kind, name)[end] for name in FACTORS), *(r[end] for r in (NUISANCES | DETAILS).values())]
-            for kind in KINDS.values()
-        ],
-        np.float64,
-    )
-    for end in (0, 1)
-)
+# A slide without what disturbs: sharp, evenly lit, stained as prescribed, no other cell.
+CLEAN = {
+    "stain": 1.0,
+    "blur": 0.002,
+    "noise": 0.0,
+    "illumination": 1.0,
+    "gradient_x": 0.0,
+    "gradient_y": 0.0,
+    "red_cells": 0.0,
+}
+RECIPE = Recipe({name: vars(kind) for name, kind in KINDS.items()}, NUISANCES, CLEAN, DETAILS, WHOLE_NUMBERS)
 
 
-def draw_cells(indices: NDArray[np.int64], seed: int) -> dict[str, NDArray[np.float64]]:
-    """Factors, nuisances and details of the cells of given indices, by name, ``(n,)`` each.
-
-    A cell depends on its index and the seed only. The classes take turns, so that every run of consecutive indices
-    holds all of them in equal numbers.
-    """
-    codes = indices % len(KINDS)
-    whole = np.isin(NAMES, WHOLE_NUMBERS)
-    low, high = LOW[codes], HIGH[codes] + whole
-    values = low + uniform(indices[:, None], np.arange(len(NAMES)), seed) * (high - low)
-    values[:, whole] = np.floor(values[:, whole])
-    return dict(zip(NAMES, values.T, strict=True))
+def draw_cells(indices: NDArray[np.int64], seed: int) -> Values:
+    """Factors, nuisances and details of the cells of given indices, by name, ``(n,)`` each."""
+    return RECIPE.draw(indices, seed)
 
 
 def draw_truth(indices: NDArray[np.int64], seed: int) -> pd.DataFrame:
     """Table of class, factors and nuisances of the cells of given indices."""
-    cells = draw_cells(indices, seed)
-    kinds = pd.Categorical(np.array(list(KINDS))[indices % len(KINDS)], categories=list(KINDS))
-    columns = {name: cells[name] for name in (*FACTORS, *NUISANCES)}
-    table = pd.DataFrame({"class": kinds} | columns, index=pd.Index(indices, name="index"))
-    return table.astype(dict.fromkeys(WHOLE_NUMBERS, np.int64))
+    return RECIPE.table(indices, seed)
 
 
 def class_of(truth: pd.DataFrame) -> NDArray[np.str_]:
@@ -205,31 +191,3 @@ def class_of(truth: pd.DataFrame) -> NDArray[np.str_]:
         ["monocyte", "lymphocyte", "blast", "neutrophil", "eosinophil"],
         "basophil",
     )
-
-
-def uniform(indices: NDArray[np.int64], stream: NDArray[np.int64], seed: int) -> NDArray[np.float64]:
-    """Random numbers in [0, 1) that are a function of (index, stream, seed), by the hash SplitMix64.
-
-    Parameters
-    ----------
-    indices, stream
-        Whole numbers whose shapes broadcast: one number for every pair.
-    seed
-        Non-negative; each has numbers of its own.
-
-    Examples
-    --------
-    >>> numbers = uniform(np.array([[7], [8]]), np.array([0, 1]), 0)
-    >>> bool((numbers[1] == uniform(np.array([8]), np.array([0, 1]), 0)).all()), len(np.unique(numbers))
-    (True, 4)
-    """
-    key = mix(mix(np.array([seed], np.uint64)) ^ stream.astype(np.uint64))
-    return (mix(mix(indices.astype(np.uint64)) ^ key) >> np.uint64(11)).astype(np.float64) * 2.0**-53
-
-
-def mix(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """SplitMix64's output function: a bijection in which every input bit moves half of the output bits."""
-    state = state + np.uint64(0x9E3779B97F4A7C15)
-    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return state ^ (state >> np.uint64(31))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from micrographia.data.synthetic.cell_factors import uniform
+from micrographia.data.synthetic.index_numbers import uniform
 
 Array = NDArray[np.float64]
 

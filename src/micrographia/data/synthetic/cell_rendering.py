@@ -6,7 +6,8 @@ Everything is elementwise on arrays ``(n, size, size)``, so that a cell does not
 import numpy as np
 from numpy.typing import NDArray
 
-from micrographia.data.synthetic.optics import blur, photon_noise
+from micrographia.data.synthetic.optics import photograph, pixel_places
+from micrographia.data.synthetic.outlines import ObjectFrame, rim, smooth_maximum, soft
 from micrographia.data.synthetic.periodic_fields import SIDE, SPACING, address, clouds, granule_grid
 
 Image = NDArray[np.floating]  # float32 throughout; the type checker follows no precision
@@ -47,12 +48,11 @@ def render_cells(cells: dict[str, NDArray], size: int) -> NDArray[np.uint8]:
     Array ``(n, 3, size, size)``, uint8.
     """
     f = {name: np.asarray(values, np.float32)[:, None, None] for name, values in cells.items()}
-    places = (np.arange(size, dtype=np.float32) + 0.5) / size - 0.5
-    right, down = places[None, None, :], places[None, :, None]
+    right, down = pixel_places(size)
     pixels = min(size, 80)  # an edge's sharpness: one pixel wide, but no sharper than on a screen of 80
 
     radius = f["diameter"] / 2
-    frame = CellFrame(right, down, f, radius)
+    frame = ObjectFrame(right, down, f, radius)
     inside = outline(frame, f)
     inside -= np.sqrt(frame.squared)
     cell = soft(inside, radius * pixels)
@@ -90,70 +90,10 @@ def render_cells(cells: dict[str, NDArray], size: int) -> NDArray[np.uint8]:
     density += red_cells[:, None] * (strength * RED_CELL)
     light = np.exp(density, out=density)
 
-    light = blur(light, cells["blur"] * size)
-    lamp = f["illumination"] * (1 + f["gradient_x"] * right) + f["illumination"] * f["gradient_y"] * down
-    light *= lamp[:, None] * BACKGROUND
-    light = photon_noise(light, cells["noise"].astype(np.float32), cells["noise_start"])
-    light *= 255
-    light += 0.5
-    return np.clip(light, 0, 255.5, out=light).astype(np.uint8)
+    return photograph(light, cells, BACKGROUND)
 
 
-class CellFrame:
-    """Coordinates u and v in the cell's own frame: turned, stretched, in cell radii.
-
-    Parameters
-    ----------
-    right, down
-        Coordinates of the pixels in the image, ``(1, 1, size)`` and ``(1, size, 1)``, in image sides from its centre.
-    f
-        Factors by name, ``(n, 1, 1)``.
-    radius
-        Of the cell, in image sides.
-
-    Attributes
-    ----------
-    u, v, squared : Image
-        Coordinates and squared distance from the cell's centre, ``(n, size, size)``.
-    """
-
-    def __init__(self, right: Image, down: Image, f: dict[str, Image], radius: Image):
-        x, y = right - f["shift_x"], down - f["shift_y"]
-        cosine, sine = np.cos(f["orientation"]) / radius, np.sin(f["orientation"]) / radius
-        # What the column of a pixel adds to (u, v), and what its row adds.
-        self.across = x * (cosine / f["elongation"]), x * (-sine * f["elongation"])
-        self.along = y * (sine / f["elongation"]), y * (cosine * f["elongation"])
-        self.u, self.v = self.linear(1, 0), self.linear(0, 1)
-        self.squared = self.u * self.u
-        self.squared += self.v * self.v
-
-    def linear(self, a: Image | float, b: Image | float, c: Image | float = 0) -> Image:
-        """``a u + b v + c`` at every pixel, in one pass over them."""
-        return (self.across[0] * a + self.across[1] * b) + (self.along[0] * a + self.along[1] * b + c)
-
-    def depth_in_disc(self, u: Image, v: Image | float, radius: Image) -> Image:
-        """How deep the pixels lie in a disc, near its edge; further away (radius^2 - distance^2) / (2 radius)."""
-        depth = self.linear(u / radius, v / radius, (radius * radius - u * u - v * v) / (2 * radius))
-        depth -= self.squared * (0.5 / radius)
-        return depth
-
-
-def soft(inside: Image, sharpness: Image | float) -> Image:
-    """Coverage in 0..1 of pixels that lie so far inside an edge of width 1 / sharpness."""
-    cover = inside * sharpness
-    cover += 0.5
-    return np.clip(cover, 0, 1, out=cover)
-
-
-def rim(inside: Image, sharpness: Image) -> Image:
-    """A line along an edge: 1 on it, 0 from a distance of 1 / sharpness."""
-    line = inside * sharpness
-    line *= line
-    np.subtract(1, line, out=line)
-    return np.maximum(line, 0, out=line)
-
-
-def outline(frame: CellFrame, f: dict[str, Image]) -> Image:
+def outline(frame: ObjectFrame, f: dict[str, Image]) -> Image:
     """Radius of the uneven cell at the angle of each pixel, around 1: the second and third harmonic of the angle."""
     inverse = np.maximum(frame.squared, 1e-6)
     np.divide(1, inverse, out=inverse)
@@ -180,7 +120,7 @@ def outline(frame: CellFrame, f: dict[str, Image]) -> Image:
     return cosine
 
 
-def nucleus_depth(frame: CellFrame, f: dict[str, Image]) -> Image:
+def nucleus_depth(frame: ObjectFrame, f: dict[str, Image]) -> Image:
     """How deep a pixel lies in the nucleus, in cell radii; negative outside.
 
     One lobe is a disc from which a bay is cut; more are discs along an arc, joined smoothly.
@@ -205,18 +145,7 @@ def nucleus_depth(frame: CellFrame, f: dict[str, Image]) -> Image:
     return depth
 
 
-def smooth_maximum(a: Image, b: Image, width: float) -> Image:
-    """The larger of two fields, raised a little where they differ by less than a width (and exactly it elsewhere)."""
-    bridge = np.abs(a - b)
-    np.subtract(width, bridge, out=bridge)
-    np.maximum(bridge, 0, out=bridge)
-    bridge *= bridge
-    bridge *= 1 / (4 * width)
-    bridge += np.maximum(a, b)
-    return bridge
-
-
-def granule_cover(frame: CellFrame, f: dict[str, Image]) -> Image:
+def granule_cover(frame: ObjectFrame, f: dict[str, Image]) -> Image:
     """Coverage by granules: discs on a jittered grid, of which a share is there."""
     # A granule is 0.84 of the grid's spacing wide; its size counts in cell diameters, u and v in radii.
     scale = SPACING * 0.84 / (2 * f["granule_size"])

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from micrographia.data.synthetic.assay import SimulatedAssay
-from micrographia.data.synthetic.cell_factors import uniform
 from micrographia.data.synthetic.cell_population import NUCLEUS_RADIUS, CellPopulation
 from micrographia.data.synthetic.dose_response import DoseResponse
+from micrographia.data.synthetic.index_numbers import uniform
 from micrographia.data.synthetic.monolayer import Monolayer
 
 MOST_SPOTS = 20

@@ -1,11 +1,47 @@
-"""What a microscope and its camera add to an image: blur and photon noise."""
+"""What a microscope and its camera add to an image: blur, uneven light, photon noise, eight bits."""
 
+from collections.abc import Mapping
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 Image = NDArray[np.floating]  # float32 throughout; the type checker follows no precision
+
+
+def pixel_places(size: int) -> tuple[Image, Image]:
+    """Places of the columns and of the rows, ``(1, 1, size)`` and ``(1, size, 1)``, in image sides from the centre."""
+    places = (np.arange(size, dtype=np.float32) + 0.5) / size - 0.5
+    return places[None, None, :], places[None, :, None]
+
+
+def photograph(light: Image, disturbed: Mapping[str, NDArray], white: Image | float) -> NDArray[np.uint8]:
+    """Light as an eight-bit camera gives it.
+
+    Parameters
+    ----------
+    light
+        Images ``(n, channels, size, size)`` in 0..1, of which the array is used.
+    disturbed
+        ``(n,)`` each: ``blur``, a deviation in image sides; ``illumination`` in 0..1, and how much of it more there is
+        at the end of an image than at its start, ``gradient_x`` and ``gradient_y``; ``noise`` and ``noise_start`` as
+        `photon_noise` takes them.
+    white
+        Light where there is no object, ``(channels, 1, 1)`` or one number.
+    """
+    size = light.shape[-1]
+    right, down = pixel_places(size)
+    f = {
+        name: np.asarray(disturbed[name], np.float32)[:, None, None]
+        for name in ("illumination", "gradient_x", "gradient_y")
+    }
+    light = blur(light, disturbed["blur"] * size)
+    lamp = f["illumination"] * (1 + f["gradient_x"] * right) + f["illumination"] * f["gradient_y"] * down
+    light *= lamp[:, None] * white
+    light = photon_noise(light, disturbed["noise"].astype(np.float32), disturbed["noise_start"])
+    light *= 255
+    light += 0.5
+    return np.clip(light, 0, 255.5, out=light).astype(np.uint8)
 
 
 def blur(light: Image, sigma: Image) -> Image:
