@@ -60,6 +60,18 @@ class Interpretation(TypedDict):
     images: Count
     resamples: Annotated[int, Between(2)]
     strength: Annotated[float, Between(0, 1)]
+    importance: list[Literal["own", "permutation", "shap"]]
+    projections: list[Literal["pca", "tsne", "umap"]]
+
+
+class OpenSetSettings(TypedDict):
+    """Which classes are left out, and how it is judged whether they are noticed."""
+
+    classes: list[str | int]
+    exclude_from_finetuning: bool
+    neighbours: Positive
+    kept: Annotated[float, Between(0.5, 1)]
+    resamples: Count
 
 
 class FineTuning(TypedDict):
@@ -95,6 +107,7 @@ KEYS: dict[str, Any] = {
     "naming": Naming,
     "finetune": FineTuning,
     "interpretation": Interpretation,
+    "open_set": OpenSetSettings,
     "baseline": bool,
     "how": Execution,
     "part": Literal["train", "val", "test"],
