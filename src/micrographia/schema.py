@@ -71,6 +71,8 @@ class Interpretation(TypedDict):
     traversals: Count
     steps: Annotated[int, Between(2)]
     counterfactuals: Counterfactuals
+    importance: list[Literal["own", "permutation", "shap"]]
+    projections: list[Literal["pca", "tsne", "umap"]]
 
 
 class Traversals(TypedDict):
@@ -79,6 +81,16 @@ class Traversals(TypedDict):
     images: Count
     traversals: Count
     steps: Annotated[int, Between(2)]
+
+
+class OpenSetSettings(TypedDict):
+    """Which classes are left out, and how it is judged whether they are noticed."""
+
+    classes: list[str | int]
+    exclude_from_finetuning: bool
+    neighbours: Positive
+    kept: Annotated[float, Between(0.5, 1)]
+    resamples: Count
 
 
 class FineTuning(TypedDict):
@@ -116,6 +128,7 @@ KEYS: dict[str, Any] = {
     "finetune": FineTuning,
     "interpretation": Interpretation,
     "measured": Traversals,
+    "open_set": OpenSetSettings,
     "baseline": bool,
     "how": Execution,
     "part": Literal["train", "val", "test"],

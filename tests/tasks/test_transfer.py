@@ -35,7 +35,7 @@ def test_the_main_job_end_to_end(micrographia, tiny):
                 assert run.metrics[f"probe/{probe}/{phase}/{score}"] == pytest.approx(row[score])
     importance = run.table("importance")
     assert set(importance["phase"]) == {"before", "after"}
-    assert importance.groupby(["phase", "probe"]).size().eq(10).all()
+    assert importance.groupby(["phase", "probe", "kind"]).size().eq(10).all()
     codes = run.table("codes_after")
     assert len(codes) == 120
     assert codes.shape[1] == 1 + 10 + 2

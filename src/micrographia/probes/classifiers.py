@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Positive = Annotated[int, Between(1)]
 Rate = Annotated[float, Between(1e-12)]
 ClassWeight = Literal["balanced"] | None
-ImportanceKind = Literal["gain", "impurity", "permutation"]
+OwnImportance = Literal["gain", "impurity"] | None
 
 
 class Probe(Protocol):
@@ -45,8 +45,8 @@ class Probe(Protocol):
     def class_weight(self) -> ClassWeight: ...  # noqa: D102
 
     @property
-    def importance(self) -> ImportanceKind:
-        """How the importance of a feature is measured."""
+    def importance(self) -> OwnImportance:
+        """What the fitted classifier itself tells of a feature's importance; None of most."""
 
     def build(self, rows: int, columns: int) -> Pipeline:
         """Unfitted classifier, its scaling included, for so many training rows and features."""
@@ -90,7 +90,7 @@ class GBT:
     threads: int = 1
 
     @property
-    def importance(self) -> ImportanceKind:
+    def importance(self) -> OwnImportance:
         """Gain or, of scikit-learn's trees, impurity."""
         return "gain" if self.booster == "lightgbm" else "impurity"
 
@@ -168,9 +168,9 @@ class MLP:
     threads: int = 1
 
     @property
-    def importance(self) -> ImportanceKind:
-        """Permutation on validation rows."""
-        return "permutation"
+    def importance(self) -> OwnImportance:
+        """None of its own."""
+        return None
 
     def build(self, rows: int, columns: int) -> Pipeline:
         """Unfitted classifier, its scaling included, for so many training rows and features."""
@@ -210,9 +210,9 @@ class Logistic:
     threads: int = 1
 
     @property
-    def importance(self) -> ImportanceKind:
-        """Permutation on validation rows."""
-        return "permutation"
+    def importance(self) -> OwnImportance:
+        """None of its own."""
+        return None
 
     def build(self, rows: int, columns: int) -> Pipeline:
         """Unfitted classifier, its scaling included, for so many training rows and features."""

@@ -1,7 +1,7 @@
 """A probe fitted to training rows only, and scored on every part."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,8 @@ from threadpoolctl import threadpool_limits
 
 from micrographia.errors import UserError
 from micrographia.probes.classifiers import Probe
+from micrographia.probes.confusions import confusion_table, count_confusions, scores_of_counts
+from micrographia.probes.importance import Importance, feature_importance
 
 PARTS = ("train", "val", "test")
 SCORES = ("accuracy", "balanced_accuracy", "macro_f1")
@@ -31,7 +33,8 @@ class ProbeResult:
     confusion : DataFrame
         Counts, one row per part and true class (``.loc["test"]`` is a part's matrix), one column per predicted class.
     importance : DataFrame
-        One row per feature: ``feature``, ``importance``, ``spread`` and ``kind``; see `fit_probe`.
+        One row per feature and kind: ``feature``, ``importance``, ``spread`` and ``kind``; see
+        `micrographia.probes.importance.feature_importance`.
     predictions : DataFrame
         One row per item, under the features' index: ``part``, ``class``, ``predicted``.
     converged : bool
@@ -65,7 +68,7 @@ def fit_probe(
     classes: pd.Series,
     parts: pd.Series,
     order: Sequence[str] | None = None,
-    importance: bool = True,
+    importance: Sequence[Importance] = ("own", "permutation"),
     repeats: int = 10,
 ) -> ProbeResult:
     """Fit a probe, its scaling included, to the training rows, and score it on all parts.
@@ -81,10 +84,9 @@ def fit_probe(
     order
         Class names in the order of the confusion matrix; by default all that occur, sorted.
     importance
-        Measure the features' importance: of trees, their share of the total gain (or impurity), which adds up to 1;
-        of other probes, by how much balanced accuracy on VALIDATION rows falls when the feature's values are
-        permuted (Breiman, 2001), mean and standard deviation over ``repeats``. The latter predicts
-        ``features x repeats`` times: switch it off for pixels.
+        Ways in which the features' importance is measured, all but a tree's own on VALIDATION rows; see
+        `micrographia.probes.importance.feature_importance`. Permutation predicts ``features x repeats`` times: give
+        no way for pixels.
     repeats
         Permutations per feature.
 
@@ -110,10 +112,10 @@ def fit_probe(
         pipeline, converged = fit_pipeline(probe, matrix[rows["train"]], labels[rows["train"]])
         predicted = pipeline.predict(matrix)
         counts = {part: count_confusions(labels[row], predicted[row], len(names)) for part, row in rows.items()}
-        measured = pd.DataFrame(columns=["feature", "importance", "spread", "kind"])
-        if importance:
-            validation = matrix[rows["val"]], labels[rows["val"]]
-            measured = feature_importance(probe, pipeline, list(features.columns), *validation, len(names), repeats)
+        held_out = matrix[rows["val"]], labels[rows["val"]]
+        measured = feature_importance(
+            probe, pipeline, list(features.columns), *held_out, len(names), repeats, importance
+        )
 
     return ProbeResult(
         scores=pd.DataFrame([{"part": part, **scores_of_counts(counts[part])} for part in PARTS]),
@@ -158,97 +160,3 @@ def float_matrix(features: pd.DataFrame) -> np.ndarray:
     if not finite.all():
         raise UserError(f"feature {features.columns[~finite][0]} has missing or infinite values.")
     return matrix
-
-
-def count_confusions(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
-    """Counts of predicted classes (columns) for each true class (rows), both given as integers.
-
-    Examples
-    --------
-    >>> count_confusions(np.array([0, 0, 1]), np.array([0, 1, 1]), classes=2)
-    array([[1, 1],
-           [0, 1]])
-    """
-    return np.bincount(truth * classes + predicted, minlength=classes**2).reshape(classes, classes)
-
-
-def confusion_table(counts: Mapping[str, np.ndarray], classes: Sequence[str]) -> pd.DataFrame:
-    """Confusion matrices of the parts below each other, a row under ``part`` and true ``class``.
-
-    Examples
-    --------
-    >>> table = confusion_table({"train": np.eye(2), "test": np.array([[3, 1], [0, 4]])}, ["round", "long"])
-    >>> int(table.loc["test"].loc["round", "long"])  # round ones taken for long
-    1
-    """
-    matrices = [pd.DataFrame(matrix, index=list(classes), columns=list(classes)) for matrix in counts.values()]
-    return pd.concat(matrices, keys=list(counts), names=["part", "class"])
-
-
-def scores_of_counts(counts: np.ndarray) -> dict[str, float]:
-    """Accuracy, balanced accuracy, macro F1 and number of items of a confusion matrix of true (rows) classes.
-
-    Examples
-    --------
-    >>> scores_of_counts(np.array([[8, 0], [1, 1]]))["balanced_accuracy"]
-    0.75
-    """
-    true, predicted, right = counts.sum(axis=1), counts.sum(axis=0), counts.diagonal()
-    if not true.sum():
-        return {"accuracy": np.nan, "balanced_accuracy": np.nan, "macro_f1": np.nan, "n": 0}
-    occurs, mentioned = true > 0, true + predicted > 0
-    return {
-        "accuracy": float(right.sum() / true.sum()),
-        "balanced_accuracy": float((right[occurs] / true[occurs]).mean()),
-        "macro_f1": float((2 * right[mentioned] / (true + predicted)[mentioned]).mean()),
-        "n": int(true.sum()),
-    }
-
-
-def feature_importance(
-    probe: Probe,
-    pipeline: Pipeline,
-    features: Sequence[str],
-    matrix: np.ndarray,
-    labels: np.ndarray,
-    classes: int,
-    repeats: int,
-) -> pd.DataFrame:
-    """Importance of each feature to a fitted probe, as `fit_probe` describes it; the rows given are validation rows.
-
-    Raises
-    ------
-    UserError
-        If there are no validation rows to permute.
-    """
-    if probe.importance == "permutation":
-        if not len(labels):
-            raise UserError("the validation part is empty: importance by permutation needs it.")
-        falls = permutation_falls(pipeline, matrix, labels, classes, repeats, probe.seed)
-        values, spread = falls.mean(axis=1), falls.std(axis=1)
-    else:
-        values = np.asarray(pipeline["classify"].feature_importances_, dtype=float)
-        values = values / values.sum() if values.sum() > 0 else values
-        spread = np.full(len(values), np.nan)
-    return pd.DataFrame({"feature": features, "importance": values, "spread": spread, "kind": probe.importance})
-
-
-def permutation_falls(
-    pipeline: Pipeline, matrix: np.ndarray, labels: np.ndarray, classes: int, repeats: int, seed: int
-) -> np.ndarray:
-    """Fall of balanced accuracy when one feature is permuted: ``(features, repeats)``, all repeats of one at once."""
-    generator = np.random.default_rng(seed)
-
-    def score(predicted: np.ndarray) -> float:
-        return scores_of_counts(count_confusions(labels, predicted, classes))["balanced_accuracy"]
-
-    intact = score(pipeline.predict(matrix))
-    falls = np.empty((matrix.shape[1], repeats))
-    spoiled = np.tile(matrix, (repeats, 1))
-    for feature in range(matrix.shape[1]):
-        kept = spoiled[:, feature].copy()
-        spoiled[:, feature] = generator.permuted(kept.reshape(repeats, -1), axis=1).ravel()
-        predicted = pipeline.predict(spoiled).reshape(repeats, -1)
-        falls[feature] = [intact - score(row) for row in predicted]
-        spoiled[:, feature] = kept
-    return falls

@@ -40,7 +40,7 @@ def explain_answers(
     codes, parts
         Posterior means of all images, and the part of each.
     settings
-        ``images``, ``probe`` and ``target``.
+        Of the interpretation, with ``counterfactuals``: ``images``, ``probe`` and ``target``.
 
     Returns
     -------
@@ -48,6 +48,7 @@ def explain_answers(
         ``counterfactual/length``: median sum of moves, standard deviations of the training codes;
         ``counterfactual/latents``: mean number of latents moved. Nothing where none was asked for or found.
     """
+    settings = settings["counterfactuals"]
     if not settings["images"]:
         return {}
     name = settings["probe"] or next(iter(results))

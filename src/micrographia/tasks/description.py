@@ -14,7 +14,8 @@ from micrographia.models.vae.vae import VAE
 from micrographia.plots.association import association_figure
 from micrographia.plots.confusion import confusion_figure
 from micrographia.plots.norms import norm_figure
-from micrographia.probes.evaluation import SCORES, confusion_table, count_confusions, scores_of_counts
+from micrographia.probes.confusions import confusion_table, count_confusions, scores_of_counts
+from micrographia.probes.evaluation import SCORES
 from micrographia.runs.run import Metrics, Run, What
 from micrographia.scores.gaussianisation import gaussianisation, squared_norms
 from micrographia.tasks.meaning import describe_latents, name_latents

@@ -3,8 +3,7 @@
 import copy
 import logging
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -18,14 +17,8 @@ from micrographia.errors import UserError, within
 from micrographia.models.vae.beta_vae import BetaVAE
 from micrographia.models.vae.networks import Network
 from micrographia.models.vae.vae import VAE
-from micrographia.plots.confusion import confusion_figure
 from micrographia.plots.curves import curves_figure
 from micrographia.plots.images import contact_sheet
-from micrographia.plots.importance import importance_figure
-from micrographia.plots.probes import probe_figure
-from micrographia.plots.scatter import codes_figure
-from micrographia.probes import GBT, Probe, ProbeResult, fit_probe
-from micrographia.probes.evaluation import SCORES
 from micrographia.runs.run import How, Metrics, Run, What, obtain
 from micrographia.scores.naming import lost_names
 from micrographia.tasks.assembly import build_data, encode, load_vae, source_run
@@ -34,10 +27,12 @@ from micrographia.tasks.differences import contrast_of, tell_apart
 from micrographia.tasks.evidence import Evidence, look_at
 from micrographia.tasks.interpretation import read_latents
 from micrographia.tasks.meaning import describe_latents, name_latents
+from micrographia.tasks.open_set import finetuning_data, leave_out, left_out_classes, unseen_phases
+from micrographia.tasks.probing import build_probes, check_probes, fit_probes, save_probes
+from micrographia.tasks.projections import draw_projections, require_packages
 from micrographia.tasks.traversals import measure_traversals
 from micrographia.training.fit import device_of, fit
 from micrographia.training.loggers import log_results, opened_loggers
-from micrographia.training.progress import progress_bar
 from micrographia.training.show import transfer_table
 
 log = logging.getLogger(__name__)
@@ -51,8 +46,12 @@ def transfer(what: What, how: How, rerun: bool = False) -> Run:
 def carry_over(what: What, how: How, run: Run) -> Metrics:
     """Encode the target before and after fine-tuning, classify from both and from the raw input, and explain."""
     check_probes(what["probes"])
+    require_packages(what["interpretation"])
     source = source_run(what["source"], how)
     target = target_data(what, how, source)
+    truth = labels(target)
+    left_out = left_out_classes(what["open_set"], truth)
+    learned = finetuning_data(target, left_out, what["open_set"])
     check_counterfactuals(what["interpretation"]["counterfactuals"], what["probes"], target.classes)
     contrast = contrast_of(target, what)
     known = known_factors(source, what, how)
@@ -62,30 +61,28 @@ def carry_over(what: What, how: How, run: Run) -> Metrics:
         evidence = look_at(target, contrast, what, how, run)
         phases = {"before": explain(before, target, evidence, what, how, run, "before")}
         if what["finetune"]["epochs"]:
-            model = finetune(before, target, what, how, run, loggers)
+            model = finetune(before, learned, what, how, run, loggers)
             rename_latents(before, model, known, what, run)
             phases["after"] = explain(model, target, evidence, what, how, run, "after")
-        if what["baseline"]:
-            phases["baseline"] = Phase(raw_inputs(target), {})
+        codes = {name: phase.features for name, phase in phases.items()}
+        seen = codes | ({"baseline": raw_inputs(target)} if what["baseline"] else {})
 
-        results = fitted_probes(phases, target, what, how)
-        metrics = probe_metrics(results, phases, target, run)
-        last = "after" if "after" in phases else "before"
-        metrics |= explain_answers(
-            {probe: result for (phase, probe), result in results.items() if phase == last},
-            model,
-            phases[last].features,
-            labels(target)["part"],
-            target,
-            evidence.measured,
-            what["interpretation"]["counterfactuals"],
-            run,
-        )
+        results = fit_probes(seen, truth, target.classes, what, how)
+        metrics = save_probes(results, codes, truth["class"], run)
         metrics |= {name: value for phase in phases.values() for name, value in phase.metrics.items()}
         metrics |= evidence.metrics
+        last = list(phases)[-1]
+        fitted = {probe: result for (phase, probe), result in results.items() if phase == last}
+        metrics |= explain_answers(
+            fitted, model, codes[last], truth["part"], target, evidence.measured, what["interpretation"], run
+        )
+        draw_projections(codes, truth["class"], what["interpretation"]["projections"], what["seed"], how, run)
+        unseen = unseen_phases(codes, left_out, what["open_set"])
+        probes = partial(build_probes, what)
+        metrics |= leave_out(left_out, unseen, truth, target, probes, what["open_set"], how, run)
         record = target.record()
         run.save_record("data", record)
-        log_results(loggers, run, metrics, trained_images(what, target))
+        log_results(loggers, run, metrics, trained_images(what, learned))
     transfer_table(what["name"], record, metrics)
     return metrics
 
@@ -96,21 +93,6 @@ class Phase:
 
     features: pd.DataFrame
     metrics: Metrics
-
-
-def check_probes(probes: What) -> None:
-    """Refuse a transfer without any probe, or with something that is none.
-
-    Raises
-    ------
-    UserError
-        With the key.
-    """
-    if not probes:
-        raise UserError("probes: none is left. Keep one of them: gbt, mlp or logistic.")
-    for name, node in probes.items():
-        if not isinstance(node, Mapping) or "_target_" not in node:
-            raise UserError(f"probes.{name}={node}: no probe. Add one as +probe@probes.{name}=gbt.")
 
 
 def target_data(what: What, how: How, source: Run) -> IndexedImages:
@@ -217,80 +199,6 @@ def rename_latents(before: VAE, after: VAE, known: IndexedImages | None, what: W
     run.save_table("association_after", meaning.association, index=True)
     if lost := lost_names(former, meaning.names):
         log.info("after fine-tuning no latent stands for %s any more", ", ".join(lost))
-
-
-def fitted_probes(
-    phases: dict[str, Phase], target: IndexedImages, what: What, how: How
-) -> dict[tuple[str, str], ProbeResult]:
-    """Fit every probe to every phase's training rows; by phase and probe."""
-    known = labels(target)
-    results: dict[tuple[str, str], ProbeResult] = {}
-    with progress_bar(how["progress"]) as bar:
-        task = bar.add_task("probes", total=len(phases) * len(what["probes"]), note="")
-        for phase, seen in phases.items():
-            for name, node in what["probes"].items():
-                bar.update(task, note=f"{name} on {phase}")
-                probe = with_threads(instantiate(node, f"probes.{name}", seed=what["seed"]))
-                # A baseline's thousands of columns have no names to tell importances by.
-                results[phase, name] = fit_probe(
-                    probe, seen.features, known["class"], known["part"], target.classes, importance=phase != "baseline"
-                )
-                bar.advance(task)
-    return results
-
-
-def probe_metrics(
-    results: dict[tuple[str, str], ProbeResult], phases: dict[str, Phase], target: IndexedImages, run: Run
-) -> Metrics:
-    """Keep scores, confusion matrices and importances as tables and figures; return the test part's scores."""
-    scores = run.save_table("probes", gather(results, "scores"))
-    run.save_table("importance", gather(results, "importance"))
-    run.save_table("confusion", gather(results, "confusion"))
-    draw_probes(results, phases, labels(target)["class"], run)
-    metrics = {
-        f"probe/{row['probe']}/{row['phase']}/{score}": row[score]
-        for row in scores[scores["part"] == "test"].to_dict("records")
-        for score in SCORES
-    }
-    return metrics | {"chance/balanced_accuracy": 1 / len(target.classes)}
-
-
-def with_threads(probe: Probe) -> Probe:
-    """A probe that fits on all of torch's threads, where that cannot change its predictions."""
-    return replace(probe, threads=torch.get_num_threads()) if isinstance(probe, GBT) else probe
-
-
-def gather(results: dict[tuple[str, str], ProbeResult], table: str) -> pd.DataFrame:
-    """One of the results' tables, of all probes and phases below each other."""
-    rows = []
-    for (phase, probe), result in results.items():
-        found = getattr(result, table)
-        if table == "confusion":
-            found = found.reset_index()
-        if table == "scores":
-            found = found.assign(converged=result.converged)
-        if len(found):
-            rows.append(found.assign(phase=phase, probe=probe))
-    joined = pd.concat(rows, ignore_index=True)
-    first = ["phase", "probe"]
-    return joined[[*first, *(column for column in joined if column not in first)]]
-
-
-def draw_probes(
-    results: dict[tuple[str, str], ProbeResult], phases: dict[str, Phase], classes: pd.Series, run: Run
-) -> None:
-    """Draw scores, importances, the last confusion matrices, and codes on their two most important latents."""
-    run.save_figure("probes", probe_figure(gather(results, "scores"), 1 / classes.nunique()))
-    run.save_figure("importance", importance_figure(gather(results, "importance")))
-    last = "after" if "after" in phases else "before"
-    leading = {}
-    for (phase, probe), result in results.items():
-        if phase == last:
-            run.save_figure(f"confusion_{probe}", confusion_figure(result.confusion.loc[["test"]].droplevel("part")))
-        if len(result.importance) and phase not in leading:
-            ranked = result.importance.sort_values("importance", ascending=False)["feature"].tolist()
-            leading[phase] = (phases[phase].features, classes, (ranked[0], ranked[min(1, len(ranked) - 1)]))
-    run.save_figure("codes", codes_figure(leading))
 
 
 def labels(data: IndexedImages) -> pd.DataFrame:
