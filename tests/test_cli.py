@@ -65,7 +65,7 @@ def answer(capsys, *arguments):
         (["train", "model.network.kernel=3"], "model.network.kernel: no such key"),
         (["train", "model.beta=high"], "model.beta=high: expected a number"),
         (["train", "+model.gamma=3"], "model.gamma: no such key"),
-        (["train", "data=synthetic/cells", "data.antialias=true", "data.fixed=1"], "data has: count, "),
+        (["train", "data=synthetic/cells", "data.antialias=true", "data.fixed=1"], "data has: correlation, count, "),
         (["train", "experiment=drl/nothing"], "experiment=drl/nothing: no such choice"),
         (
             ["train", "experiment=drl/nothing"],

@@ -66,7 +66,7 @@ def body(u: Image, v: Image, frame: ObjectFrame, f: dict[str, Image], size: int)
     waves = waists(u, f)
     across = width_along(u, f, waves)
     np.divide(v, across, out=across)
-    # A quadratic form is 1 at the edge of an ellipse, with a power of 8 for blunt ends.
+    # A form that is 1 on the edge: squares for an ellipse, a power of 8 along the body for blunt ends.
     blunt = f["bluntness"]
     near = np.clip(u, -1.25, 1.25)
     squared = near * near
@@ -107,9 +107,8 @@ def body(u: Image, v: Image, frame: ObjectFrame, f: dict[str, Image], size: int)
 
 def waists(u: Image, f: dict[str, Image]) -> Image:
     """Where the body is between two segments: 1 in a waist, 0 in the middle of a segment and of a body of one."""
-    waves = u * (f["segments"] * np.float32(np.pi))
-    # The ends of a chain of even number lie where a waist would.
-    waves += f["segments"] * np.float32(np.pi)
+    # Waists lie at both ends too, whether the number is odd or even.
+    waves = (u + 1) * (f["segments"] * np.float32(np.pi))
     np.cos(waves, out=waves)
     waves *= 0.5
     waves += 0.5
