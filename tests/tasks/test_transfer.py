@@ -55,6 +55,7 @@ def test_the_main_job_end_to_end(micrographia, tiny):
     assert run.metrics["latents_after/mvg"] == pytest.approx(
         mvg_of(run.table("measured_variance_after").set_index("latent").drop(columns="specificity"))
     )
+    assert (run.folder / "figures" / "traversals_after.html").read_text().count('type="range"') == 10
     moved = run.table("traversals_after")
     assert moved.groupby("latent").size().eq(2 * 2).all()
     check_counterfactuals(run)

@@ -108,6 +108,10 @@ class Run:
             self.folder / "figures" / f"{name}.png", lambda part: figure.savefig(part, dpi=DPI, bbox_inches="tight")
         )
 
+    def save_page(self, name: str, page: str) -> None:
+        """Write a page of HTML beside the figures."""
+        write_atomically(self.folder / "figures" / f"{name}.html", lambda part: part.write_text(page, encoding="utf-8"))
+
     def save_record(self, name: str, record: Mapping[str, Any]) -> None:
         """Write a JSON file."""
         write_atomically(

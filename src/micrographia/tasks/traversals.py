@@ -12,6 +12,7 @@ from micrographia.data.features import FeatureData
 from micrographia.models.vae.vae import VAE
 from micrographia.plots.images import traversal_figure
 from micrographia.plots.scores import matrix_figure
+from micrographia.plots.traversal_page import traversal_page
 from micrographia.runs.run import How, Metrics, Run
 from micrographia.scores.disentanglement.mvg import distinct_traits, mvg
 from micrographia.tasks.measured import Measured
@@ -41,9 +42,11 @@ def draw_traversals(
         images = data.inner.images(indices[torch.as_tensor(rows).flatten()]).unflatten(0, rows.shape)
     else:
         return
-    columns = [f"{100 * float(share):.0f} %" for share in SHOWN]
-    figure = traversal_figure(images, model.latent_names, divergences, columns, "share of images with a lower value")
+    columns, axis = [f"{100 * float(share):.0f} %" for share in SHOWN], "share of images with a lower value"
+    figure = traversal_figure(images, model.latent_names, divergences, columns, axis)
     run.save_figure(f"traversals{suffix}", figure)
+    title = f"Traversals of {model.name} on {data.name}"
+    run.save_page(f"traversals{suffix}", traversal_page(images, model.latent_names, divergences, columns, axis, title))
 
 
 def along(codes: Tensor, values: Tensor) -> Tensor:
