@@ -1,6 +1,5 @@
 """Everything that is wrong with a folder of images, found in one pass before anything is trained on it."""
 
-import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,13 +15,14 @@ from micrographia.data.decoding import Progress, in_threads
 from micrographia.data.duplicates import near_duplicates, thumbnail
 from micrographia.data.faults import attempt, odd_ones
 from micrographia.data.image_folder import ImageFolder
-from micrographia.data.listing import is_text, is_unread, list_images, shown, subfolders
+from micrographia.data.listing import list_images, subfolders
 from micrographia.data.planes import ImageHeader
 from micrographia.data.plates.cells import PlateCells
 from micrographia.data.plates.cropping import number_in
 from micrographia.data.plates.fields import Fields
 from micrographia.data.reading import files_below, is_image_file
 from micrographia.data.splitting import in_order
+from micrographia.data.survey import Survey, shown, survey
 from micrographia.errors import UserError
 
 PROBLEMS = ["file", "problem"]
@@ -93,11 +93,9 @@ def check_folder(
     looks = look_at(folder.root, list(rows["file"]), progress)
     problems = [(name, look.problem) for name, look in zip(rows["file"], looks, strict=True) if look.problem]
     problems += odd_ones([(name, look.header) for name, look in zip(rows["file"], looks, strict=True) if look.header])
-    if folder.table_options[0] is None:
-        problems += left_out(folder.root)
-    problems += empty_folders(folder.root) if "folder" in rows else []
-    problems += closed_folders(folder.root)
-    problems += unnamed_files(folder.root)
+    found = survey(folder.root)
+    problems += left_out(folder.root, found, by_table=folder.table_options[0] is not None)
+    problems += empty_folders(folder.root, found) if "folder" in rows else []
     problems += changed(folder.root, fetched or {})
     parts, refusal = parts_of(folder, rows)
     if refusal:
@@ -190,10 +188,14 @@ def one_look(path: Path, root: Path) -> Look:
     return Look(header, None if image is None else thumbnail(image), problem)
 
 
-def left_out(root: Path) -> list[tuple[str, str]]:
-    """Files whose format is not read."""
-    paths = sorted(path for path in files_below(root) if is_unread(path))
-    return [(shown(path.relative_to(root)), f"left out: {path.suffix or 'no suffix'} is not read") for path in paths]
+def left_out(root: Path, found: Survey, by_table: bool) -> list[tuple[str, str]]:
+    """What of a folder is not read; which files are images a table says."""
+    unread = [] if by_table else found.unread
+    problems = [(path, f"left out: {path.suffix or 'no suffix'} is not read") for path in sorted(unread)]
+    problems += [(path, "its name is no text (UTF-8)") for path in sorted(found.unnamed)]
+    problems += [(path, f"left out: {reason}") for path, reason in found.closed.items()]
+    problems += [(path, "left out: a link that leads back to a folder it lies in") for path in found.loops]
+    return [(shown(path.relative_to(root)), problem) for path, problem in problems]
 
 
 def changed(root: Path, fetched: Mapping[str, int]) -> list[tuple[str, str]]:
@@ -208,24 +210,11 @@ def changed(root: Path, fetched: Mapping[str, int]) -> list[tuple[str, str]]:
     return found
 
 
-def empty_folders(root: Path) -> list[tuple[str, str]]:
-    """Class folders without an image."""
-    names = [folder.name for folder in subfolders(root) if not any(map(is_image_file, files_below(folder)))]
-    return [(name, "class folder without an image") for name in names]
-
-
-def unnamed_files(root: Path) -> list[tuple[str, str]]:
-    """Images whose names are no text."""
-    paths = (path for path in sorted(files_below(root)) if is_image_file(path) and not is_text(path))
-    return [(shown(path.relative_to(root)), "its name is no text (UTF-8)") for path in paths]
-
-
-def closed_folders(root: Path) -> list[tuple[str, str]]:
-    """Folders that must not be read, at any depth."""
-    refused: list[OSError] = []
-    for _ in os.walk(root, onerror=refused.append):
-        pass
-    return [(Path(error.filename).relative_to(root).as_posix(), f"{error.strerror}") for error in refused]
+def empty_folders(root: Path, found: Survey) -> list[tuple[str, str]]:
+    """Class folders without an image; whether a closed one has some is not known."""
+    folders = (folder for folder in subfolders(root) if folder not in found.closed)
+    empty = (folder for folder in folders if not any(map(is_image_file, files_below(folder))))
+    return [(folder.name, "class folder without an image") for folder in empty]
 
 
 def against_published(counts: pd.DataFrame, public: PublicSet) -> list[tuple[str, str]]:

@@ -1,8 +1,6 @@
 """Which images a folder holds and what is known of them: class folders or a table."""
 
 import logging
-import os
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -11,25 +9,10 @@ import pandas as pd
 
 from micrographia.data.reading import SUFFIXES, files_below, is_image_file, is_there
 from micrographia.data.splits import PART_OF, some
+from micrographia.data.survey import is_text, report, shown
 from micrographia.errors import UserError
+from micrographia.runs.walking import walk
 
-# Files that lie beside images and are none.
-NO_IMAGES = (
-    ".csv",
-    ".tsv",
-    ".txt",
-    ".md",
-    ".json",
-    ".yaml",
-    ".yml",
-    ".xml",
-    ".xlsx",
-    ".ini",
-    ".db",
-    ".log",
-    ".pdf",
-    ".html",
-)
 log = logging.getLogger(__name__)
 
 
@@ -50,7 +33,8 @@ def list_images(
     part_folders
         Class folders lie in folders of their part (``train/``, ``test/``), which become a column ``part``.
     require_files
-        Refuse a table that names files which are not there, and class folders without an image.
+        Refuse a table that names files which are not there, class folders without an image, and folders that must not
+        be read; else these are left out, and that is said.
 
     Returns
     -------
@@ -66,7 +50,7 @@ def list_images(
     if not root.is_dir():
         raise UserError(f"data.root: {root} is no folder.")
     if table is None:
-        report_unread(root)
+        report(root, stop=require_files)
     if table is not None:
         rows = read_table(root, named_table(root, table), file, label, require_files)
     elif label is None or is_loose(root):
@@ -82,25 +66,6 @@ def list_images(
     else:
         rows = read_table(root, only_table(root), file, label, require_files)
     return rows.sort_values("file", kind="stable", ignore_index=True)
-
-
-def report_unread(root: Path) -> None:
-    """Say which files of a folder are left out, since their format is not read."""
-    found = Counter(path.suffix.lower() for path in files_below(root) if is_unread(path))
-    if found:
-        counts = ", ".join(f"{count} {suffix or 'without a suffix'}" for suffix, count in found.most_common(3))
-        log.warning("%s: files left out: %s. Save images as one of %s.", root, counts, ", ".join(SUFFIXES))
-
-
-def is_unread(path: Path) -> bool:
-    """Whether a file could be an image, and is of a format that is not read; hidden files and texts are none.
-
-    Examples
-    --------
-    >>> is_unread(Path("a/cell.czi")), is_unread(Path("a/cell.png")), is_unread(Path("a/readme.txt"))
-    (True, False, False)
-    """
-    return not (path.name.startswith(".") or is_image_file(path) or path.suffix.lower() in NO_IMAGES)
 
 
 def is_loose(root: Path) -> bool:
@@ -119,20 +84,6 @@ def images_below(folder: Path, require_files: bool = True) -> list[Path]:
     return [path for path in files if is_text(path)]
 
 
-def is_text(path: Path) -> bool:
-    """Whether a file's name is text, which tables can hold."""
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def shown(path: Path) -> str:
-    """A file's name as a terminal can show it."""
-    return os.fsencode(path).decode(errors="backslashreplace")
-
-
 def list_loose(root: Path, require_files: bool = True) -> pd.DataFrame:
     """All images of a folder, at any depth, without classes."""
     files = sorted(path.relative_to(root) for path in images_below(root, require_files))
@@ -142,9 +93,9 @@ def list_loose(root: Path, require_files: bool = True) -> pd.DataFrame:
 
 
 def subfolders(folder: Path) -> list[Path]:
-    """Folders in a folder, sorted, hidden ones and images (Zarr) left out."""
-    folders = (path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    return sorted(path for path in folders if not is_image_file(path))
+    """Folders in a folder, sorted, without hidden ones, images (Zarr) and links that lead back."""
+    _, names, _ = next(walk(folder), (folder, [], []))
+    return [folder / name for name in names if not is_image_file(folder / name)]
 
 
 def list_class_folders(root: Path, folders: Sequence[Path], require_files: bool = True) -> pd.DataFrame:
@@ -212,7 +163,7 @@ def named_table(root: Path, table: str) -> Path:
 
 def only_table(root: Path) -> Path:
     """The one CSV of a folder without class folders."""
-    tables = sorted(root.glob("*.csv"))
+    tables = sorted(path for path in root.glob("*.csv") if path.is_file())
     if not tables:
         raise UserError(f"data.root: {root} holds no images. Put each class in a folder, or add a CSV.")
     if len(tables) > 1:

@@ -1,7 +1,7 @@
 """Image files as channels-first arrays: PNG, JPEG, BMP, TIFF, OME-TIFF, Zarr, of any depth and number of channels."""
 
-import os
-from collections.abc import Iterator
+import stat
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from micrographia.data.ome_zarr import SUFFIX, in_zarr, read_zarr
 from micrographia.data.planes import COLOURS, MOST_PIXELS, ImageHeader, too_large
 from micrographia.data.tiff import read_tiff
 from micrographia.errors import UserError
+from micrographia.runs.walking import walk
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", SUFFIX)
 ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
@@ -36,12 +37,16 @@ def is_there(path: Path) -> bool:
         return False
 
 
-def files_below(folder: Path) -> Iterator[Path]:
-    """Files at any depth; a Zarr folder counts as one."""
-    for place, folders, files in os.walk(folder):
+def files_below(
+    folder: Path,
+    onerror: Callable[[OSError], object] | None = None,
+    onloop: Callable[[Path], object] | None = None,
+) -> Iterator[Path]:
+    """Files at any depth; a Zarr folder counts as one. See `walk` for which folders are entered, and who hears."""
+    for place, folders, files in walk(folder, onerror, onloop):
         whole = [name for name in folders if name.lower().endswith(SUFFIX)]
         folders[:] = sorted(set(folders) - set(whole))
-        yield from (Path(place, name) for name in sorted(files + whole))
+        yield from (place / name for name in sorted(files + whole))
 
 
 def read_header(path: Path) -> ImageHeader:
@@ -90,7 +95,10 @@ def read(path: Path, pixels: bool) -> tuple[ImageHeader, np.ndarray | None]:
             if not path.is_dir():
                 raise UserError(f"{path}: no such folder.")
             return read_zarr(path, pixels)
-        if path.stat().st_size == 0:
+        state = path.stat()
+        if not stat.S_ISREG(state.st_mode):  # reading a pipe or a device may never end
+            raise UserError(f"{path}: is no regular file. Remove it.")
+        if state.st_size == 0:
             raise UserError(f"{path}: is empty (0 bytes). Fetch it again or remove it.")
         if path.suffix.lower() in (".tif", ".tiff"):
             return read_tiff(path, pixels)

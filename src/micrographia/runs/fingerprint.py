@@ -1,10 +1,12 @@
 """What stands for files in a run's address: their names, sizes and contents, never where they lie."""
 
+import errno
 import hashlib
 import json
-import os
+import stat
 from pathlib import Path
 
+from micrographia.runs.walking import walk
 from micrographia.runs.writing import write_atomically
 
 ZARR_METADATA = (".zarray", ".zattrs", ".zgroup")
@@ -29,8 +31,10 @@ class ContentHashes:
                 self.known = {}  # a damaged memory costs time, never correctness
 
     def of_file(self, path: Path) -> str:
-        """SHA-256 of a file's content, as 64 hexadecimal digits."""
+        """SHA-256 of a file, as 64 hexadecimal digits; of a pipe or device, which may never end, an OSError."""
         state = path.stat()
+        if not stat.S_ISREG(state.st_mode):
+            raise OSError(errno.EINVAL, "is no regular file", str(path))
         key = str(path.resolve())
         size, modified, digest = self.known.get(key, (-1, -1, ""))
         if (size, modified) != (state.st_size, state.st_mtime_ns):
@@ -43,22 +47,26 @@ class ContentHashes:
         """SHA-256 over the relative name, size and content of every file below a folder, hidden ones left out.
 
         The same files give the same fingerprint wherever the folder lies; a changed, added, removed or renamed file
-        gives another one. A file that cannot be read (a dead link, a right that is missing) counts by its name; a link
-        to a folder that it lies in leads nowhere new. What describes a Zarr array is hidden, and counts.
+        gives another one. A file or folder that cannot be read (a dead link, a right that is missing, a pipe) counts
+        by its name; which folders are entered `walk` says, as for what is read of them. What describes a Zarr array is
+        hidden, and counts.
         """
-        lines = []
-        for parent, folders, files in os.walk(folder, followlinks=True):
-            if leads_back(Path(parent), folder):
-                folders[:] = []
-                continue
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
+        lines: list[str] = []
+
+        def count(path: Path, content: str) -> None:
+            lines.append(f"{path.relative_to(folder).as_posix()}\t{content}")
+
+        def closed(error: OSError) -> None:
+            count(Path(error.filename), f"unreadable\t{type(error).__name__}")
+
+        for parent, _, files in walk(folder, closed):
             for name in sorted(name for name in files if not name.startswith(".") or name in ZARR_METADATA):
-                path = Path(parent, name)
+                path = parent / name
                 try:
                     content = f"{path.stat().st_size}\t{self.of_file(path)}"
                 except OSError as error:
                     content = f"unreadable\t{type(error).__name__}"
-                lines.append(f"{path.relative_to(folder).as_posix()}\t{content}")
+                count(path, content)
         return hashlib.sha256("\n".join(sorted(lines)).encode(errors="surrogateescape")).hexdigest()
 
     def of_path(self, path: Path) -> str:
@@ -70,9 +78,3 @@ class ContentHashes:
         if self.memory is None or not self.known:
             return
         write_atomically(self.memory, lambda part: part.write_text(json.dumps(self.known)), "how.paths.cache")
-
-
-def leads_back(parent: Path, root: Path) -> bool:
-    """Whether a folder below ``root`` is a link to one of those around it."""
-    around = [root, *(root / inner for inner in reversed(parent.relative_to(root).parents))]
-    return parent != root and os.path.realpath(parent) in {os.path.realpath(folder) for folder in around}

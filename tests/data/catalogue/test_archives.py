@@ -149,7 +149,7 @@ def test_changed_bytes_are_noticed(tmp_path):
 
 
 def test_a_page_in_place_of_an_archive_is_answered(tmp_path):
-    with pytest.raises(UserError, match=r"is no archive .* Its address may show a page"):
+    with pytest.raises(UserError, match=r"is a web page and no archive"):
         unpack(written(tmp_path / "a.zip", b"<html>Please log in</html>"), tmp_path / "set")
 
 

@@ -110,6 +110,52 @@ def test_a_checksum_is_recorded_at_first_and_checked_ever_after(public, server, 
     assert (folder / "tables/cells.csv").read_bytes() == server.files["cells.csv"]
 
 
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (lambda good: good[: len(good) // 2], r"cut\.zip: is damaged or cut short"),
+        (lambda good: b"<html>Sign in to this network</html>", r"cut\.zip: is a web page and no archive"),
+        (lambda good: zipped({"../evil.png": b"x"}), r"cut\.zip: its member '../evil\.png' would lie outside"),
+    ],
+)
+def test_a_bad_download_does_not_stand_in_the_way_of_the_good_one(public, server, tmp_path, bad, message):
+    good = zipped(CELLS)
+    wanted = [Download(server.address("cut.zip"))]
+    server.files["cut.zip"] = bad(good)
+    with pytest.raises(UserError, match=message + ".*Try again, or fetch it by hand from https://example"):
+        fetch(public, tmp_path, wanted)
+    folder = tmp_path / "made/up"
+    assert not here(tmp_path)
+    assert not lies_there_by_hand(folder)
+    server.files["cut.zip"] = good
+    assert here(fetch(public, tmp_path, wanted)) == sorted(CELLS)
+    assert server.asked == ["cut.zip"] * 2
+    assert Record.load(folder).downloads["cut.zip"]["sha256"] == sha256(good)
+
+
+def test_a_page_in_place_of_a_table_is_not_taken_for_it(public, server, tmp_path):
+    server.files["cells.csv"] = b"\n<!DOCTYPE html><html>moved</html>"
+    with pytest.raises(UserError, match=r"cells\.csv: shows a web page, not cells\.csv\. Try again"):
+        fetch(public, tmp_path)
+    server.files["cells.csv"] = TABLE
+    assert (fetch(public, tmp_path) / "tables/cells.csv").read_bytes() == TABLE
+
+
+def test_a_bad_download_that_was_accepted_keeps_the_former_checksum(public, server, tmp_path):
+    wanted = [Download(server.address("other.zip"))]
+    server.files["other.zip"] = good = zipped(CELLS)
+    folder = fetch(public, tmp_path, wanted)
+    (folder / "cells/long/0.png").unlink()
+    server.files["other.zip"] = good[:-30]
+    with pytest.raises(UserError, match="damaged or cut short"):
+        fetch(public, tmp_path, wanted, accept="other.zip")
+    server.files["other.zip"] = zipped(CELLS | {"cells/long/9.png": b"x"})
+    with pytest.raises(UserError, match="is not the file that was expected"):
+        fetch(public, tmp_path, wanted)
+    server.files["other.zip"] = good
+    assert here(fetch(public, tmp_path, wanted)) == sorted(CELLS)
+
+
 def test_a_missing_file_and_a_silent_server_are_answered(public, server, tmp_path):
     del server.files["cells.csv"]
     with pytest.raises(UserError, match=r"cells\.csv: the server answers 404\. Try again, or fetch it by hand"):

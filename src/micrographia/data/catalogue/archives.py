@@ -130,8 +130,7 @@ def members(archive: Path) -> Iterator[Member]:
         raise EOFError("its end is missing")
     else:
         raise UserError(
-            f"{archive}: is no archive that can be unpacked. Its address may show a page now: see what the file holds, "
-            "delete it, and fetch the set by hand."
+            f"{archive}: is {'a web page and ' if is_page(archive) else ''}no archive that can be unpacked."
         )
 
 
@@ -139,6 +138,12 @@ def begins_as_archive(path: Path) -> bool:
     """Whether a file begins as zip, gzip, bzip2 or xz do."""
     with path.open("rb") as file:
         return file.read(6).startswith((b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ"))
+
+
+def is_page(path: Path) -> bool:
+    """Whether a file begins as web pages do: what answers in place of a file that has moved, or before a sign-in."""
+    with path.open("rb") as file:
+        return file.read(200).lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype html", b"<html"))
 
 
 def safe_name(archive: Path, name: str) -> str | None:
@@ -165,4 +170,4 @@ def refused(archive: Path, name: str, reason: str) -> UserError:
 def damaged(archive: Path, error: Exception) -> UserError:
     """That an archive is damaged."""
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return UserError(f"{archive}: is damaged or cut short ({reason}). Delete it and fetch the set again.")
+    return UserError(f"{archive}: is damaged or cut short ({reason}).")

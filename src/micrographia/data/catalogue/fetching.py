@@ -10,7 +10,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from micrographia.data.catalogue.archives import LIMITS, Limits, unpack
+from micrographia.data.catalogue.archives import LIMITS, Limits, is_page, unpack
 from micrographia.data.catalogue.public_set import Download, PublicSet
 from micrographia.errors import UserError
 from micrographia.runs.writing import write_atomically
@@ -34,7 +34,8 @@ class Record:
     ----------
     downloads : dict of str to dict
         By file name: ``address``, ``sha256`` of what was downloaded, and ``files``, the bytes of each file that it
-        became, by its name below the folder.
+        became, by its name below the folder. One that is only begun has no files, and the checksum of former times or
+        None.
     """
 
     downloads: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -47,7 +48,8 @@ class Record:
             return cls()
         try:
             downloads = json.loads(path.read_text())["downloads"]
-            if not all(isinstance(entry["files"], dict) and entry["sha256"] for entry in downloads.values()):
+            entries = [(entry["files"], entry["sha256"]) for entry in downloads.values()]
+            if not all(isinstance(files, dict) and (sha256 or not files) for files, sha256 in entries):
                 raise ValueError("no files")
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"{path}: is damaged ({error}). Delete it and fetch the set again.") from error
@@ -154,13 +156,21 @@ def bring(
     folder = root / public.folder
     record = Record.load(folder)
     log.info("%s: %s", public.name, download.address)
-    recorded = None if trusted else record.downloads.get(download.name, {}).get("sha256")
-    path = retrieved(public, download, download.sha256 or recorded, root / ".downloads" / public.folder, folder, bar)
-    # Remembered before a file of it is in place, so that half a set is not taken for one that was put there by hand.
-    entry = {"address": download.address, "sha256": checksum(path), "files": {}}
+    former = record.downloads.get(download.name, {}).get("sha256")
+    known = download.sha256 or (None if trusted else former)
+    path = retrieved(public, download, known, root / ".downloads" / public.folder, folder, bar)
+    # Remembered before a file of it is in place, so that half a set is not taken for one that was put there by hand;
+    # its checksum only afterwards, since that of a bad download would make the good one look like another file.
+    entry = {"address": download.address, "sha256": former, "files": {}}
     record.downloads[download.name] = entry
     record.save(folder)
-    entry["files"] = placed(download, path, folder, keep, limits)
+    sha256 = checksum(path)
+    try:
+        files = placed(download, path, folder, keep, limits)
+    except UserError as error:
+        path.unlink(missing_ok=True)  # or the next run would take it again, and ask no server
+        raise UserError(f"{error} Try again, or fetch it by hand from {public.page} into {folder}.") from error
+    entry.update(sha256=sha256, files=files)
     record.save(folder)
 
 
@@ -239,6 +249,8 @@ def placed(download: Download, path: Path, folder: Path, keep: bool, limits: Lim
     """Unpack or copy a download into the set's folder; bytes of each file by its name below it."""
     target = folder / download.into
     target.mkdir(parents=True, exist_ok=True)
+    if not download.is_archive and is_page(path):
+        raise UserError(f"{download.address}: shows a web page, not {download.name}.")
     if download.is_archive:
         names = unpack(path, target, limits)
     else:
