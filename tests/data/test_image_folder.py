@@ -729,6 +729,36 @@ def test_a_file_that_can_be_read_again_is_no_longer_left_out(tmp_path, monkeypat
     assert len(all_indices(again)) == 20
 
 
+@pytest.mark.parametrize("cached", [True, False])
+def test_a_file_that_is_lost_after_it_was_looked_at_stops_or_is_left_out(tmp_path, caplog, cached):
+    root = make_folder(tmp_path / "set")
+    content = (root / "a/003.png").read_bytes()
+    options = {"cache": str(tmp_path / "cache")} if cached else {}
+    stopped = folder(root, **options)
+    skipping = folder(root, on_error="skip", **options)
+    parts = dict(zip(stopped.arrange()["file"], stopped.parts, strict=True))
+    assert len(skipping.arrange()) == len(skipping.headers) == 20
+    (root / "a/003.png").unlink()
+    with pytest.raises(UserError, match=r"a/003\.png: no such file"):
+        stopped.setup()
+    skipping.setup()
+    assert "1 of 20 images left out (data.on_error=skip), the first a/003.png: no such file" in caplog.text
+    assert set(skipping.record()["left_out"]) == {"a/003.png"}
+    assert len(skipping.images(all_indices(skipping))) == len(skipping.codes) == len(skipping.headers) == 19
+    del parts["a/003.png"]
+    assert dict(zip(skipping.arrange()["file"], skipping.parts, strict=True)) == parts
+    (root / "a/003.png").write_bytes(content)
+    again = folder(root, on_error="skip", **options)
+    again.setup()
+    assert not again.faults
+
+
+def test_a_mistake_that_no_file_makes_is_said_where_files_are_skipped(tmp_path):
+    root = make_folder(tmp_path / "set", shape=(5, 12, 10), suffix="tif")
+    with pytest.raises(UserError, match=r"data\.channels: the images have 5 channels"):
+        folder(root, on_error="skip").setup()
+
+
 def test_a_class_of_which_nothing_can_be_read_is_refused(tmp_path):
     root = make_folder(tmp_path / "set", classes=("a", "b", "c"))
     for path in (root / "b").iterdir():

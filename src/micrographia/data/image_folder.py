@@ -180,7 +180,7 @@ class ImageFolder(ArrangedImages):
         """
         self.arrange()
         if self.pixels is None:
-            self.pixels = torch.from_numpy(self.decode())
+            self.pixels = torch.from_numpy(self.decode_usable())
 
     # The interface of IndexedImages
 
@@ -239,25 +239,26 @@ class ImageFolder(ArrangedImages):
         if self.sampling == "balanced" and not classes:
             raise UserError("data.sampling=balanced: the images have no classes. Set it to uniform.")
         if not whole:
-            rows = self.without_faults(rows)
+            rows = self.without_faults(rows, self.cache)
         self.codes = torch.as_tensor(class_codes(rows, classes))
         self.rows = rows
         return rows
 
-    def without_faults(self, rows: pd.DataFrame) -> pd.DataFrame:
+    def without_faults(self, rows: pd.DataFrame, cache: Path | None) -> pd.DataFrame:
         """The rows whose files can be used; the others keep their part, as if they were there."""
         names = list(rows["file"])
-        self.faults = find_faults(self.root, names, self.recipe.nan, self.cache, self.progress)
-        if not self.faults:
+        faults = find_faults(self.root, names, self.recipe.nan, cache, self.progress)
+        if not faults:
             return rows
-        first, problem = next(iter(self.faults.items()))
-        if len(self.faults) == len(names):
+        self.faults |= faults
+        first, problem = next(iter(faults.items()))
+        if len(faults) == len(names):
             raise UserError(f"data.root: no image of {self.root} can be read. The first, {first}: {problem}")
         log.warning(
             "%s: %d of %d images left out (data.on_error=skip), the first %s: %s",
-            *(self.name, len(self.faults), len(names), first, problem),
+            *(self.name, len(faults), len(names), first, problem),
         )
-        kept = ~rows["file"].isin(list(self.faults)).to_numpy()
+        kept = ~rows["file"].isin(list(faults)).to_numpy()
         rows, self.parts = rows[kept].reset_index(drop=True), self.parts[kept]
         if self.classes and (gone := [name for name in self.classes if name not in set(rows["class"])]):
             raise UserError(f"data.root: no image of class {some(gone)} can be read. Leave it out: data.include.")
@@ -274,6 +275,23 @@ class ImageFolder(ArrangedImages):
         """Header of each file, by its name."""
         files = list(self.arrange()["file"])
         return dict(zip(files, in_threads(read_header, [self.root / name for name in files]), strict=True))
+
+    def decode_usable(self) -> np.ndarray:
+        """`decode`; where files are skipped, once more without those that were lost since they were looked at."""
+        try:
+            return self.decode()
+        except UserError:
+            if self.on_error == "stop":
+                raise
+            before = self.arrange()
+            rows = self.without_faults(before, None)  # what a cache knows of them is out of date
+            if len(rows) == len(before):
+                raise
+        self.codes = torch.as_tensor(class_codes(rows, self.classes))
+        self.rows = rows
+        for of_former_rows in ("headers", "balanced_order"):
+            self.__dict__.pop(of_former_rows, None)
+        return self.decode()
 
     def decode(self) -> np.ndarray:
         """All images as the model takes them, from the cache where they are in it."""

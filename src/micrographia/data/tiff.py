@@ -157,9 +157,10 @@ def decoded(series: tifffile.TiffPageSeries, path: Path) -> np.ndarray:
             try:
                 frames.append(np.asarray(image))
             except OSError as error:  # pillow's own libraries may lack it, too
+                packed = tifffile.COMPRESSION(series.keyframe.compression).name
                 raise UserError(
-                    f"{path}: cannot be unpacked ({error}). It is damaged, or its compression "
-                    f"({tifffile.COMPRESSION(series.keyframe.compression).name}) needs one more package: pip install imagecodecs."
+                    f"{path}: cannot be unpacked ({error}). It is damaged, or its compression ({packed}) "
+                    "needs one more package: pip install imagecodecs."
                 ) from error
     array = np.stack(frames)
     if array.size != np.prod(series.shape) or array.dtype.itemsize != series.dtype.itemsize:
