@@ -1,3 +1,4 @@
+import json
 import os
 
 import numpy as np
@@ -811,6 +812,62 @@ def test_new_images_are_read_as_those_that_were_learned_from(tmp_path, intensity
     }
     own = folder(root, **options)
     assert not torch.equal(own.images(torch.tensor(rows)), learned.images(torch.arange(len(rows))))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"intensity": "dtype"},
+        {"limits": [[100, 3000]]},
+        {"intensity": "percentile", "percentiles": (5, 80)},
+        {"intensity": "zscore", "deviations": 1.5},
+        {"intensity": "image", "percentiles": (5, 80)},
+        {"intensity": "image", "percentiles": (5, 80), "channels": [1], "invert": True},
+        {"invert": True, "background": "zero"},
+        {"invert": True, "channels": [2, 0], "pad_quantile": 0.5},
+        {"fit": "resize", "control": "a"},
+    ],
+)
+@pytest.mark.parametrize("deep", [True, False])
+def test_a_record_alone_repeats_how_images_were_read(tmp_path, settings, deep):
+    if settings.get("control") and not deep:
+        settings = {**settings, "intensity": "percentile"}
+    kind = {"dtype": np.uint16 if deep else np.uint8, "suffix": "tif"}
+    learned = folder(make_folder(tmp_path / "learned", shape=(3, 12, 10), **kind), **settings)
+    record = json.loads(json.dumps(learned.record()))  # as a run keeps it
+    new = make_folder(tmp_path / "new", classes=("c", "d"), shape=(3, 9, 14), **kind)
+    alone = folder(new, fitted=record)
+    read = np.stack([image.numpy() for image in alone.images(torch.arange(20))])
+    # The settings themselves, on the second folder's files, with what the first one's conversion has fitted.
+    paths = [learned.root / name for name in learned.arrange()["file"]]
+    sources, plates = learned.scaled_by(learned.arrange(), paths)
+    conversion = learned.recipe.prepare(paths, learned.parts == "train", sources, plates)
+    expected = np.stack([conversion(new / name) for name in alone.arrange()["file"]])
+    assert read.dtype == expected.dtype
+    np.testing.assert_array_equal(read, expected)
+    for key in set(record) - {"images", "classes", "size"}:
+        assert alone.record()[key] == record[key], key
+    item = np.random.default_rng(0).random((3, 16, 16))
+    first = learned.root / learned.arrange()["file"].iloc[0]
+    (new / alone.arrange()["file"].iloc[0]).write_bytes(first.read_bytes())
+    np.testing.assert_array_equal(alone.restored(0, item)[0], learned.restored(0, item)[0])
+
+
+def test_a_record_of_a_former_version_and_channels_of_ones_own_are_taken(tmp_path):
+    learned = folder(
+        make_folder(tmp_path / "learned", shape=(5, 12, 10), dtype=np.uint16, suffix="tif"), channels=[3, 1]
+    )
+    record = learned.record()
+    assert record["chosen"] == [3, 1]
+    own = folder(learned.root, channels=[1, 3], fitted=record)
+    everything = torch.arange(20)
+    limits = [record["limits"][1], record["limits"][0], *record["limits"][2:]]
+    swapped = folder(learned.root, channels=[1, 3], fitted={**record, "limits": limits})
+    assert torch.equal(swapped.images(everything)[:, [1, 0]], learned.images(everything)[:, [0, 1]])
+    assert own.record()["chosen"] == [1, 3]
+    kept = ("dtype", "rule", "limits", "side")
+    former = folder(learned.root, channels=[3, 1], fitted={key: record[key] for key in kept})
+    assert torch.equal(former.images(everything), learned.images(everything))
 
 
 def test_what_was_fitted_to_images_of_another_kind_is_refused(tmp_path):

@@ -13,7 +13,7 @@ import torch
 from micrographia.config import Between
 from micrographia.data.arranged import ArrangedImages, Controls, OnError, as_texts
 from micrographia.data.datamodule import PARTS, Sampling
-from micrographia.data.decoding import FITTED, FITTED_KEYS, Recipe, in_threads, read_images
+from micrographia.data.decoding import FITTED, Recipe, in_threads, read_images
 from micrographia.data.faults import find_faults
 from micrographia.data.intensity import pairs_of, rising
 from micrographia.data.listing import list_images
@@ -88,8 +88,9 @@ class ImageFolder(ArrangedImages):
     controls
         Controls of an assay, which a measurement is to tell apart; classes are in the column ``class``.
     fitted
-        What `record` of another set says (and the run of a model that learned from it keeps): side, limits and rule are
-        used again as they are, and nothing is fitted.
+        What `record` of another set says (and the run of a model that learned from it keeps): limits, side, invert and
+        all else but the size are used again as they are, whatever is said here, and nothing is fitted. Channels may be
+        chosen here, where these images have others.
     cache
         Folder of decoded images; None decodes them in every process.
     progress
@@ -160,8 +161,9 @@ class ImageFolder(ArrangedImages):
             limits=None if limits is None else pairs_of(limits, model_channels),
             nan=nan,
             deviations=deviations,
-            fitted=None if fitted is None else {key: fitted[key] for key in FITTED_KEYS if key in fitted},
         )
+        if fitted is not None:
+            self.recipe = self.recipe.repeating(fitted)
         self.controls = as_texts(controls)
         self.cache = None if cache is None else Path(cache)
         self.progress = progress
