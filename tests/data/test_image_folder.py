@@ -129,6 +129,34 @@ def test_only_table_of_a_flat_folder_is_used_and_order_of_rows_is_not(tmp_path):
     assert list(first.table(torch.tensor([0])).columns) == ["file", "class", "well"]
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({}, "drawn image by image, train, val and test can share 10 wells, the first P, w0. data.group=[plate,well]"),
+        ({"group": ["plate", "well", "site"]}, "drawn by plate + well + site, train, val and test can share 10 wells"),
+        ({"group": ["plate", "well"]}, None),
+        ({"group": ["half"]}, None),  # holds whole wells
+        ({"split": "part"}, None),  # given
+        ({"split": "none"}, None),
+    ],
+)
+def test_groups_that_cut_through_wells_are_said_once_where_parts_are_drawn(tmp_path, caplog, options, said):
+    numbers = range(40)
+    columns = {
+        "class": ["x", "y"] * 20,
+        "plate": ["P"] * 40,
+        "well": [f"w{n // 4}" for n in numbers],
+        "site": [n % 4 // 2 for n in numbers],
+        "half": [n // 8 for n in numbers],
+        "part": [("train", "train", "val", "test")[n // 4 % 4] for n in numbers],
+    }
+    root = make_table(tmp_path / "set", file=[f"{n:02}.png" for n in numbers], **columns)
+    folder(root, **options).setup()
+    messages = [record.message for record in caplog.records if "wells" in record.message]
+    assert len(messages) == (said is not None)
+    assert all(said in message for message in messages)
+
+
 def test_class_names_stay_as_written(tmp_path):
     root = make_table(tmp_path / "set", file=[f"{n}.png" for n in range(20)], **{"class": ["NA", "01"] * 10})
     data = folder(root)

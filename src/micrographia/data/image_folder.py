@@ -236,7 +236,11 @@ class ImageFolder(ArrangedImages):
                 + (f"data.table={tables[0]} takes them from the table, " if tables else "")
                 + "data.label=null reads the images without classes."
             )
-        self.parts = self.splitting.parts(rows, classes, self.table_options[0] or str(self.root))
+        where = self.table_options[0] or str(self.root)
+        self.parts = self.splitting.parts(rows, classes, where)
+        if cut := self.splitting.cut_wells(rows, where):
+            whole_wells = "[plate,well]" if "plate" in rows else "[well]"
+            log.warning("%s: %s. data.group=%s keeps them whole.", self.name, cut, whole_wells)
         self.classes = classes
         if self.sampling == "balanced" and not classes:
             raise UserError("data.sampling=balanced: the images have no classes. Set it to uniform.")
