@@ -64,7 +64,7 @@ def test_everything_that_is_wrong_is_said_in_one_pass(root):
         "alive/empty.png": "is empty (0 bytes)",
         "alive/cut.png": "cannot be read as an image",
         f"dead/{long}": "cannot be read as an image",
-        "dead/really_a.tif": "cannot be read as an image",
+        "dead/really_a.tif": "its content is PNG. Rename it to really_a.png",
         "dead/loop.png": "cannot be read as an image",
         "dead/stack.czi": "left out: .czi is not read",
         "dead/huge.png": "has more than 89,000,000 pixels",

@@ -1,3 +1,4 @@
+import json
 import os
 
 import numpy as np
@@ -126,6 +127,34 @@ def test_only_table_of_a_flat_folder_is_used_and_order_of_rows_is_not(tmp_path):
     wells = [set(first.table(first.indices(part))["well"]) for part in PARTS]
     assert sum(map(len, wells)) == len(set.union(*wells)) == 10
     assert list(first.table(torch.tensor([0])).columns) == ["file", "class", "well"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({}, "drawn image by image, train, val and test can share 10 wells, the first P, w0. data.group=[plate,well]"),
+        ({"group": ["plate", "well", "site"]}, "drawn by plate + well + site, train, val and test can share 10 wells"),
+        ({"group": ["plate", "well"]}, None),
+        ({"group": ["half"]}, None),  # holds whole wells
+        ({"split": "part"}, None),  # given
+        ({"split": "none"}, None),
+    ],
+)
+def test_groups_that_cut_through_wells_are_said_once_where_parts_are_drawn(tmp_path, caplog, options, said):
+    numbers = range(40)
+    columns = {
+        "class": ["x", "y"] * 20,
+        "plate": ["P"] * 40,
+        "well": [f"w{n // 4}" for n in numbers],
+        "site": [n % 4 // 2 for n in numbers],
+        "half": [n // 8 for n in numbers],
+        "part": [("train", "train", "val", "test")[n // 4 % 4] for n in numbers],
+    }
+    root = make_table(tmp_path / "set", file=[f"{n:02}.png" for n in numbers], **columns)
+    folder(root, **options).setup()
+    messages = [record.message for record in caplog.records if "wells" in record.message]
+    assert len(messages) == (said is not None)
+    assert all(said in message for message in messages)
 
 
 def test_class_names_stay_as_written(tmp_path):
@@ -729,6 +758,36 @@ def test_a_file_that_can_be_read_again_is_no_longer_left_out(tmp_path, monkeypat
     assert len(all_indices(again)) == 20
 
 
+@pytest.mark.parametrize("cached", [True, False])
+def test_a_file_that_is_lost_after_it_was_looked_at_stops_or_is_left_out(tmp_path, caplog, cached):
+    root = make_folder(tmp_path / "set")
+    content = (root / "a/003.png").read_bytes()
+    options = {"cache": str(tmp_path / "cache")} if cached else {}
+    stopped = folder(root, **options)
+    skipping = folder(root, on_error="skip", **options)
+    parts = dict(zip(stopped.arrange()["file"], stopped.parts, strict=True))
+    assert len(skipping.arrange()) == len(skipping.headers) == 20
+    (root / "a/003.png").unlink()
+    with pytest.raises(UserError, match=r"a/003\.png: no such file"):
+        stopped.setup()
+    skipping.setup()
+    assert "1 of 20 images left out (data.on_error=skip), the first a/003.png: no such file" in caplog.text
+    assert set(skipping.record()["left_out"]) == {"a/003.png"}
+    assert len(skipping.images(all_indices(skipping))) == len(skipping.codes) == len(skipping.headers) == 19
+    del parts["a/003.png"]
+    assert dict(zip(skipping.arrange()["file"], skipping.parts, strict=True)) == parts
+    (root / "a/003.png").write_bytes(content)
+    again = folder(root, on_error="skip", **options)
+    again.setup()
+    assert not again.faults
+
+
+def test_a_mistake_that_no_file_makes_is_said_where_files_are_skipped(tmp_path):
+    root = make_folder(tmp_path / "set", shape=(5, 12, 10), suffix="tif")
+    with pytest.raises(UserError, match=r"data\.channels: the images have 5 channels"):
+        folder(root, on_error="skip").setup()
+
+
 def test_a_class_of_which_nothing_can_be_read_is_refused(tmp_path):
     root = make_folder(tmp_path / "set", classes=("a", "b", "c"))
     for path in (root / "b").iterdir():
@@ -781,6 +840,62 @@ def test_new_images_are_read_as_those_that_were_learned_from(tmp_path, intensity
     }
     own = folder(root, **options)
     assert not torch.equal(own.images(torch.tensor(rows)), learned.images(torch.arange(len(rows))))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"intensity": "dtype"},
+        {"limits": [[100, 3000]]},
+        {"intensity": "percentile", "percentiles": (5, 80)},
+        {"intensity": "zscore", "deviations": 1.5},
+        {"intensity": "image", "percentiles": (5, 80)},
+        {"intensity": "image", "percentiles": (5, 80), "channels": [1], "invert": True},
+        {"invert": True, "background": "zero"},
+        {"invert": True, "channels": [2, 0], "pad_quantile": 0.5},
+        {"fit": "resize", "control": "a"},
+    ],
+)
+@pytest.mark.parametrize("deep", [True, False])
+def test_a_record_alone_repeats_how_images_were_read(tmp_path, settings, deep):
+    if settings.get("control") and not deep:
+        settings = {**settings, "intensity": "percentile"}
+    kind = {"dtype": np.uint16 if deep else np.uint8, "suffix": "tif"}
+    learned = folder(make_folder(tmp_path / "learned", shape=(3, 12, 10), **kind), **settings)
+    record = json.loads(json.dumps(learned.record()))  # as a run keeps it
+    new = make_folder(tmp_path / "new", classes=("c", "d"), shape=(3, 9, 14), **kind)
+    alone = folder(new, fitted=record)
+    read = np.stack([image.numpy() for image in alone.images(torch.arange(20))])
+    # The settings themselves, on the second folder's files, with what the first one's conversion has fitted.
+    paths = [learned.root / name for name in learned.arrange()["file"]]
+    sources, plates = learned.scaled_by(learned.arrange(), paths)
+    conversion = learned.recipe.prepare(paths, learned.parts == "train", sources, plates)
+    expected = np.stack([conversion(new / name) for name in alone.arrange()["file"]])
+    assert read.dtype == expected.dtype
+    np.testing.assert_array_equal(read, expected)
+    for key in set(record) - {"images", "classes", "size"}:
+        assert alone.record()[key] == record[key], key
+    item = np.random.default_rng(0).random((3, 16, 16))
+    first = learned.root / learned.arrange()["file"].iloc[0]
+    (new / alone.arrange()["file"].iloc[0]).write_bytes(first.read_bytes())
+    np.testing.assert_array_equal(alone.restored(0, item)[0], learned.restored(0, item)[0])
+
+
+def test_a_record_of_a_former_version_and_channels_of_ones_own_are_taken(tmp_path):
+    learned = folder(
+        make_folder(tmp_path / "learned", shape=(5, 12, 10), dtype=np.uint16, suffix="tif"), channels=[3, 1]
+    )
+    record = learned.record()
+    assert record["chosen"] == [3, 1]
+    own = folder(learned.root, channels=[1, 3], fitted=record)
+    everything = torch.arange(20)
+    limits = [record["limits"][1], record["limits"][0], *record["limits"][2:]]
+    swapped = folder(learned.root, channels=[1, 3], fitted={**record, "limits": limits})
+    assert torch.equal(swapped.images(everything)[:, [1, 0]], learned.images(everything)[:, [0, 1]])
+    assert own.record()["chosen"] == [1, 3]
+    kept = ("dtype", "rule", "limits", "side")
+    former = folder(learned.root, channels=[3, 1], fitted={key: record[key] for key in kept})
+    assert torch.equal(former.images(everything), learned.images(everything))
 
 
 def test_what_was_fitted_to_images_of_another_kind_is_refused(tmp_path):

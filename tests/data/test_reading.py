@@ -1,4 +1,6 @@
 import errno
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -236,20 +238,56 @@ def test_a_file_that_must_not_be_read_is_named(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("mode", ["L", "RGB"])
-def test_a_photograph_is_upright_however_the_camera_was_held(tmp_path, orientation, mode):
+@pytest.mark.parametrize(
+    ("suffix", "mode"), [("jpg", "L"), ("jpg", "RGB"), *(("png", mode) for mode in ("L", "RGB", "P", "I;16"))]
+)
+def test_a_photograph_is_upright_however_the_camera_was_held(tmp_path, orientation, mode, suffix):
     pixels = np.zeros((24, 40, 3), np.uint8)
     pixels[:8, :8] = 250
-    image = Image.fromarray(pixels).convert(mode)
+    image = Image.fromarray(pixels[..., 0].astype(np.uint16) * 200 if mode == "I;16" else pixels).convert(mode)
     exif = Image.Exif()
     exif[0x0112] = orientation
-    path = tmp_path / "photo.jpg"
+    path = tmp_path / f"photo.{suffix}"
     image.save(path, exif=exif, quality=95)
     header, read = read_image(path)
-    upright = np.asarray(ImageOps.exif_transpose(Image.open(path)))
+    turned = ImageOps.exif_transpose(Image.open(path))
+    expected = np.asarray(turned.convert("RGB") if mode == "P" else turned)
     assert header.shape == read_header(path).shape == read.shape
-    np.testing.assert_array_equal(read[0], upright if mode == "L" else upright[..., 0])
+    np.testing.assert_array_equal(read[0], expected if expected.ndim == 2 else expected[..., 0])
     assert (header.shape[1:] == (40, 24)) == (orientation > 4)
+
+
+def test_a_tiff_is_read_as_stored_whatever_its_tag_says(tmp_path):
+    pixels = random_pixels((9, 7, 3), np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", extratags=[(274, "H", 1, 6, True)])
+    assert (read_image(tmp_path / "a.tif")[1] == pixels.transpose(2, 0, 1)).all()
+
+
+def test_an_image_that_is_too_large_is_answered_without_a_warning_of_pillow(tmp_path):
+    path = tmp_path / "large.png"
+    Image.new("1", (10_000, 9_500)).save(path)
+    said = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"from micrographia.data.reading import read_image, Path; read_image(Path({str(path)!r}))",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stderr
+    assert "has more than 89,000,000 pixels" in said
+    assert "DecompressionBombWarning" not in said
+
+
+def test_an_image_that_memory_does_not_hold_is_named(tmp_path, monkeypatch):
+    def exhausted(*_):
+        raise MemoryError
+
+    Image.new("L", (8, 8)).save(tmp_path / "cell.png")
+    monkeypatch.setattr("micrographia.data.reading.read_raster", exhausted)
+    with pytest.raises(UserError, match=r"cell\.png: needs more memory than there is"):
+        read_image(tmp_path / "cell.png")
 
 
 def test_images_too_large_to_hold_are_answered_before_they_are_decoded(tmp_path):

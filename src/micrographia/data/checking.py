@@ -132,6 +132,8 @@ def check_fields(cells: PlateCells, progress: Progress | None = None) -> Check:
     try:
         if (decided := cells.splitting.decided(rows, "the table of fields")) is not None:
             parts = np.where(decided == "", "train, val", decided).astype(object)
+        if cut := cells.splitting.cut_wells(rows, "the table of fields"):
+            problems.append((".", f"data.group: {cut}"))
     except UserError as error:
         parts[:] = "?"
         problems.append((".", str(error)))

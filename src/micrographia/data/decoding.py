@@ -19,10 +19,12 @@ from micrographia.errors import UserError
 
 log = logging.getLogger(__name__)
 
-# Raise it when the same files and settings would give other pixels than before.
-VERSION = 3
+# Raise it when the same files and settings would give other pixels, or another record, than before.
+VERSION = 4
 FITTED = ("percentile", "zscore")  # rules whose limits come from images
-FITTED_KEYS = ("dtype", "rule", "limits", "limits_of_plates", "side")  # of a record, what is used again
+# Of a record, what is used again: what was fitted, and the settings that go with it, which older records lack.
+FITTED_KEYS = ("dtype", "rule", "limits", "limits_of_plates", "side")
+SETTING_KEYS = ("percentiles", "deviations", "invert", "background", "chosen", "fitted_to")
 THREADS = min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 # Images in flight at once: bounds the memory of results that wait for their turn.
 CHUNK = 512
@@ -55,6 +57,8 @@ class Conversion:
         Of images that are scaled plate by plate.
     fitted_to : str
         What the limits were fitted to, in words.
+    chosen : tuple of int or str, or None
+        Channels that were chosen, from which the mappings follow; None took all.
     """
 
     mappings: Mappings
@@ -66,6 +70,7 @@ class Conversion:
     nan: bool = False
     plates: Mapping[Path, str] = field(default_factory=dict)
     fitted_to: str = "the training part"
+    chosen: tuple[int | str, ...] | None = None
 
     def __call__(self, path: Path) -> np.ndarray:
         """Item ``(model channels, size, size)`` of a file."""
@@ -84,7 +89,7 @@ class Conversion:
         return self.squares(image).astype(self.dtype, copy=False)
 
     def record(self) -> dict[str, Any]:
-        """What was fitted, in words and JSON's types."""
+        """What was fitted, in words and JSON's types; with `Recipe.fitted` it makes the same conversion again."""
         larger = f" ({self.shrunk} larger ones shrunk to it)" if self.shrunk else ""
         one = next(iter(self.intensities.values()))
         limits = {plate: [list(pair) for pair in of.limits] for plate, of in self.intensities.items()}
@@ -100,6 +105,12 @@ class Conversion:
             "limits": limits.get("", []),
             **({} if "" in limits else {"limits_of_plates": limits}),
             "dtype": str(self.dtype),
+            "percentiles": list(one.percentiles),
+            "deviations": one.deviations,
+            "invert": self.invert,
+            "background": self.squares.background,
+            "chosen": None if self.chosen is None else list(self.chosen),
+            "fitted_to": self.fitted_to,
         }
 
 
@@ -120,6 +131,19 @@ class Recipe:
     nan: bool = False
     deviations: float = 3.0
     fitted: Mapping[str, Any] | None = None  # what `Conversion.record` says of another set, used again as it is
+
+    def repeating(self, record: Mapping[str, Any]) -> "Recipe":
+        """These settings with those that a record has in their place; channels that are chosen here stay chosen.
+
+        Channels of other images may have other names or places, which only who has these images knows.
+        """
+        settings = {key: record[key] for key in ("deviations", "invert", "background") if key in record}
+        if "percentiles" in record:
+            settings["percentiles"] = tuple(record["percentiles"])
+        if self.channels is None and record.get("chosen") is not None:
+            settings["channels"] = tuple(record["chosen"])
+        fitted = {key: record[key] for key in (*FITTED_KEYS, *SETTING_KEYS) if key in record}
+        return replace(self, **settings, fitted=fitted)
 
     def content(self) -> dict[str, Any]:
         """Settings in JSON's types, for the address of a cache entry."""
@@ -200,6 +224,7 @@ class Recipe:
             self.nan,
             plates or {},
             fitted_to,
+            self.channels,
         )
 
     def repeated(self, fitted: Mapping[str, Any], mappings: Mappings, dtype: np.dtype) -> Conversion:
@@ -220,8 +245,16 @@ class Recipe:
             )
         limits = tuple((float(low), float(high)) for low, high in fitted["limits"])
         intensity = Intensity(fitted["rule"], self.percentiles, limits, self.deviations)
-        squares = Squares(self.size, fitted["side"], self.background)
-        return Conversion(mappings, {"": intensity}, self.invert, squares, kept, nan=self.nan)
+        return Conversion(
+            mappings,
+            {"": intensity},
+            self.invert,
+            Squares(self.size, fitted["side"], self.background),
+            kept,
+            nan=self.nan,
+            fitted_to=fitted.get("fitted_to", "the training part"),
+            chosen=self.channels,
+        )
 
     def limits_of(self, files: Sequence[Path], rule: Rule, mappings: Mappings) -> Limits:
         """Limits of the model's channels by the pixels of files."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from micrographia.data.decoding import Progress, in_threads
+from micrographia.data.decoding import VERSION, Progress, in_threads
 from micrographia.data.pixel_cache import PixelCache, file_state
 from micrographia.data.planes import ImageHeader
 from micrographia.data.reading import read_image
@@ -34,7 +34,7 @@ def find_faults(
     if cache is None:
         return faults_of(root, names, nan, progress)
     states = [[name, *file_state(root / name)] for name in names]
-    entry = PixelCache(cache, {"root": str(root.resolve()), "nan": nan, "faults of": states})
+    entry = PixelCache(cache, {"version": VERSION, "root": str(root.resolve()), "nan": nan, "faults of": states})
     found = entry.load()
     if found is not None and any(attempt(root / name, root, nan)[0] for name in unreadable(found[1]["faults"])):
         found = None  # what ailed it was not the file: a disk that was away, a right or a package that was missing

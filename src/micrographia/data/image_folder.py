@@ -13,7 +13,7 @@ import torch
 from micrographia.config import Between
 from micrographia.data.arranged import ArrangedImages, Controls, OnError, as_texts
 from micrographia.data.datamodule import PARTS, Sampling
-from micrographia.data.decoding import FITTED, FITTED_KEYS, Recipe, in_threads, read_images
+from micrographia.data.decoding import FITTED, Recipe, in_threads, read_images
 from micrographia.data.faults import find_faults
 from micrographia.data.intensity import pairs_of, rising
 from micrographia.data.listing import list_images
@@ -88,8 +88,9 @@ class ImageFolder(ArrangedImages):
     controls
         Controls of an assay, which a measurement is to tell apart; classes are in the column ``class``.
     fitted
-        What `record` of another set says (and the run of a model that learned from it keeps): side, limits and rule are
-        used again as they are, and nothing is fitted.
+        What `record` of another set says (and the run of a model that learned from it keeps): limits, side, invert and
+        all else but the size are used again as they are, whatever is said here, and nothing is fitted. Channels may be
+        chosen here, where these images have others.
     cache
         Folder of decoded images; None decodes them in every process.
     progress
@@ -160,8 +161,9 @@ class ImageFolder(ArrangedImages):
             limits=None if limits is None else pairs_of(limits, model_channels),
             nan=nan,
             deviations=deviations,
-            fitted=None if fitted is None else {key: fitted[key] for key in FITTED_KEYS if key in fitted},
         )
+        if fitted is not None:
+            self.recipe = self.recipe.repeating(fitted)
         self.controls = as_texts(controls)
         self.cache = None if cache is None else Path(cache)
         self.progress = progress
@@ -180,7 +182,7 @@ class ImageFolder(ArrangedImages):
         """
         self.arrange()
         if self.pixels is None:
-            self.pixels = torch.from_numpy(self.decode())
+            self.pixels = torch.from_numpy(self.decode_usable())
 
     # The interface of IndexedImages
 
@@ -234,30 +236,35 @@ class ImageFolder(ArrangedImages):
                 + (f"data.table={tables[0]} takes them from the table, " if tables else "")
                 + "data.label=null reads the images without classes."
             )
-        self.parts = self.splitting.parts(rows, classes, self.table_options[0] or str(self.root))
+        where = self.table_options[0] or str(self.root)
+        self.parts = self.splitting.parts(rows, classes, where)
+        if cut := self.splitting.cut_wells(rows, where):
+            whole_wells = "[plate,well]" if "plate" in rows else "[well]"
+            log.warning("%s: %s. data.group=%s keeps them whole.", self.name, cut, whole_wells)
         self.classes = classes
         if self.sampling == "balanced" and not classes:
             raise UserError("data.sampling=balanced: the images have no classes. Set it to uniform.")
         if not whole:
-            rows = self.without_faults(rows)
+            rows = self.without_faults(rows, self.cache)
         self.codes = torch.as_tensor(class_codes(rows, classes))
         self.rows = rows
         return rows
 
-    def without_faults(self, rows: pd.DataFrame) -> pd.DataFrame:
+    def without_faults(self, rows: pd.DataFrame, cache: Path | None) -> pd.DataFrame:
         """The rows whose files can be used; the others keep their part, as if they were there."""
         names = list(rows["file"])
-        self.faults = find_faults(self.root, names, self.recipe.nan, self.cache, self.progress)
-        if not self.faults:
+        faults = find_faults(self.root, names, self.recipe.nan, cache, self.progress)
+        if not faults:
             return rows
-        first, problem = next(iter(self.faults.items()))
-        if len(self.faults) == len(names):
+        self.faults |= faults
+        first, problem = next(iter(faults.items()))
+        if len(faults) == len(names):
             raise UserError(f"data.root: no image of {self.root} can be read. The first, {first}: {problem}")
         log.warning(
             "%s: %d of %d images left out (data.on_error=skip), the first %s: %s",
-            *(self.name, len(self.faults), len(names), first, problem),
+            *(self.name, len(faults), len(names), first, problem),
         )
-        kept = ~rows["file"].isin(list(self.faults)).to_numpy()
+        kept = ~rows["file"].isin(list(faults)).to_numpy()
         rows, self.parts = rows[kept].reset_index(drop=True), self.parts[kept]
         if self.classes and (gone := [name for name in self.classes if name not in set(rows["class"])]):
             raise UserError(f"data.root: no image of class {some(gone)} can be read. Leave it out: data.include.")
@@ -274,6 +281,23 @@ class ImageFolder(ArrangedImages):
         """Header of each file, by its name."""
         files = list(self.arrange()["file"])
         return dict(zip(files, in_threads(read_header, [self.root / name for name in files]), strict=True))
+
+    def decode_usable(self) -> np.ndarray:
+        """`decode`; where files are skipped, once more without those that were lost since they were looked at."""
+        try:
+            return self.decode()
+        except UserError:
+            if self.on_error == "stop":
+                raise
+            before = self.arrange()
+            rows = self.without_faults(before, None)  # what a cache knows of them is out of date
+            if len(rows) == len(before):
+                raise
+        self.codes = torch.as_tensor(class_codes(rows, self.classes))
+        self.rows = rows
+        for of_former_rows in ("headers", "balanced_order"):
+            self.__dict__.pop(of_former_rows, None)
+        return self.decode()
 
     def decode(self) -> np.ndarray:
         """All images as the model takes them, from the cache where they are in it."""

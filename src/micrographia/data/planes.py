@@ -10,6 +10,7 @@ from micrographia.errors import UserError
 
 COLOURS: tuple[str, ...] = ("red", "green", "blue")
 MOST_PIXELS = 89_000_000  # of a channel; beyond, pillow takes an image for a decompression bomb
+MOST_VALUES = 4 * MOST_PIXELS  # of all channels: four of the largest, 16 of some 4,700 px, which 2 GB hold as floats
 
 
 @dataclass(frozen=True)
@@ -92,9 +93,14 @@ def channels_first(array: np.ndarray, axes: str) -> np.ndarray:
 
 
 def require_few_pixels(size: Mapping[str, int], path: Path) -> None:
-    """Raise if a plane is too large to be read; ``size`` has the lengths of its axes Y and X."""
+    """Raise if an image is too large to be read; ``size`` has the lengths of its axes Y, X and, if it has them, C."""
     if size["Y"] * size["X"] > MOST_PIXELS:
         raise too_large(path)
+    if (values := size.get("C", 1) * size["Y"] * size["X"]) > MOST_VALUES:
+        raise UserError(
+            f"{path}: has {values:,} pixels in its {size['C']} channels, more than {MOST_VALUES:,}. Keep fewer "
+            "channels, or cut it into fields or cells first."
+        )
 
 
 def native(dtype: np.dtype, path: Path) -> np.dtype:

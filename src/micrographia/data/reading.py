@@ -1,11 +1,12 @@
 """Image files as channels-first arrays: PNG, JPEG, BMP, TIFF, OME-TIFF, Zarr, of any depth and number of channels."""
 
 import stat
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageFile, ImageOps
+from PIL import Image, ImageFile
 
 from micrographia.data.ome_zarr import SUFFIX, in_zarr, read_zarr
 from micrographia.data.planes import COLOURS, MOST_PIXELS, ImageHeader, too_large
@@ -16,6 +17,8 @@ from micrographia.runs.walking import walk
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", SUFFIX)
 ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
 ORIENTATION = 0x0112  # EXIF's tag: how the camera was held
+# What is too large is answered here, before it is decoded; pillow's own warning of it names no file.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
 def is_image_file(path: Path) -> bool:
@@ -63,8 +66,8 @@ def read_header(path: Path) -> ImageHeader:
 def read_image(path: Path, nan: bool = False) -> tuple[ImageHeader, np.ndarray]:
     """Header and pixels of an image file, ``(channels, height, width)``, in the file's own type and range.
 
-    Alpha is dropped, a palette resolved to its colours, black and white become 0 and 255. JPEGs are turned upright as
-    their EXIF says; other formats are read as stored.
+    Alpha is dropped, a palette resolved to its colours, black and white become 0 and 255. JPEGs and PNGs are turned
+    upright as their EXIF says; other formats are read as stored.
 
     Parameters
     ----------
@@ -74,8 +77,8 @@ def read_image(path: Path, nan: bool = False) -> tuple[ImageHeader, np.ndarray]:
     Raises
     ------
     UserError
-        If the file is missing, corrupt, cut short, no single plane, larger than `MOST_PIXELS`, or holds NaN or infinite
-        values that may not be.
+        If the file is missing, corrupt, cut short, no single plane, larger than `MOST_PIXELS` and `MOST_VALUES` allow,
+        or holds NaN or infinite values that may not be.
     """
     header, image = read(path, pixels=True)
     assert image is not None
@@ -109,6 +112,8 @@ def read(path: Path, pixels: bool) -> tuple[ImageHeader, np.ndarray | None]:
         raise UserError(f"{path}: no such file.") from error
     except Image.DecompressionBombError as error:
         raise too_large(path) from error
+    except MemoryError as error:
+        raise UserError(f"{path}: needs more memory than there is. Cut it into fields or cells first.") from error
     except PermissionError as error:
         raise UserError(
             f"{path}: must not be read ({error.strerror}). Give yourself the right to, or leave it out."
@@ -125,7 +130,7 @@ def read_raster(path: Path, pixels: bool) -> tuple[ImageHeader, np.ndarray | Non
         width, height = image.size
         if width * height > MOST_PIXELS:
             raise too_large(path)
-        orientation = image.getexif().get(ORIENTATION, 1) if image.format in ("JPEG", "MPO") else 1
+        orientation = orientation_of(image)
         if orientation in (5, 6, 7, 8):
             width, height = height, width
         deep_mode = deep_raw_mode(image)
@@ -138,13 +143,36 @@ def read_raster(path: Path, pixels: bool) -> tuple[ImageHeader, np.ndarray | Non
         if not pixels:
             return header, None
         if deep_mode:
-            return header, deep_pixels(path, deep_mode)
-        if deep_grey:
-            return header, np.asarray(image).astype(np.uint16)[None]
-        upright = ImageOps.exif_transpose(image) if orientation != 1 else image
-        if grey:
-            return header, np.asarray(upright.convert("L"))[None]
-        return header, np.moveaxis(np.asarray(upright.convert("RGB")), -1, 0)
+            found = deep_pixels(path, deep_mode)
+        elif deep_grey:
+            found = np.asarray(image).astype(np.uint16)[None]
+        elif grey:
+            found = np.asarray(image.convert("L"))[None]
+        else:
+            found = np.moveaxis(np.asarray(image.convert("RGB")), -1, 0)
+        return header, upright(found, orientation)
+
+
+def orientation_of(image: Image.Image) -> int:
+    """How the camera was held, 1 to 8, by the EXIF of a JPEG, or of a PNG where it precedes the pixels; else 1."""
+    if image.format in ("JPEG", "MPO"):
+        return int(image.getexif().get(ORIENTATION, 1))
+    if image.format != "PNG" or "exif" not in image.info:  # pillow would decode a whole PNG to look behind its pixels
+        return 1
+    exif = Image.Exif()
+    exif.load(image.info["exif"])
+    return int(exif.get(ORIENTATION, 1))
+
+
+def upright(image: np.ndarray, orientation: int) -> np.ndarray:
+    """An image ``(channels, height, width)`` turned and mirrored as its EXIF orientation says."""
+    if orientation in (5, 6, 7, 8):
+        image = image.swapaxes(1, 2)
+    if orientation in (2, 3, 6, 7):
+        image = image[:, :, ::-1]
+    if orientation in (3, 4, 7, 8):
+        image = image[:, ::-1]
+    return image
 
 
 def deep_raw_mode(image: ImageFile.ImageFile) -> str:

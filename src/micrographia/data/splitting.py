@@ -103,6 +103,25 @@ class Splitting:
                 )
         return self.given(rows)
 
+    def cut_wells(self, rows: pd.DataFrame, where: str) -> str:
+        """Wells that drawn parts can share, since the groups cut through them, in words; "" where there are none."""
+        if self.split == "none" or "well" not in rows:
+            return ""
+        given = self.decided(rows, where)
+        drawn = np.ones(len(rows), dtype=bool)
+        if given is not None:
+            drawn = np.isin(given, ["", "train"]) & ("val" not in given)
+        numbers = group_numbers(rows, self.group)
+        groups = pd.Series(np.arange(len(rows)) if numbers is None else numbers, rows.index)[drawn]
+        well = [column for column in ("plate", "well") if column in rows]
+        spread = groups.groupby([rows.loc[drawn, column] for column in well]).nunique()
+        if not (cut := list(spread.index[spread > 1])):
+            return ""
+        first = ", ".join(map(str, cut[0])) if isinstance(cut[0], tuple) else str(cut[0])
+        by = f"by {' + '.join(self.group)}" if self.group else "image by image"
+        sides = "train and val" if given is not None and "test" in given else "train, val and test"
+        return f"drawn {by}, {sides} can share {len(cut)} wells, the first {first}"
+
     def given(self, rows: pd.DataFrame) -> np.ndarray | None:
         """Parts that are known, "" where not; None where all are drawn."""
         if self.split == "folders":

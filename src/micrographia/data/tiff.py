@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import tifffile
-from PIL import Image, ImageSequence
+from PIL import Image
 
 from micrographia.data.planes import (
     COLOURS,
@@ -17,19 +17,23 @@ from micrographia.data.planes import (
 )
 from micrographia.errors import UserError
 
+GREYS = (tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.MINISWHITE)
+# What other images begin with.
+OTHERS = {b"\x89PNG": ("PNG", ".png"), b"\xff\xd8\xff": ("JPEG", ".jpg"), b"BM": ("BMP", ".bmp")}
+
 
 def read_tiff(path: Path, pixels: bool) -> tuple[ImageHeader, np.ndarray | None]:
-    """Read the first series of a TIFF file with tifffile."""
+    """Read the image in a TIFF file with tifffile; see `series_of_image`."""
+    require_tiff(path)
     with tifffile.TiffFile(path) as file:
-        if not file.series:
-            raise ValueError("no image in it")
-        series = file.series[0]
+        parts = series_of_image(file, path)
+        series = parts[0]
         page = series.keyframe
         photometric = tifffile.PHOTOMETRIC(page.photometric)
         if photometric in (tifffile.PHOTOMETRIC.SEPARATED, tifffile.PHOTOMETRIC.CIELAB):
             raise UserError(f"{path}: its colours are {photometric.name}. Convert it to RGB or grey.")
         axes = plane_axes(series.axes, series.shape, path)
-        size = dict(zip(axes, series.shape, strict=True))
+        size = dict(zip(axes, series.shape, strict=True)) | ({"C": len(parts)} if len(parts) > 1 else {})
         require_few_pixels(size, path)
         dtype = native(series.dtype, path)
         channels = size.get("C", 1)
@@ -43,7 +47,8 @@ def read_tiff(path: Path, pixels: bool) -> tuple[ImageHeader, np.ndarray | None]
         header = ImageHeader((kept, size["Y"], size["X"]), stored, names, alpha=kept < channels)
         if not pixels:
             return header, None
-        image = channels_first(decoded(file, path), axes)[: 1 if palette else kept]
+        planes = [channels_first(decoded(part, path), axes) for part in parts]
+        image = (planes[0] if len(planes) == 1 else np.concatenate(planes))[: 1 if palette else kept]
         if palette:
             return header, (np.asarray(page.colormap) >> 8).astype(np.uint8)[:, image[0]]
         if dtype.kind == "b":
@@ -51,6 +56,54 @@ def read_tiff(path: Path, pixels: bool) -> tuple[ImageHeader, np.ndarray | None]
         if photometric == tifffile.PHOTOMETRIC.MINISWHITE and stored.kind == "u":
             image = np.iinfo(stored).max - image
         return header, image.astype(stored, copy=False)
+
+
+def require_tiff(path: Path) -> None:
+    """Raise if a file named as a TIFF is an image of another format."""
+    with path.open("rb") as file:
+        head = file.read(max(map(len, OTHERS)))
+    for signature, (name, suffix) in OTHERS.items():
+        if head.startswith(signature):
+            raise UserError(f"{path}: is named as a TIFF, its content is {name}. Rename it to {path.stem}{suffix}.")
+
+
+def series_of_image(file: tifffile.TiffFile, path: Path) -> list[tifffile.TiffPageSeries]:
+    """The series that make up a file's image: its only one, or grey planes that are alike, a channel each.
+
+    Smaller copies beside the largest (thumbnails, levels of a pyramid) are left out.
+
+    Raises
+    ------
+    UserError
+        If there are several images: of different sizes or types, in colours, stacks, or images of one OME-TIFF.
+    """
+    if not file.series:
+        raise ValueError("no image in it")
+    largest = max(file.series, key=lambda series: height_width(series)[0] * height_width(series)[1])
+    kept = [series for series in file.series if series is largest or not is_copy(series, largest)]
+    if len(kept) == 1:
+        return kept
+    kinds = {(series.axes, series.shape, series.dtype, series.keyframe.photometric) for series in kept}
+    planes = largest.ndim == 2 and largest.keyframe.photometric in GREYS
+    if len(kinds) > 1 or not planes or file.is_ome:  # OME's images are others by definition: places, not channels
+        shapes = ", ".join(dict.fromkeys(f"{series.shape} {series.dtype}" for series in kept))
+        raise UserError(f"{path}: holds {len(kept)} images ({shapes}). Save each in a file of its own.")
+    return kept
+
+
+def height_width(series: tifffile.TiffPageSeries) -> tuple[int, int]:
+    """Height and width of a series' planes."""
+    size = dict(zip(series.axes, series.shape, strict=True))
+    return size.get("Y", 1), size.get("X", 1)
+
+
+def is_copy(series: tifffile.TiffPageSeries, largest: tifffile.TiffPageSeries) -> bool:
+    """Whether a series is a smaller copy: marked as one, or at most half as high and wide in the same proportions."""
+    if series.keyframe.is_reduced:
+        return True
+    (height, width), (most_high, most_wide) = height_width(series), height_width(largest)
+    alike = abs(height * most_wide - width * most_high) <= max(most_high, most_wide)  # each side is rounded
+    return alike and 2 * height <= most_high + 1 and 2 * width <= most_wide + 1
 
 
 def colour_channels(page: tifffile.TiffPage, samples: int) -> int:
@@ -82,9 +135,8 @@ def channel_names(
     return ("grey",) if channels == 1 else tuple(str(number) for number in range(channels))
 
 
-def decoded(file: tifffile.TiffFile, path: Path) -> np.ndarray:
-    """Pixels of a TIFF's first series; what tifffile alone cannot unpack (LZW, JPEG) pillow does, if no bit is lost."""
-    series = file.series[0]
+def decoded(series: tifffile.TiffPageSeries, path: Path) -> np.ndarray:
+    """Pixels of a TIFF's series; what tifffile alone cannot unpack (LZW, JPEG) pillow does, if no bit is lost."""
     for page in series.pages:
         if page is None:
             raise ValueError("cut short: a page is missing")
@@ -94,12 +146,23 @@ def decoded(file: tifffile.TiffFile, path: Path) -> np.ndarray:
             raise ValueError("cut short: pixels are missing")  # tifffile would fill some of them with zeros
     try:
         return series.asarray(maxworkers=1)  # whole files are read in threads already
-    except ValueError as error:
-        if "imagecodecs" not in str(error):
+    except (ValueError, ImportError) as error:
+        if isinstance(error, ValueError) and "imagecodecs" not in str(error):
             raise
+    frames = []
     with Image.open(path) as image:
-        frames = [np.asarray(frame) for frame in ImageSequence.Iterator(image)]
-    array = np.stack(frames[: len(series.pages)])
+        for page in series.pages:
+            assert page is not None  # seen above
+            image.seek(page.index)
+            try:
+                frames.append(np.asarray(image))
+            except OSError as error:  # pillow's own libraries may lack it, too
+                packed = tifffile.COMPRESSION(series.keyframe.compression).name
+                raise UserError(
+                    f"{path}: cannot be unpacked ({error}). It is damaged, or its compression ({packed}) "
+                    "needs one more package: pip install imagecodecs."
+                ) from error
+    array = np.stack(frames)
     if array.size != np.prod(series.shape) or array.dtype.itemsize != series.dtype.itemsize:
         raise UserError(f"{path}: its compression needs one more package: pip install imagecodecs.")
     return array.reshape(series.shape)

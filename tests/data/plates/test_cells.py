@@ -8,6 +8,7 @@ import tifffile
 import torch
 
 from micrographia.config import instantiate
+from micrographia.data.checking import check_fields
 from micrographia.data.datamodule import PARTS
 from micrographia.data.image_folder import ImageFolder
 from micrographia.data.plates import cropping, fields
@@ -102,6 +103,20 @@ def test_the_test_part_is_what_was_named_and_wells_stay_on_one_side(plates, sett
     assert data.classes == ("DMSO", "Microtubule stabilizers", "Protein synthesis")
     labels = data.targets(data.indices("test"))
     assert [data.classes[number] for number in labels.tolist()] == tables["test"]["class"].tolist()
+
+
+def test_groups_that_cut_through_wells_are_refused_where_parts_are_drawn(plates):
+    three = {"include": ["DMSO", "Microtubule stabilizers", "Protein synthesis"]}
+    narrow = {"group": ["plate", "well", "site"], **three}
+    said = r"data\.group: drawn by plate \+ well \+ site, train, val and test can share 18 wells.*Week1_22123, B02"
+    with pytest.raises(UserError, match=said):
+        cells(plates, **narrow).arrange()
+    with pytest.raises(UserError, match=r"train and val can share 12 wells"):
+        cells(plates, split="plate", test=["Week2_24121"], **narrow).arrange()
+    cells(plates, split="none", **narrow).arrange()
+    cells(plates, group=["plate", "compound"], **three).arrange()  # holds whole wells
+    problems = check_fields(cells(plates, group=["plate", "well", "site"])).problems["problem"]
+    assert problems.str.contains("can share 21 wells").any()
 
 
 def test_crops_are_cut_once_and_kept(plates, tmp_path, monkeypatch):

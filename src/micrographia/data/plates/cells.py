@@ -58,8 +58,8 @@ class PlateCells(ArrangedImages):
     include
         Classes to use; None uses all.
     split, test, test_fraction, val_fraction, group, split_seed
-        See `Splitting`; wells never lie on two sides: ``well`` and ``plate`` are groups of their own unless other ones
-        are named.
+        See `Splitting`; wells never lie on two sides of drawn parts: ``plate`` and ``well`` are the group, and one that
+        cuts through them is refused.
     channels
         Channels to take, by name; None takes all. Nuclei are found in the first channel, taken or not.
     sampling
@@ -204,6 +204,8 @@ class PlateCells(ArrangedImages):
             kept = np.flatnonzero(rows["class"].isin(self.include))
             rows = rows.iloc[kept].reset_index(drop=True)
         self.classes = in_order(set(rows["class"]))
+        if cut := self.splitting.cut_wells(rows, "the table of cells"):
+            raise UserError(f"data.group: {cut}. Name what holds whole wells: data.group=[plate,well].")
         self.parts = self.splitting.parts(rows, self.classes, "the table of cells")
         self.codes = torch.as_tensor(class_codes(rows, self.classes))
         self.plate_of = pd.Categorical(rows["plate"], categories=list(self.plates)).codes

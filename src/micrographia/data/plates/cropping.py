@@ -25,7 +25,7 @@ from micrographia.measure.assays.nuclei import NucleusSegmentation, centroids
 log = logging.getLogger(__name__)
 
 TOGETHER = 16  # fields in memory at once
-VERSION = 2  # raise it when the same files and settings would give other crops
+VERSION = 3  # raise it when the same files and settings would give other crops
 
 
 @dataclass
