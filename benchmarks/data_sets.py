@@ -16,9 +16,10 @@ from typing import Any
 import torch
 
 from micrographia.config import instantiate
-from micrographia.data.checking import check_fields, check_folder
+from micrographia.data.checking import check_folder
 from micrographia.data.datamodule import PARTS, IndexedImages
 from micrographia.data.image_folder import ImageFolder
+from micrographia.data.plates.checking import check_fields
 from micrographia.errors import UserError
 from micrographia.runs.address import composed
 

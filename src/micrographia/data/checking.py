@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from micrographia.data.catalogue.public_set import PublicSet
+from micrographia.data.catalogue.comparing import with_changed
 from micrographia.data.datamodule import PARTS
 from micrographia.data.decoding import Progress, in_threads
 from micrographia.data.duplicates import near_duplicates, thumbnail
@@ -17,9 +17,6 @@ from micrographia.data.faults import attempt, odd_ones
 from micrographia.data.image_folder import ImageFolder
 from micrographia.data.listing import list_images, subfolders
 from micrographia.data.planes import ImageHeader
-from micrographia.data.plates.cells import PlateCells
-from micrographia.data.plates.cropping import number_in
-from micrographia.data.plates.fields import Fields
 from micrographia.data.reading import files_below, is_image_file
 from micrographia.data.splitting import in_order
 from micrographia.data.survey import Survey, shown, survey
@@ -96,7 +93,7 @@ def check_folder(
     found = survey(folder.root)
     problems += left_out(folder.root, found, by_table=folder.table_options[0] is not None)
     problems += empty_folders(folder.root, found) if "folder" in rows else []
-    problems += changed(folder.root, fetched or {})
+    problems = with_changed(problems, folder.root, fetched)
     parts, refusal = parts_of(folder, rows)
     if refusal:
         problems.append((".", refusal))
@@ -109,69 +106,6 @@ def check_folder(
         duplicates_of(rows["file"], classes, parts, looks),
         summary_of([look.header for look in looks if look.header]),
     )
-
-
-def check_fields(cells: PlateCells, progress: Progress | None = None) -> Check:
-    """Read every file of the fields of plates and say all that is wrong; no cell is looked for.
-
-    Fields are counted by class, and by part where a column decides it: drawn parts are drawn of cells.
-    """
-    fields = cells.fields
-    names = list(dict.fromkeys(fields.files.to_numpy().ravel()))
-    looks = dict(zip(names, look_at(fields.root, names, progress), strict=True))
-    problems = [(name, look.problem) for name, look in looks.items() if look.problem]
-    headers = {name: look.header for name, look in looks.items() if look.header}
-    problems += odd_ones(list(headers.items()))
-    problems += odd_sizes(fields, headers)
-    problems += wrong_channels(fields, headers)
-    rows, first = fields.rows, fields.files.iloc[:, 0]
-    if cells.label not in rows:
-        problems.append((".", f"data.label: the fields have no column {cells.label}"))
-    classes = rows[cells.label].astype(str) if cells.label in rows else pd.Series("all", rows.index)
-    parts = np.full(len(rows), "drawn of cells", dtype=object)
-    try:
-        if (decided := cells.splitting.decided(rows, "the table of fields")) is not None:
-            parts = np.where(decided == "", "train, val", decided).astype(object)
-        if cut := cells.splitting.cut_wells(rows, "the table of fields"):
-            problems.append((".", f"data.group: {cut}"))
-    except UserError as error:
-        parts[:] = "?"
-        problems.append((".", str(error)))
-    return Check(
-        pd.crosstab(classes.rename("class"), pd.Series(parts, rows.index, name="part")),
-        pd.DataFrame(sorted(set(problems)), columns=PROBLEMS),
-        duplicates_of(first, classes, parts, [looks[name] for name in first]),
-        summary_of(list(headers.values())),
-    )
-
-
-def odd_sizes(fields: Fields, headers: Mapping[str, ImageHeader]) -> list[tuple[str, str]]:
-    """Files whose height and width are not those of most of their plate."""
-    found = []
-    for plate, rows in fields.rows.groupby("plate", sort=False):
-        of_plate = dict.fromkeys(fields.files.loc[rows.index].to_numpy().ravel())  # a file may hold several channels
-        there = [(name, headers[name].shape[1:]) for name in of_plate if name in headers]
-        usual = Counter(size for _, size in there).most_common(1)
-        found += [
-            (name, f"has {size} px, most of plate {plate} have {usual[0][0]}")
-            for name, size in there
-            if size != usual[0][0]
-        ]
-    return found
-
-
-def wrong_channels(fields: Fields, headers: Mapping[str, ImageHeader]) -> list[tuple[str, str]]:
-    """Files that do not hold the channel that is to be taken from them."""
-    found = []
-    for channel in fields.channels:
-        for name in dict.fromkeys(fields.files[channel]):
-            if name not in headers:
-                continue
-            try:
-                number_in(headers[name].names, fields.planes.get(channel), channel, name)
-            except UserError as error:
-                found.append((name, str(error).removeprefix(f"{name}: ")))
-    return found
 
 
 def look_at(root: Path, names: list[str], progress: Progress | None) -> list[Look]:
@@ -200,38 +134,11 @@ def left_out(root: Path, found: Survey, by_table: bool) -> list[tuple[str, str]]
     return [(shown(path.relative_to(root)), problem) for path, problem in problems]
 
 
-def changed(root: Path, fetched: Mapping[str, int]) -> list[tuple[str, str]]:
-    """Files that are not as they were fetched: gone, or of another size."""
-    found = []
-    for name, size in fetched.items():
-        path = root / name
-        if not path.is_file():
-            found.append((name, "was fetched and is missing"))
-        elif path.stat().st_size != size:
-            found.append((name, f"has {path.stat().st_size} bytes, {size} were fetched"))
-    return found
-
-
 def empty_folders(root: Path, found: Survey) -> list[tuple[str, str]]:
     """Class folders without an image; whether a closed one has some is not known."""
     folders = (folder for folder in subfolders(root) if folder not in found.closed)
     empty = (folder for folder in folders if not any(map(is_image_file, files_below(folder))))
     return [(folder.name, "class folder without an image") for folder in empty]
-
-
-def against_published(counts: pd.DataFrame, public: PublicSet) -> list[tuple[str, str]]:
-    """What a set lacks of what was published of it: classes, and images of each."""
-    of_class = counts.sum(axis=1)
-    found = []
-    if public.classes:
-        found += [f"has no class {name}" for name in public.classes if name not in of_class.index]
-        found += [f"class {name} was not published" for name in of_class.index if name not in public.classes]
-    for name, count in public.classes.items():
-        if count is not None and name in of_class.index and of_class[name] != count:
-            found.append(f"class {name} has {of_class[name]} images, {count} were published")
-    if public.images is not None and of_class.sum() != public.images:
-        found.append(f"has {of_class.sum()} images, {public.images} were published")
-    return [(".", problem) for problem in found]
 
 
 def parts_of(folder: ImageFolder, rows: pd.DataFrame) -> tuple[NDArray, str]:

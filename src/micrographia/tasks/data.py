@@ -180,18 +180,23 @@ def check_set(name: str | None, overrides: Sequence[str]) -> int:
         raise UserError("data check: name a set, or image_folder data.root=PATH.")
     if name in SETS and name not in data_choices():
         return check_fetched(SETS[name], overrides)
-    from micrographia.data.checking import against_published, check_fields, check_folder
+    from micrographia.data.catalogue.comparing import against_published, count_against_published
+    from micrographia.data.checking import check_folder
     from micrographia.data.image_folder import ImageFolder
     from micrographia.data.plates.cells import PlateCells
+    from micrographia.data.plates.checking import check_fields
     from micrographia.training.progress import WorkProgress
 
     what, how = inspection(name, overrides)
     progress = WorkProgress(name, how["progress"])
     images = instantiate(what["data"], "data")
     if isinstance(images, PlateCells):
-        found = check_fields(images, progress)
+        found = check_fields(images, fetched_files(images.fields.root), progress)
         show_check(f"{name}: fields", found)
-        lines = [*found.problems.itertuples(index=False, name=None), *conflict_lines(found)]
+        lines = list(found.problems.itertuples(index=False, name=None))
+        if name in SETS and what["data"]["channels"] is None:  # else some of the files are not looked at
+            lines += count_against_published(images.fields.files.size, SETS[name])
+        lines += conflict_lines(found)
         return report_lines(lines, f"{name}: {images.fields.files.size} files, nothing against them")
     if not isinstance(images, ImageFolder):
         raise UserError(f"{name}: is rendered, no files lie anywhere. Sets of files: {', '.join(sorted(SETS))}.")
@@ -209,7 +214,7 @@ def check_set(name: str | None, overrides: Sequence[str]) -> int:
 
 def check_fetched(public: PublicSet, overrides: Sequence[str]) -> int:
     """Compare a set that is no folder of images with what was fetched."""
-    from micrographia.data.checking import changed
+    from micrographia.data.catalogue.comparing import changed
 
     folder = Path(settings(overrides)[1]["paths"]["data"]) / public.folder
     if lies_there_by_hand(folder):

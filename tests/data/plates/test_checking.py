@@ -6,10 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
-from micrographia.data.checking import check_fields
 from micrographia.data.plates import fields
 from micrographia.data.plates.cells import PlateCells
+from micrographia.data.plates.checking import check_fields
+
+from .conftest import field, write_plate_map
 
 
 def cells(root, **settings):
@@ -65,3 +68,36 @@ def test_a_split_that_cannot_be_made_hides_nothing_else(plates, settings, messag
     found = check_fields(data).problems.set_index("file")["problem"]
     assert message in found["."]
     assert len(found) == 2
+
+
+def assay_plate(root):
+    """Twelve wells of BBBC014, an image per channel."""
+    images = root / "BBBC014_v1_images"
+    images.mkdir(parents=True)
+    for column in range(1, 13):
+        for channel in (1, 2):
+            nuclei = field(column, 500)[0] // 20
+            name = f"Channel {channel}-{column:02}-A-{column:02}.Bmp"
+            Image.fromarray(nuclei.clip(0, 255).astype(np.uint8)).save(images / name)
+    write_plate_map(root / "BBBC014_v1_platemap_all.txt", [column for _ in range(8) for column in range(12)])
+    return images
+
+
+def test_a_file_that_is_missing_of_an_assay_plate_is_named_and_hides_nothing(tmp_path):
+    images = assay_plate(tmp_path)
+    fetched = {f"{images.name}/{path.name}": path.stat().st_size for path in images.iterdir()}
+    (images / "Channel 1-05-A-05.Bmp").unlink()
+    (images / "Channel 2-06-A-06.Bmp").write_bytes(b"")
+    for path in images.glob("*-A-07.Bmp"):
+        path.unlink()
+    data = PlateCells("cells", fields.bbbc014(str(tmp_path)), crop_px=24, control=None, on_error="skip")
+    problems = check_fields(data, fetched).problems.groupby("file")["problem"].agg(" | ".join)
+    assert problems.pop(f"{images.name}/Channel 1-05-A-05.Bmp") == "no such file."
+    assert "is empty (0 bytes)" in problems.pop(f"{images.name}/Channel 2-06-A-06.Bmp")
+    assert problems.to_dict() == {
+        f"{images.name}/Channel {channel}-07-A-07.Bmp": "was fetched and is missing" for channel in (1, 2)
+    }
+    _, cropped = data.cropping.crops()
+    assert set(data.fields.rows["well"].iloc[cropped["field"]]) == {
+        f"A{column:02}" for column in range(1, 13) if column not in (5, 6, 7)
+    }

@@ -63,7 +63,16 @@ def test_bbbc013_has_its_controls_where_the_plate_maps_put_them(tmp_path):
     assert [of[well] for well in ("E01", "E02", "E07", "E12")] == ["positive", "control", "treated", "empty"]
     assert rows.loc[["D05", "E05"], "compound"].tolist() == ["wortmannin", "LY294002"]
     (images / "Channel1-03-B-03.BMP").unlink()
-    with pytest.raises(UserError, match=r"channel 1 \(GFP\) of a well is missing"):
+    lacking = fields.bbbc013(str(tmp_path))
+    assert len(lacking.rows) == 96
+    with pytest.raises(UserError, match=r"1 of 192 files are not in .*, the first .*/Channel1-03-B-03\.BMP\."):
+        lacking.require_files()
+    for path in images.glob("Channel2*"):
+        path.unlink()
+    with pytest.raises(UserError, match=r"95 of 190 files are not in .*, the first .*/Channel2-01-A-01\.BMP\."):
+        fields.bbbc013(str(tmp_path)).require_files()
+    write_bmp(images / "Channel1-99-A-01.BMP", 0)
+    with pytest.raises(UserError, match=r"Channel1-01-A-01\.BMP and .*Channel1-99-A-01\.BMP are of one well"):
         fields.bbbc013(str(tmp_path))
 
 

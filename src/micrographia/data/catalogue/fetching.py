@@ -161,7 +161,7 @@ def bring(
     path = retrieved(public, download, known, root / ".downloads" / public.folder, folder, bar)
     # Remembered before a file of it is in place, so that half a set is not taken for one that was put there by hand;
     # its checksum only afterwards, since that of a bad download would make the good one look like another file.
-    entry = {"address": download.address, "sha256": former, "files": {}}
+    entry: dict[str, Any] = {"address": download.address, "sha256": former, "files": {}}
     record.downloads[download.name] = entry
     record.save(folder)
     sha256 = checksum(path)

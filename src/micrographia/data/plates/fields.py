@@ -296,12 +296,18 @@ def plate_map(path: Path) -> dict[str, float]:
 
 
 def named_by_well(folder: Path, pattern: str) -> pd.DataFrame:
-    """Files whose names tell channel, row and column of the plate; ``file`` is relative to the folder's parent."""
+    """Files whose names tell channel, row and column of the plate; ``file`` is relative to the folder's parent.
+
+    Of each well, ``before`` and ``after`` are what stands around the channel's number, which tells how a file that is
+    missing would be named.
+    """
     existing_folder(str(folder))
     found = []
     for path in sorted(folder.iterdir()):
         if match := re.fullmatch(pattern, path.name, re.IGNORECASE):
-            found.append({"file": f"{folder.name}/{path.name}", **match.groupdict()})
+            start, end = match.span("channel")
+            around = {"before": f"{folder.name}/{path.name[:start]}", "after": path.name[end:]}
+            found.append({"file": f"{folder.name}/{path.name}", **around, **match.groupdict()})
     if not found:
         raise UserError(f"data.fields.root: {folder} holds no files named as the set's. Fetch it again.")
     table = pd.DataFrame(found)
@@ -317,13 +323,16 @@ def wells(files: pd.DataFrame, doses: Mapping[str, float]) -> pd.DataFrame:
 
 
 def ravkin(folder: Path, rows: pd.DataFrame, files: pd.DataFrame, channels: Mapping[str, str]) -> Fields:
-    """Fields of a plate with one field in a well and a file per channel."""
+    """Fields of a plate with one field in a well and a file per channel, by the name that it has or should have."""
+    if (twice := files.duplicated(["well", "channel"], keep=False)).any():
+        one, other = files.loc[twice].sort_values(["well", "channel"], kind="stable")["file"].iloc[:2]
+        raise UserError(f"{folder}: {one} and {other} are of one well and channel. Keep one of them.")
     by_channel = files.pivot(index="well", columns="channel", values="file").reindex(rows["well"])
+    sibling = files.drop_duplicates("well").set_index("well").loc[rows["well"]]
     names = {}
     for name, number in channels.items():
-        if number not in by_channel or by_channel[number].isna().any():
-            raise UserError(f"{folder}: channel {number} ({name}) of a well is missing. Fetch the set again.")
-        names[name] = by_channel[number].to_numpy()
+        expected = sibling["before"] + number + sibling["after"]
+        names[name] = (by_channel[number].fillna(expected) if number in by_channel else expected).to_numpy()
     return chosen(folder, rows, pd.DataFrame(names), pd.Series(True, rows.index), "")
 
 
