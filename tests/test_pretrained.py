@@ -9,7 +9,7 @@ from micrographia.pretrained import pretrained_folder, pretrained_names, shipped
 from micrographia.pretrained.__main__ import ship
 from micrographia.runs.address import composed, digest
 from micrographia.runs.run import Run
-from micrographia.tasks.assembly import load_model
+from micrographia.tasks.assembly import build_data, load_model
 from micrographia.tasks.meaning import name_latents
 
 HOW = {"accelerator": "cpu", "paths": {"runs": "runs", "cache": "cache"}, "progress": False}
@@ -60,6 +60,14 @@ def test_each_vae_encodes(name):
     mean, logvar = model.encode(torch.rand(2, *model.shape))
     assert mean.shape == logvar.shape == (2, model.latents)
     assert torch.isfinite(mean).all()
+
+
+@pytest.mark.parametrize("name", [name for name in pretrained_names() if name.startswith("stylegan2")])
+def test_each_generator_states_how_real_it_looks_and_what_it_has_learned(name):
+    run = Run(pretrained_folder(name))
+    assert {"frechet/efficientnet_lite0", "kernel/efficientnet_lite0"} <= set(run.metrics)
+    assert run.config["model"]["feature_images"] == 2000  # with so many at 96 px, as a training measures
+    assert run.record("model")["data"]["limits"] == build_data(run.config, HOW | {"threads": 1}, None, {}).record()["limits"]
 
 
 @pytest.mark.parametrize("name", [name for name in VAES if "efficientnet" not in name])

@@ -24,6 +24,8 @@ from micrographia.inversion.solutions import solved
 from micrographia.inversion.spaces import Sphere, W
 from micrographia.inversion.starts import Start
 from micrographia.inversion.tuning import COPIES, Tuning, tuned_weights
+from micrographia.models.backbones import Backbone
+from micrographia.scores.frechet import ImageFeatures
 
 LAYERS, WIDTH = 4, 6  # of the toy generator
 KEYS = [3, 1, 4, 15, 9, 2, 6, 5]
@@ -267,6 +269,32 @@ def test_chunks_keep_to_the_memory(build_search, problem):
     assert twice == pytest.approx(2 * few, abs=1)
     assert build_search(chunk=1000, memory_gb=0.004, solutions=2).chunk_size(problem) == pytest.approx(few, abs=1)
     assert build_search(chunk=1000, memory_gb=0.0).chunk_size(problem) == 1
+
+
+class Quarters(Backbone):
+    """Features: brightness of the four quarters of a grey image."""
+
+    name, size, features, identity = "quarters", 8, 4, "quarters"
+
+    def extract(self, images):
+        return torch.nn.functional.adaptive_avg_pool2d(images[:, :1], 2).flatten(1)
+
+
+def test_a_network_as_perceptual_term_leads_the_search(build_search, problem, truth):
+    terms = {"data": L1(0.0), "perceptual": Perceptual(10.0, ImageFeatures(Quarters(), 2))}
+    found = build_search(terms=terms).solve(problem, truth[1], KEYS)
+    start = build_search(terms=terms, schedule=Schedule(1)).solve(problem, truth[1], KEYS)
+    assert (found.table["loss/perceptual"] < 0.1 * start.table["loss/perceptual"]).all()
+
+
+def test_a_term_without_a_gradient_is_answered(build_search, problem, truth):
+    class Cut(torch.nn.Module):
+        def forward(self, images):
+            return images.detach().flatten(1)
+
+    search = build_search(terms={"data": L1(1.0), "perceptual": Perceptual(1.0, Cut())})
+    with pytest.raises(UserError, match=r"inversion\.terms\.perceptual: it gives no gradient"):
+        search.solve(problem, truth[1], KEYS)
 
 
 def test_float32_works(toy, build_search, truth):

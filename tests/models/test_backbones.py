@@ -225,6 +225,14 @@ def test_size_that_does_not_fit_is_a_user_error():
         EfficientNetLite0(size=100)
 
 
+@needs_efficientnet
+def test_features_are_differentiable_in_the_images_and_not_in_the_weights(efficientnet):
+    given = images(1, 64).requires_grad_()
+    efficientnet(given).sum().backward()
+    assert given.grad.abs().sum() > 0
+    assert not any(parameter.requires_grad for parameter in efficientnet.parameters())
+
+
 def composed(name, overrides=()):
     with initialize_config_dir(str(config_directory()), version_base="1.3"):
         return compose(name, overrides=list(overrides))

@@ -34,6 +34,12 @@ class ChannelMapping:
         """The model's channels that are zero."""
         return tuple(number for number, source in enumerate(self.sources) if source is None)
 
+    @property
+    def repeats(self) -> bool:
+        """Whether one of the image's channels fills several of the model's."""
+        shown = [source for source in self.sources if source is not None]
+        return len(set(shown)) < len(shown)
+
     def describe(self) -> str:
         """The mapping in words, for records and tables: the image's channels in the model's order.
 

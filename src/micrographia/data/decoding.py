@@ -97,6 +97,7 @@ class Conversion:
         return {
             "channels": "; ".join(sorted({mapping.describe() for mapping in self.mappings.values()})),
             "blank": sorted(set.intersection(*(set(mapping.blank) for mapping in self.mappings.values()))),
+            "repeats": any(mapping.repeats for mapping in self.mappings.values()),
             "intensity": (one.describe(self.fitted_to) if "" in limits else one.fit(self.fitted_to))
             + (", inverted" if self.invert else ""),
             "size": f"{padded or ''}resized to {self.squares.size} px",

@@ -201,5 +201,19 @@ class MeanDistance(Term):
 
 
 def weighted(terms: Mapping[str, Term], candidate: Candidate) -> dict[str, Tensor]:
-    """Each term's part of the loss, ``(n,)``; those of weight 0 are not computed."""
-    return {name: term.weight * term(candidate) for name, term in terms.items() if term.weight}
+    """Each term's part of the loss, ``(n,)``; those of weight 0 are not computed.
+
+    Raises
+    ------
+    UserError
+        If a term passes no gradient on where the search needs one: it would be without effect, and nobody would see it.
+    """
+    parts = {name: term.weight * term(candidate) for name, term in terms.items() if term.weight}
+    if candidate.code.requires_grad:
+        for name, part in parts.items():
+            if not part.requires_grad:
+                raise UserError(
+                    f"inversion.terms.{name}: it gives no gradient, so that no search can follow it. Its network must "
+                    "be differentiable in the images; a weight of 0 leaves the term out."
+                )
+    return parts

@@ -20,7 +20,7 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class Backbone(nn.Module):
-    """A frozen network that turns images into features, always in evaluation mode and without gradients.
+    """A frozen network that turns images into features, always in evaluation mode; its weights take no gradients.
 
     Attributes
     ----------
@@ -43,9 +43,8 @@ class Backbone(nn.Module):
         """Features ``(n, features)`` of images ``(n, 3, size, size)`` in 0..1."""
         raise NotImplementedError
 
-    @torch.inference_mode()
     def forward(self, images: Tensor) -> Tensor:
-        """Features of images, after a look at their shape.
+        """Features of images, after a look at their shape; differentiable in the images.
 
         Parameters
         ----------

@@ -54,9 +54,9 @@ class ImageFeatures(nn.Module):
             images = functional.interpolate(images, (size, size), mode="bicubic", antialias=True)
         images = images.clamp(0, 1)
         if self.views == 1 and images.shape[1] == 3:
-            return self.network(images).float().clone()
+            return self.network(images).float()
         grey = images.flatten(0, 1)[:, None].expand(-1, 3, -1, -1)
-        return self.network(grey).float().clone().view(len(images), -1)
+        return self.network(grey).float().view(len(images), -1)
 
 
 class FrechetScores:

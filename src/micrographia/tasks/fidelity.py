@@ -65,6 +65,7 @@ def fidelity(recovered: Mapping[str, Solutions], subjects: Subjects, network: An
     return metrics
 
 
+@torch.no_grad()
 def scores_of(images: Tensor, truth: Tensor, network: Any) -> pd.DataFrame:
     """Scores of each image that need nothing but the truth, and the distance in the network's features, if any."""
     scores = image_scores(images, truth)[list(IMAGE_SCORES)]

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from micrographia.config import instantiate
 from micrographia.data.datamodule import IndexedImages, Part, all_indices, spread
-from micrographia.data.decoding import FITTED
 from micrographia.data.image_folder import ImageFolder
 from micrographia.degradations import Degradation
 from micrographia.errors import UserError
@@ -19,10 +18,9 @@ from micrographia.runs.run import How, Run, What
 from micrographia.scores.wells import Comparison
 from micrographia.tasks.assembly import build_data
 from micrographia.tasks.controls import as_text, controls_of
+from micrographia.tasks.scaling import scaled_alike, undivided
 
 log = logging.getLogger(__name__)
-
-ORDER = 30.0  # times by which the brightest values of two sets may differ and still be of one unit
 
 # Columns of results, which a data set's own must not hide.
 RESULTS = (
@@ -90,13 +88,13 @@ def find_subjects(
                 "Leave data.size=null to follow it."
             )
         data = build_data(undivided(what), how, side, {})
-        require_channels(data, channels)
+        require_channels(data, what["generator"], channels)
         data = scaled_alike(what, how, data)
         keys = all_indices(data).sort().values
         seen = torch.cat(list(data.chunks(keys)))
         return data, Subjects(keys, None, seen, known_of(data, keys), blank_of(data)), controls_of(data, what)
     data = build_data(what, how, size, {})
-    require_channels(data, channels)
+    require_channels(data, what["generator"], channels)
     if data.shape[1] != size:
         raise UserError(
             f"data.size={data.shape[1]}: the generator makes images of {size} px. Leave data.size=null to follow it."
@@ -190,62 +188,35 @@ def refuse_training(what: What) -> None:
             )
 
 
-def scaled_alike(what: What, how: How, data: IndexedImages) -> IndexedImages:
-    """Low-resolution images as 0..1 by the limits of the images that the generator has learned, if both go by limits.
+def require_channels(data: IndexedImages, node: Mapping[str, Any], channels: int | None) -> None:
+    """Raise unless images have the generator's channels, each of its own; one that is still to learn them fits all.
 
-    Their own percentiles would be others, since low resolution takes the peaks off, and all images would be too bright.
+    One channel in place of several would be measured against itself.
 
-    Raises
-    ------
-    UserError
-        If the images' values are of another order than those of the generator's.
+    Parameters
+    ----------
+    node
+        Of the generator.
+    channels
+        That it makes; None where it is still to learn them.
     """
-    learned = Run.named(what["generator"]["run"], "generator.run").record("model")["data"]
-    if data.record()["rule"] not in FITTED or not data.record()["limits"]:  # of plates each has its own
-        return data
-    if isinstance(learned.get("limits"), Mapping) or learned.get("limits_of_plates"):
-        log.info(
-            "%s: intensities by the images' own percentiles: the generator's were scaled plate by plate. "
-            "data.limits sets others",
-            data.name,
-        )
-        return data
-    if not learned.get("limits"):
-        log.info(
-            "%s: intensities by the images' own percentiles, so rather bright: the generator's data had no limits. "
-            "data.limits sets them",
-            data.name,
-        )
-        return data
-    limits = [[low, high if high > low else low + 1] for low, high in learned["limits"]]  # a channel may be constant
-    own, theirs = (max(high for _, high in pairs) for pairs in (data.record()["limits"], limits))
-    if not theirs / ORDER < own < theirs * ORDER:
+    if channels is None:
+        return
+    given, repeated = data.shape[0], bool(data.record().get("repeats"))
+    learned = {} if "task" in node else Run.named(node["run"], "generator.run").record("model")["data"]
+    if repeated and channels > 1 and not learned.get("repeats"):
         raise UserError(
-            f"data.limits: these images reach {own:.4g}, those that the generator has learned {theirs:.4g}. "
-            "Set the values that become 0 and 1: data.limits=[[LOW,HIGH]]."
+            f"data.channels: {data.name} would show one channel as several of the generator's {channels} "
+            f"({data.record()['channels']}). Give images of {channels} channels, or choose a generator that was "
+            "trained on images of one."
         )
-    log.info("%s: intensities by the generator's limits, %s; data.limits sets others", data.name, limits)
-    config = undivided(what)
-    return build_data({**config, "data": {**config["data"], "limits": limits, "control": None}}, how, data.shape[1], {})
-
-
-def undivided(what: What) -> dict[str, Any]:
-    """A config whose images are not parted, however few there are, and may hold NaN, for which a row is flagged.
-
-    Folders of parts stay what they are.
-    """
-    whole: dict[str, Any] = (
-        {} if what["data"].get("split") == "folders" else {"split": "none", "test": None, "group": []}
-    )
-    return {**what, "data": {**what["data"], **whole, "nan": True}}
-
-
-def require_channels(data: IndexedImages, channels: int | None) -> None:
-    """Raise unless images have the generator's channels; None, where it is still to learn them, fits all."""
-    if channels not in (None, data.shape[0]):
+    if channels != given:
+        remedy = f"set data.model_channels={channels}"
+        if channels > given:
+            remedy = f"give images of {channels} channels, with data.model_channels={channels}"
         raise UserError(
-            f"generator: it makes {channels} channels, the images of {data.name} have {data.shape[0]}: set "
-            f"data.model_channels={channels}, or choose a generator that was trained on such images."
+            f"generator: it makes {channels} channels, the images of {data.name} have {given}: {remedy}, or choose a "
+            "generator that was trained on such images."
         )
 
 

@@ -162,6 +162,10 @@ class SimulatedAssay(IndexedImages):
         }
         return table.assign(**(self.truth(cells, shares) | columns))
 
+    def record(self) -> dict[str, Any]:
+        """Images per part, classes, and the counts that become 0 and 1: real counts can then be scaled alike."""
+        return super().record() | {"limits": [[0.0, float(self.camera.white)]] * len(self.channels)}
+
     def targets(self, indices: Tensor) -> Tensor:
         """1 for treated cells and 0 for control, int64."""
         return torch.from_numpy((self.layout.dose(self.checked(indices)) > 0).astype(np.int64))

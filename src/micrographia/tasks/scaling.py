@@ -1,0 +1,82 @@
+"""Low-resolution images of one's own as 0..1, on the scale of the images that the generator has learned."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from micrographia.data.datamodule import IndexedImages
+from micrographia.data.decoding import FITTED, in_threads
+from micrographia.data.image_folder import ImageFolder
+from micrographia.data.reading import read_image
+from micrographia.errors import UserError
+from micrographia.runs.run import How, Run, What
+from micrographia.tasks.assembly import build_data
+
+log = logging.getLogger(__name__)
+
+ORDER = 30.0  # times by which the brightest values of two sets may differ and still be of one unit
+
+
+def scaled_alike(what: What, how: How, data: IndexedImages) -> IndexedImages:
+    """Low-resolution images as 0..1 by the limits of the images that the generator has learned.
+
+    Their own percentiles would be others, since low resolution takes the peaks off, and one bad image would change the
+    scale of all. They are taken where the generator's images were scaled plate by plate, or where they are asked for.
+
+    Raises
+    ------
+    UserError
+        If the generator's images had no limits, or the images' values are of another order than theirs.
+    """
+    learned = Run.named(what["generator"]["run"], "generator.run").record("model")["data"]
+    if data.record()["rule"] not in FITTED or not data.record()["limits"]:  # of plates each has its own
+        return data
+    if isinstance(learned.get("limits"), Mapping) or learned.get("limits_of_plates"):
+        log.info(
+            "%s: intensities by the images' own percentiles: the generator's were scaled plate by plate. "
+            "data.limits sets others",
+            data.name,
+        )
+        return data
+    if not learned.get("limits"):
+        if what["data"].get("intensity") == "auto":
+            raise UserError(
+                "data.limits: the images that the generator has learned had no limits, so that nobody knows the scale "
+                "of these. Set the values that become 0 and 1: data.limits=[[LOW,HIGH]]."
+            )
+        log.info("%s: intensities by the images' own percentiles: one image changes the scale of all", data.name)
+        return data
+    limits = [[low, high if high > low else low + 1] for low, high in learned["limits"]]  # a channel may be constant
+    assert isinstance(data, ImageFolder)
+    own, theirs = brightest(data), max(high for _, high in limits)
+    if not theirs / ORDER < own < theirs * ORDER:
+        raise UserError(
+            f"data.limits: these images reach {own:.4g}, those that the generator has learned {theirs:.4g}. "
+            "Set the values that become 0 and 1: data.limits=[[LOW,HIGH]]."
+        )
+    log.info("%s: intensities by the generator's limits, %s; data.limits sets others", data.name, limits)
+    config = undivided(what)
+    return build_data({**config, "data": {**config["data"], "limits": limits, "control": None}}, how, data.shape[1], {})
+
+
+def brightest(folder: ImageFolder) -> float:
+    """Median over a folder's images of their highest finite value, so that no bad one decides."""
+
+    def highest(name: str) -> float:
+        image = read_image(folder.root / name, nan=True)[1]
+        return float(np.max(image[np.isfinite(image)], initial=0))
+
+    return float(np.median(list(in_threads(highest, list(folder.arrange()["file"])))))
+
+
+def undivided(what: What) -> dict[str, Any]:
+    """A config whose images are not parted, however few there are, and may hold NaN, for which a row is flagged.
+
+    Folders of parts stay what they are.
+    """
+    whole: dict[str, Any] = (
+        {} if what["data"].get("split") == "folders" else {"split": "none", "test": None, "group": []}
+    )
+    return {**what, "data": {**what["data"], **whole, "nan": True}}
