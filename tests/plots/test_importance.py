@@ -83,6 +83,31 @@ def test_one_latent_without_any_importance():
     assert names(axes) == ["z0"]
 
 
+def test_kinds_have_panels_of_their_own_and_comparable_ones_one_axis():
+    rows = [
+        (phase, probe, name, value * scale, kind)
+        for phase in ("before", "after")
+        for probe, kind, scale in (
+            ("gbt", "gain", 1.0),
+            ("gbt", "permutation", 0.2),
+            ("mlp", "permutation", 0.4),
+            ("gbt", "shap", 0.5),
+            ("mlp", "shap", 0.6),
+        )
+        for name, value in (("Scale", 0.7), ("z1", 0.3))
+    ]
+    found = pd.DataFrame(rows, columns=["phase", "probe", "feature", "importance", "kind"])
+    figure = importance_figure(found.sample(frac=1, random_state=0).sort_values("probe", kind="stable"))
+    shown = [axes for axes in figure.axes if axes.axison]
+    assert [axes.get_title(loc="left") for axes in shown] == ["gbt", "gbt", "mlp", "gbt", "mlp"]
+    labels = [axes.get_xlabel().split()[0] for axes in shown]
+    assert labels == ["share", "fall", "fall", "share", "share"]
+    assert len(figure.axes) == 8
+    assert shown[1].get_xlim() == shown[2].get_xlim() != shown[0].get_xlim()
+    assert shown[1].containers[0][0].get_width() == pytest.approx(0.14)
+    assert names(figure.axes[4]) == ["Scale", "z1"]
+
+
 def test_nothing_to_draw_is_refused():
     with pytest.raises(ValueError, match="before or after"):
         importance_figure(EXAMPLE[EXAMPLE["phase"] == "baseline"])

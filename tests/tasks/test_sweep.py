@@ -1,10 +1,11 @@
 import json
 import statistics
 
+import pandas as pd
 import pytest
 
 from micrographia.runs.run import Run
-from micrographia.tasks.sweep import Job, distinguishing_keys, label, seeds_varied, spread, summarise
+from micrographia.tasks.sweep import Job, distinguishing_keys, importance_spread, label, seeds_varied, spread, summarise
 
 
 @pytest.fixture
@@ -77,6 +78,41 @@ def test_the_file_is_the_same_for_the_same_sweep_whatever_fails(job, tmp_path):
     summarise("train", [*whole[:2], Job(whole[2].overrides)])
     (file,) = (tmp_path / "runs" / "sweeps").iterdir()
     assert file.name.startswith("train-seed-")
+
+
+@pytest.fixture
+def carried_job(job):
+    """A finished transfer of two seeds, with importances that follow from the target's."""
+
+    def make(source, target):
+        made = job([f"source.seed={source}", f"seed={target}"], carried(training(source), target), score__mig=0.5)
+        rows = [
+            {"phase": "before", "probe": "gbt", "kind": kind, "feature": name, "importance": target / 10, "spread": 0.0}
+            for kind in ("gain", "permutation")
+            for name in ("Scale", "z3")
+        ]
+        made.run.save_table("importance", pd.DataFrame(rows))
+        return made
+
+    return make
+
+
+def test_importances_are_joined_over_the_targets_seeds(carried_job, tmp_path, capsys):
+    summarise("transfer", [carried_job(0, seed) for seed in (1, 2, 6)])
+    (file,) = (tmp_path / "runs" / "sweeps").glob("*-importance.csv")
+    assert "importance of latents over the runs:" in capsys.readouterr().err
+    table = pd.read_csv(file)
+    assert table["latent"].tolist() == ["Scale", "z3"] * 2
+    assert table["kind"].tolist() == ["gain"] * 2 + ["permutation"] * 2
+    assert table["runs"].eq(3).all()
+    assert table["seeds varied"].eq("target (3)").all()
+    assert table["mean"].tolist() == pytest.approx([0.3] * 4)
+    assert table["sd"].tolist() == pytest.approx([statistics.stdev([0.1, 0.2, 0.6])] * 4)
+
+
+def test_unnamed_latents_of_several_sources_are_not_joined(carried_job):
+    table = importance_spread([carried_job(seed, seed) for seed in range(3)], [])
+    assert table["latent"].unique().tolist() == ["Scale"]
 
 
 def test_without_a_finished_run_or_a_headline_there_is_no_table(job, tmp_path, capsys):

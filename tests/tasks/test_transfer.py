@@ -36,6 +36,15 @@ def test_the_main_job_end_to_end(micrographia, tiny):
     importance = run.table("importance")
     assert set(importance["phase"]) == {"before", "after"}
     assert importance.groupby(["phase", "probe", "kind"]).size().eq(10).all()
+
+    assert set(zip(importance["probe"], importance["kind"], strict=True)) == {
+        ("gbt", "gain"),
+        *((probe, "permutation") for probe in ("gbt", "mlp", "logistic")),
+    }
+    components = run.table("principal_components_after").set_index("component")
+    assert components["explained"].sum() == pytest.approx(1)
+    assert set(components.columns) == {"explained", *importance.query("phase == 'after'")["feature"]}
+    assert list(run.table("projections_before")) == ["item", "pca_1", "pca_2"]
     codes = run.table("codes_after")
     assert len(codes) == 120
     assert codes.shape[1] == 1 + 10 + 2
@@ -66,6 +75,7 @@ def test_the_main_job_end_to_end(micrographia, tiny):
         "traversals_before",
         "traversals_after",
         "importance",
+        "projections",
         "codes",
         "probes",
         "confusion_gbt",
@@ -274,6 +284,80 @@ def test_conditions_that_are_not_there_are_answered(contrast, message, micrograp
     command = ("transfer", *trained_source(tiny), "data=bbbc021/cells", *tiny.transfer)
     micrographia(*command, f"contrast={contrast}", status=2)
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("kept_runs")
+def test_classes_are_left_out_in_turn(micrographia, tiny):
+    names = SyntheticCells.classes[:2]
+    run = micrographia(
+        *("transfer", *trained_source(tiny), *tiny.cells, *tiny.transfer, "baseline=false", "interpretation.images=0"),
+        *(f"open_set.classes=[{','.join(names)}]", "open_set.resamples=5", "open_set.exclude_from_finetuning=true"),
+    )
+    scores, predictions = run.table("open_set"), run.table("open_set_predictions")
+    assert set(zip(scores["class"], scores["phase"], strict=True)) == {
+        (n, p) for n in names for p in ("before", "after")
+    }
+    assert set(scores["score"]) == {
+        "mahalanobis",
+        "knn",
+        *(f"probability_{name}" for name in ("gbt", "mlp", "logistic")),
+    }
+    codes = run.table("codes_before").set_index("item")
+    for name, rows in predictions.groupby("class"):
+        assert set(codes.loc[rows["item"], "class"]) == {name}
+        assert set(codes.loc[rows["item"], "part"]) == {"test"}
+        assert name not in set(rows[["nearest mean", "gbt", "mlp", "logistic"]].to_numpy().ravel())
+    distances = run.table("open_set_distances")
+    assert distances.groupby(["class", "phase", "by"]).size().eq(10).all()
+    row = scores.iloc[0]
+    prefix = f"open_set/{row['class']}/{row['phase']}/{row['score']}"
+    for measure in ("auroc", "fpr95", "rejected"):
+        assert run.metrics[f"{prefix}/{measure}"] == pytest.approx(row[measure])
+    for name in names:
+        assert (run.folder / "figures" / f"open_set_{name.replace(' ', '_')}.png").stat().st_size > 1000
+
+
+@pytest.mark.usefixtures("kept_runs", "undrawn")
+def test_fine_tuning_does_not_learn_from_classes_that_are_left_out_of_it(micrographia, tiny, monkeypatch):
+    """Spoil a class's images: weights stay the same where it is left out; where not, nothing is told of after."""
+    name = SyntheticCells.classes[1]
+    options = (*trained_source(tiny), *tiny.cells, *tiny.probes, "baseline=false", "interpretation.images=0")
+    options = (*options, "finetune.epochs=1", "finetune.batch_size=32", "naming.samples=200", "open_set.resamples=0")
+    command = ("transfer", *options, f"open_set.classes=[{name}]")
+    clean = micrographia(*command, "open_set.exclude_from_finetuning=true")
+    seen = micrographia(*command)
+    assert set(seen.table("open_set")["phase"]) == {"before"}
+    assert seen.weights.read_bytes() != clean.weights.read_bytes()
+    images = SyntheticCells.images
+
+    def spoiled(self, indices):
+        rendered = images(self, indices)
+        rendered[self.targets(indices) == 1] = 128
+        return rendered
+
+    monkeypatch.setattr(SyntheticCells, "images", spoiled)
+    other = micrographia(*command, "open_set.exclude_from_finetuning=true", "how.rerun=true")
+    assert other.weights.read_bytes() == clean.weights.read_bytes()
+
+
+@pytest.mark.usefixtures("kept_runs")
+def test_a_class_that_does_not_exist_is_answered_before_any_work(micrographia, tiny, capsys):
+    micrographia("transfer", *trained_source(tiny), *tiny.cells, *tiny.transfer, "open_set.classes=[stentor]", status=2)
+    answer = capsys.readouterr().err
+    assert "open_set.classes: no class 'stentor'. Classes: " in answer
+    assert SyntheticCells.classes[0] in answer
+
+
+@pytest.mark.usefixtures("kept_runs")
+def test_importance_and_projections_can_be_left_out(micrographia, tiny):
+    options = [option for option in tiny.transfer if not option.startswith("finetune")]
+    run = micrographia(
+        *("transfer", *trained_source(tiny), *tiny.cells, *options, "finetune=none", "baseline=false"),
+        *("interpretation.importance=[]", "interpretation.projections=[]"),
+    )
+    files = {file.stem for file in run.folder.rglob("*.*")}
+    assert {"codes", "probes"} <= files
+    assert not {"importance", "projections", "open_set"} & files
 
 
 @pytest.mark.usefixtures("kept_runs")

@@ -21,11 +21,6 @@ from micrographia.plots.style import (
     phase_order,
 )
 
-MEASURES = {
-    "auroc": ("AUROC, known against left out", 0.5),
-    "rejected": ("share of the left-out class rejected,\n95 % of known validation images kept", 0.05),
-}
-
 
 @in_house_style
 def distances_figure(
@@ -75,7 +70,7 @@ def distances_figure(
             for place, (image, name) in enumerate(zip(colour_images(shown[phase]), names, strict=True)):
                 axes = part.add_subplot(grid[place, 0])
                 axes.imshow(image)
-                axes.set_title(broken(name, 22), fontsize=8.5)
+                axes.set_title(broken(name, 20), fontsize=8.5)
                 axes.set_axis_off()
             axes = part.add_subplot(grid[:, 1])
         else:
@@ -83,7 +78,9 @@ def distances_figure(
         draw_bars(axes, table.head(most), phase_colour(phase))
         if len(table) > most:
             axes.set_ylabel(f"the {most} farthest of {len(table)} latents")
-        axes.set_title(f"{phase}: {first['share']:.0%} taken for\n{broken(first['taken_for'], 40)}, by {first['by']}")
+        axes.set_title(
+            f"{phase}: {100 * first['share']:.0f} % taken for\n{broken(first['taken_for'], 40)}, by {first['by']}"
+        )
     return figure
 
 
@@ -107,7 +104,7 @@ def draw_bars(axes: Axes, table: pd.DataFrame, colour: str) -> None:
 
 
 @in_house_style
-def rejection_figure(table: pd.DataFrame) -> Figure:
+def rejection_figure(table: pd.DataFrame, kept: float = 0.95) -> Figure:
     """Draw how well each score finds each left-out class: AUROC and share rejected, with intervals; chance is dashed.
 
     Parameters
@@ -115,6 +112,8 @@ def rejection_figure(table: pd.DataFrame) -> Figure:
     table
         Columns ``phase``, ``class``, ``score``, and ``auroc`` and ``rejected`` with ``_low`` and ``_high``, all in
         0..1. What is NaN is left out.
+    kept
+        Share of the known validation images that the threshold was set to keep.
 
     Raises
     ------
@@ -126,12 +125,19 @@ def rejection_figure(table: pd.DataFrame) -> Figure:
     phases = phase_order(table["phase"].tolist())
     classes = list(dict.fromkeys(table["class"]))
     scores = list(dict.fromkeys(table["score"]))
-    columns = [(phase, measure) for measure in MEASURES for phase in phases]
+    measures = {
+        "auroc": ("AUROC, known against left out", 0.5),
+        "rejected": (
+            f"share of the left-out class rejected,\n{100 * kept:.4g} % of known validation images kept",
+            1 - kept,
+        ),
+    }
+    columns = [(phase, measure) for measure in measures for phase in phases]
     height = 0.13 * len(scores) * len(classes) + 0.3 * len(classes) + 1.5
     figure, axes = panels(1, len(columns), 2.6 * len(columns) + 2.6, height, share_rows=True)
-    gap = 0.75 / max(len(scores) - 1, 1)
+    gap = 0.6 / max(len(scores) - 1, 1)
     for axis, (phase, measure) in zip(axes, columns, strict=True):
-        text, chance = MEASURES[measure]
+        text, chance = measures[measure]
         rows = table[table["phase"] == phase]
         for place, (score, (colour, marker)) in enumerate(zip(scores, palette(len(scores)), strict=True)):
             own = rows[(rows["score"] == score) & rows[measure].notna()]
@@ -141,6 +147,8 @@ def rejection_figure(table: pd.DataFrame) -> Figure:
             low, high = (bounds[f"{measure}_{end}"].where(known, own[measure]) for end in ("low", "high"))
             axis.hlines(heights, low, high, color=colour, linewidth=1.3)
             axis.plot(own[measure], heights, marker, color=colour, markersize=5, linestyle="", label=score)
+        for border in range(1, len(classes)):
+            axis.axhline(border - 0.5, color=GRID, linewidth=0.8)
         axis.axvline(chance, color=FAINT, linewidth=0.9, linestyle=(0, (4, 3)))
         axis.set_title(phase)
         axis.set_xlabel(text)

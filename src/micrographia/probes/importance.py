@@ -1,5 +1,6 @@
 """How much a fitted probe relies on each feature, measured in ways that can be compared between probes."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -94,7 +95,9 @@ def shapley_sizes(probe: Probe, pipeline: Pipeline, matrix: NDArray) -> NDArray[
     """Mean size of each feature's Shapley values, over rows and classes: ``(features,)``, at least 0."""
     shap = require_shap()
     if probe.importance == "gain":
-        found = shap.TreeExplainer(pipeline["classify"]).shap_values(matrix)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that of two classes it tells of both
+            found = shap.TreeExplainer(pipeline["classify"]).shap_values(matrix)
         values = np.stack(found, axis=-1) if isinstance(found, list) else np.asarray(found)
     else:
         generator = np.random.default_rng(probe.seed)

@@ -67,16 +67,18 @@ def principal_components(codes: pd.DataFrame, components: int = 2) -> PrincipalC
     1.0
     """
     values = matrix_of(codes)
-    fitted = PCA(min(components, *values.shape), svd_solver="full").fit(values)
+    with np.errstate(invalid="ignore"):  # of codes that do not vary
+        fitted = PCA(min(components, *values.shape), svd_solver="full").fit(values)
     loadings = fitted.components_
     # A component's sign is arbitrary: fixed, so that another machine draws the same figure.
     largest = np.abs(loadings).argmax(axis=1)
     loadings = loadings * np.sign(loadings[np.arange(len(loadings)), largest])[:, None]
+    sizes, total = np.square(fitted.singular_values_), float(np.square(values - values.mean(axis=0)).sum())
     names = [f"PC{number + 1}" for number in range(len(loadings))]
     return PrincipalComponents(
         pd.DataFrame((values - values.mean(axis=0)) @ loadings.T, index=codes.index, columns=names),
         pd.DataFrame(loadings, index=pd.Index(names, name="component"), columns=codes.columns),
-        pd.Series(np.nan_to_num(fitted.explained_variance_ratio_), index=names, name="explained"),
+        pd.Series(sizes / (total or 1.0), index=names, name="explained"),
     )
 
 
@@ -107,7 +109,7 @@ def t_sne(codes: pd.DataFrame, perplexity: float | None = None, seed: int = 0) -
     """
     values = matrix_of(codes, LEAST_ROWS)
     wanted = min(PERPLEXITY, (len(values) - 1) / 3) if perplexity is None else perplexity
-    start: Any = "pca" if values.shape[1] > 1 else "random"
+    start: Any = "pca" if values.shape[1] > 1 and np.ptp(values, axis=0).any() else "random"
     search = TSNE(2, perplexity=wanted, init=start, random_state=seed)
     return pd.DataFrame(search.fit_transform(values), index=codes.index, columns=["t-SNE 1", "t-SNE 2"])
 

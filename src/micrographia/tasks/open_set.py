@@ -115,7 +115,7 @@ def leave_out(
     run.save_table("open_set_distances", gathered({key: result.distances for key, result in found.items()}))
     predictions = {key: result.predictions.reset_index(names="item") for key, result in found.items()}
     run.save_table("open_set_predictions", gathered(predictions))
-    run.save_figure("open_set", rejection_figure(scores))
+    run.save_figure("open_set", rejection_figure(scores, settings["kept"]))
     for name in names:
         draw_distances(name, found, phases, truth, target, run)
     return {

@@ -24,8 +24,10 @@ LONGEST_LABEL = 100  # characters of the swept keys in a file's name
 # What a sweep is made for, among the metrics of its runs.
 HEADLINES = (
     *("probe/*/balanced_accuracy", "classifier/test/balanced_accuracy", "score/*"),
-    *("flagged/*", "image/psnr/*", "image_all/psnr/*", "assay/*", "assay_all/*"),
+    *("open_set/*/auroc", "flagged/*", "image/psnr/*", "image_all/psnr/*", "assay/*", "assay_all/*"),
 )
+IMPORTANCE = "tables/importance.csv"
+UNNAMED = r"z\d+"  # a latent that bears no factor's name
 # Keys and groups that say how a run is executed.
 EXECUTION = ("how", "logger")
 
@@ -71,6 +73,11 @@ def summarise(verb: str, jobs: Sequence[Job], further: Further = lambda runs: {}
     file = own[0].parents[1] / "sweeps" / f"{label(verb, swept, jobs, common)}.csv"
     write_atomically(file, lambda part: table.to_csv(part, index=False))
     console.print(f"the table as CSV: {file}", markup=False, highlight=False, soft_wrap=True)
+    importances = importance_spread(list(done.values()), [key for key in swept if not is_seed(key)])
+    if len(importances):
+        beside = file.with_name(f"{file.stem}-importance.csv")
+        write_atomically(beside, lambda part: importances.to_csv(part, index=False))
+        console.print(f"importance of latents over the runs: {beside}", markup=False, highlight=False, soft_wrap=True)
 
 
 def swept_keys(jobs: Sequence[Job]) -> list[str]:
@@ -151,6 +158,38 @@ def spread(jobs: Sequence[Job], swept: Sequence[str], further: Further = lambda 
             known = {"runs": len(values), "seeds varied": seeds_of_group}
             rows.append({**choices, **known, **measured, "folders": folders})
     return pd.DataFrame(rows)
+
+
+def importance_spread(jobs: Sequence[Job], swept: Sequence[str]) -> pd.DataFrame:
+    """Mean and sample standard deviation of each latent's importance over the jobs that differ in seeds only.
+
+    Parameters
+    ----------
+    jobs, swept
+        As in `spread`.
+
+    Returns
+    -------
+    DataFrame
+        A row per group, phase, probe, kind and latent: the swept keys, ``runs`` (how many have it), ``seeds varied``,
+        ``mean`` and ``sd`` (n - 1; NaN for one run); empty where no run has importances. Where the source's seed
+        varies, a latent without a name is another one in each run, and is left out.
+    """
+    rows = []
+    for group in groups(jobs):
+        tables = [run.table("importance") for run in runs_of(group) if (run.folder / IMPORTANCE).exists()]
+        if not tables:
+            continue
+        varied = seeds_varied([job.what or {} for job in group])
+        joined = pd.concat(tables)
+        if "source" in varied:
+            joined = joined[~joined["feature"].str.fullmatch(UNNAMED)]
+        keys = ["phase", "probe", "kind", "feature"]
+        found = joined.groupby(keys, sort=False)["importance"].agg(runs="count", mean="mean", sd="std").reset_index()
+        found = found.rename(columns={"feature": "latent"}).assign(**{"seeds varied": varied})
+        choices = {key: group[0].choices.get(key, "") for key in swept}
+        rows.append(found.assign(**choices)[[*choices, *found.columns]])
+    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame()
 
 
 def groups(jobs: Sequence[Job]) -> list[list[Job]]:

@@ -161,12 +161,17 @@ def place(metric: str) -> tuple[str, str]:
     --------
     >>> place("probe/gbt/before/balanced_accuracy"), place("score/dci_completeness"), place("assay/auc/rls")
     (('gbt', 'source'), ('dci completeness', 'score'), ('', 'auc rls'))
+    >>> place("open_set/medusae/before/knn/auroc")
+    ('medusae, knn', 'auroc source')
     """
     kind, *names = metric.split("/")
     if kind == "probe":
         return names[0], SHORT_PHASES.get(names[1], names[1])
     if kind == "score":
         return " ".join(names).replace("_", " "), "score"
+    if kind == "open_set":
+        *name, phase, score, measure = names
+        return f"{'/'.join(name)}, {score}".replace("_", " "), f"{measure} {SHORT_PHASES.get(phase, phase)}"
     unit = ", %" if is_percentage(metric) else ""
     return "", " ".join(names).replace("_", " ") + unit
 
