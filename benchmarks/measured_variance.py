@@ -16,13 +16,13 @@ import torch
 from scipy.stats import ortho_group
 
 from micrographia.data.datamodule import IndexedImages, unit_range
+from micrographia.interpretation.measured import Measured, measure_images
+from micrographia.interpretation.traversals import moved_features
 from micrographia.models.vae.vae import VAE
 from micrographia.runs.run import Run
 from micrographia.scores.disentanglement import mig, mvg, omes
 from micrographia.tasks.assembly import build_data, build_model, encode, load_vae
 from micrographia.tasks.meaning import interventions
-from micrographia.tasks.measured import Measured, measure_images
-from micrographia.tasks.traversals import moved_features
 from micrographia.training.progress import WorkProgress
 
 HOW = {"accelerator": "cpu", "threads": 1, "paths": {"runs": "runs", "cache": "cache"}, "progress": False}

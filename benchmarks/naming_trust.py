@@ -20,13 +20,13 @@ from scipy.stats import binomtest
 from micrographia.data.datamodule import IndexedImages, spread
 from micrographia.data.synthetic.cells import SyntheticCells
 from micrographia.data.synthetic.texture_dsprites import TextureDSprites
+from micrographia.interpretation.measured import periods_of
 from micrographia.measure.features import hand_made_features
 from micrographia.pretrained import pretrained_folder
 from micrographia.runs.run import Run
 from micrographia.scores.association import association_above_chance
 from micrographia.scores.correlation import Correlations, suggested_names
 from micrographia.tasks.assembly import encode, load_vae
-from micrographia.tasks.measured import periods_of
 
 MODELS = ("ada_gvae", "beta_vae", "factor_vae")
 HOW = {"accelerator": "cpu", "paths": {"runs": "runs", "cache": "cache"}, "progress": False}

@@ -9,12 +9,12 @@ import pandas as pd
 import torch
 
 from micrographia.data.datamodule import IndexedImages, spread
+from micrographia.interpretation.controls import with_text
 from micrographia.inversion.solutions import Solutions
 from micrographia.measure.assays.assay import CellAssay
 from micrographia.runs.run import Metrics
 from micrographia.scores.assay_quality import agreement, assay_quality, transfer_accuracy
 from micrographia.scores.wells import Comparison
-from micrographia.tasks.controls import with_text
 from micrographia.tasks.subjects import Subjects, known_of
 
 log = logging.getLogger(__name__)

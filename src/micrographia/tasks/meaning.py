@@ -7,6 +7,7 @@ import torch
 
 from micrographia.data.batches import step_generator
 from micrographia.data.datamodule import IndexedImages, spread
+from micrographia.interpretation.traversals import draw_traversals
 from micrographia.models.vae.objectives import kl_to_standard
 from micrographia.models.vae.vae import VAE
 from micrographia.plots.images import reconstructions_figure
@@ -16,7 +17,6 @@ from micrographia.scores.disentanglement.mig import mig
 from micrographia.scores.disentanglement.omes import omes
 from micrographia.scores.naming import name_latents as names_by_association
 from micrographia.tasks.assembly import encode
-from micrographia.tasks.traversals import draw_traversals
 
 # The sample on which latents are named is the same for every run: names then differ by model, not by sample.
 SAMPLE_SEED = 0

@@ -13,6 +13,8 @@ from rich.progress import Progress, TaskID
 from micrographia.config import instantiate
 from micrographia.data.datamodule import IndexedImages, spread, unit_range
 from micrographia.errors import UserError
+from micrographia.interpretation.measured import measure_images
+from micrographia.interpretation.traversals import moved_features
 from micrographia.models.vae.objectives import kl_to_standard
 from micrographia.models.vae.vae import VAE
 from micrographia.plots.scores import matrix_figure, scores_figure
@@ -23,8 +25,6 @@ from micrographia.scores.disentanglement.dci import DCI_SCORES
 from micrographia.scores.disentanglement.mvg import distinct_traits
 from micrographia.scores.disentanglement.omes import OMES
 from micrographia.tasks.assembly import build_data, encode, load_vae
-from micrographia.tasks.measured import measure_images
-from micrographia.tasks.traversals import moved_features
 from micrographia.training.checkpoints import load_weights
 from micrographia.training.interventions import CHUNK, EncodedImages
 from micrographia.training.loggers import log_results, opened_loggers

@@ -14,10 +14,10 @@ from micrographia.data.datamodule import IndexedImages, Part, all_indices, sprea
 from micrographia.data.image_folder import ImageFolder
 from micrographia.degradations import Degradation
 from micrographia.errors import UserError
+from micrographia.interpretation.controls import as_text, controls_of
 from micrographia.runs.run import How, Run, What
 from micrographia.scores.wells import Comparison
 from micrographia.tasks.assembly import build_data
-from micrographia.tasks.controls import as_text, controls_of
 from micrographia.tasks.scaling import scaled_alike, undivided
 
 log = logging.getLogger(__name__)

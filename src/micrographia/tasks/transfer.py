@@ -14,6 +14,13 @@ import torch
 from micrographia.config import instantiate
 from micrographia.data.datamodule import PARTS, IndexedImages, all_indices, require_parts, spread
 from micrographia.errors import UserError, within
+from micrographia.interpretation.counterfactuals import check_counterfactuals, explain_answers
+from micrographia.interpretation.differences import contrast_of, tell_apart
+from micrographia.interpretation.evidence import Evidence, look_at
+from micrographia.interpretation.open_set import finetuning_data, leave_out, left_out_classes, unseen_phases
+from micrographia.interpretation.projections import draw_projections, require_packages
+from micrographia.interpretation.readings import read_latents
+from micrographia.interpretation.traversals import measure_traversals
 from micrographia.models.vae.beta_vae import BetaVAE
 from micrographia.models.vae.networks import Network
 from micrographia.models.vae.vae import VAE
@@ -22,15 +29,8 @@ from micrographia.plots.images import contact_sheet
 from micrographia.runs.run import How, Metrics, Run, What, obtain
 from micrographia.scores.naming import lost_names
 from micrographia.tasks.assembly import build_data, encode, load_vae, source_run
-from micrographia.tasks.counterfactuals import check_counterfactuals, explain_answers
-from micrographia.tasks.differences import contrast_of, tell_apart
-from micrographia.tasks.evidence import Evidence, look_at
-from micrographia.tasks.interpretation import read_latents
 from micrographia.tasks.meaning import describe_latents, name_latents
-from micrographia.tasks.open_set import finetuning_data, leave_out, left_out_classes, unseen_phases
 from micrographia.tasks.probing import build_probes, check_probes, fit_probes, save_probes
-from micrographia.tasks.projections import draw_projections, require_packages
-from micrographia.tasks.traversals import measure_traversals
 from micrographia.training.fit import device_of, fit
 from micrographia.training.loggers import log_results, opened_loggers
 from micrographia.training.show import transfer_table

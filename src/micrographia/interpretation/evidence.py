@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from micrographia.data.datamodule import IndexedImages
+from micrographia.interpretation.differences import Contrast, feature_differences
+from micrographia.interpretation.measured import Measured, evenly, measure_images
 from micrographia.runs.run import How, Metrics, Run, What
-from micrographia.tasks.differences import Contrast, feature_differences
-from micrographia.tasks.measured import Measured, evenly, measure_images
 
 
 @dataclass

@@ -9,12 +9,12 @@ import torch
 
 from micrographia.data.datamodule import IndexedImages, spread
 from micrographia.errors import UserError
+from micrographia.interpretation.measured import Measured
 from micrographia.models.vae.vae import VAE
 from micrographia.plots.counterfactuals import counterfactual_figure
 from micrographia.probes import ProbeResult
 from micrographia.probes.counterfactuals import Counterfactual, counterfactual
 from micrographia.runs.run import Metrics, Run
-from micrographia.tasks.measured import Measured
 
 FEATURES = 3  # measured features that changed most, beside each image
 LEAST_MOVE = 0.01  # standard deviations below which a latent counts as not moved

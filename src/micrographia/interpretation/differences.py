@@ -12,14 +12,14 @@ from torch import Tensor
 
 from micrographia.data.datamodule import IndexedImages, spread
 from micrographia.errors import UserError
+from micrographia.interpretation.controls import controls_of, with_text
+from micrographia.interpretation.measured import Measured, images_of
+from micrographia.interpretation.phenotype import phenotype
 from micrographia.models.vae.vae import VAE
 from micrographia.plots.differences import forest_figure
 from micrographia.runs.run import Metrics, Run, What
 from micrographia.scores.differences import SIGNIFICANT, Differences, significant
 from micrographia.scores.wells import LEAST_WELLS, Comparison
-from micrographia.tasks.controls import controls_of, with_text
-from micrographia.tasks.measured import Measured, images_of
-from micrographia.tasks.phenotype import phenotype
 
 log = logging.getLogger(__name__)
 

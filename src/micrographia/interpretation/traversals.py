@@ -9,13 +9,13 @@ from torch import Tensor
 
 from micrographia.data.datamodule import IndexedImages, spread
 from micrographia.data.features import FeatureData
+from micrographia.interpretation.measured import Measured
 from micrographia.models.vae.vae import VAE
 from micrographia.plots.images import traversal_figure
 from micrographia.plots.scores import matrix_figure
 from micrographia.plots.traversal_page import traversal_page
 from micrographia.runs.run import How, Metrics, Run
 from micrographia.scores.disentanglement.mvg import distinct_traits, mvg
-from micrographia.tasks.measured import Measured
 from micrographia.training.progress import WorkProgress
 
 SHOWN = torch.linspace(0.01, 0.99, 9)  # quantiles of a latent's values among real images that a figure's columns show

@@ -5,8 +5,8 @@ import torch
 
 from micrographia.data.datamodule import IndexedImages
 from micrographia.errors import UserError
-from micrographia.tasks.differences import contrast_of, numbers
-from micrographia.tasks.phenotype import mean_images, nearest_to
+from micrographia.interpretation.differences import contrast_of, numbers
+from micrographia.interpretation.phenotype import mean_images, nearest_to
 
 
 class Plate(IndexedImages):

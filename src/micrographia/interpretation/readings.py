@@ -4,11 +4,11 @@ from typing import Any
 
 import pandas as pd
 
+from micrographia.interpretation.measured import Measured
 from micrographia.plots.regression import regression_figure
 from micrographia.plots.scores import matrix_figure
 from micrographia.runs.run import Metrics, Run
 from micrographia.scores.correlation import Correlations, suggested_names
-from micrographia.tasks.measured import Measured
 
 SHOWN = 16  # features in the figure, those that some latent follows most
 

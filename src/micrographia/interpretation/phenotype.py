@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from micrographia.data.datamodule import IndexedImages
+from micrographia.interpretation.measured import distinct_channels
 from micrographia.measure.colour import COLOURS
 from micrographia.models.vae.vae import VAE
 from micrographia.plots.differences import phenotype_figure
@@ -14,7 +15,6 @@ from micrographia.plots.style import signed
 from micrographia.scores.assay_quality import correlation
 from micrographia.scores.differences import leading, significant
 from micrographia.scores.wells import Comparison
-from micrographia.tasks.measured import distinct_channels
 
 ALONE = 4  # latents whose own change is decoded
 

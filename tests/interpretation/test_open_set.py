@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from micrographia.errors import UserError
-from micrographia.tasks.open_set import left_out_classes, unseen_phases
+from micrographia.interpretation.open_set import left_out_classes, unseen_phases
 
 TRUTH = pd.DataFrame({"class": list("aabbcc"), "part": ["train", "test"] * 3})
 CODES = {"before": pd.DataFrame(), "after": pd.DataFrame()}

@@ -4,7 +4,7 @@ import torch
 
 from micrographia.data.datamodule import IndexedImages
 from micrographia.errors import UserError
-from micrographia.tasks.controls import controls_of
+from micrographia.interpretation.controls import controls_of
 
 
 class Wells(IndexedImages):
