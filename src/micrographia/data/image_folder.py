@@ -270,8 +270,8 @@ class ImageFolder(ArrangedImages):
         """`decode`; where files are skipped, once more without those that were lost since they were looked at."""
         try:
             return self.decode()
-        except UserError:
-            if self.on_error == "stop":
+        except UserError as error:
+            if self.on_error == "stop" or str(error).startswith("data."):  # a key is at fault, and no file
                 raise
             before = self.arrange()
             rows = self.without_faults(before, None)  # what a cache knows of them is out of date
