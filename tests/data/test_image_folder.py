@@ -782,10 +782,13 @@ def test_a_file_that_is_lost_after_it_was_looked_at_stops_or_is_left_out(tmp_pat
     assert not again.faults
 
 
-def test_a_mistake_that_no_file_makes_is_said_where_files_are_skipped(tmp_path):
-    root = make_folder(tmp_path / "set", shape=(5, 12, 10), suffix="tif")
+def test_a_mistake_that_no_file_makes_is_said_at_once_where_files_are_skipped(tmp_path):
+    root = make_folder(tmp_path / "set", shape=(5, 12, 10), dtype=np.uint16, suffix="tif")
+    looked = []
+    data = folder(root, on_error="skip", progress=lambda done, of: looked.append((done, of)))
     with pytest.raises(UserError, match=r"data\.channels: the images have 5 channels"):
-        folder(root, on_error="skip").setup()
+        data.setup()
+    assert looked == [(20, 20)]
 
 
 def test_a_class_of_which_nothing_can_be_read_is_refused(tmp_path):

@@ -257,6 +257,13 @@ def test_a_photograph_is_upright_however_the_camera_was_held(tmp_path, orientati
     assert (header.shape[1:] == (40, 24)) == (orientation > 4)
 
 
+@pytest.mark.parametrize("block", [b"Exif\x00\x00no tiff", b"", b"Exif\x00\x00MM\x00*\x00\x00\xff\xff"])
+def test_a_damaged_block_of_exif_harms_no_pixel(tmp_path, block):
+    pixels = random_pixels((9, 7), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png", exif=block)
+    assert (read_image(tmp_path / "a.png")[1][0] == pixels).all()
+
+
 def test_a_tiff_is_read_as_stored_whatever_its_tag_says(tmp_path):
     pixels = random_pixels((9, 7, 3), np.uint8)
     tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", extratags=[(274, "H", 1, 6, True)])

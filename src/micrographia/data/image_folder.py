@@ -16,14 +16,14 @@ from micrographia.data.datamodule import PARTS, Sampling
 from micrographia.data.decoding import FITTED, Recipe, in_threads, read_images
 from micrographia.data.faults import find_faults
 from micrographia.data.intensity import pairs_of, rising
-from micrographia.data.listing import list_images
+from micrographia.data.listing import chosen_classes, list_images
 from micrographia.data.pixel_cache import PixelCache, file_state
 from micrographia.data.planes import ImageHeader
 from micrographia.data.reading import read_header
 from micrographia.data.reference import Reference
 from micrographia.data.restoring import restored
 from micrographia.data.splits import some
-from micrographia.data.splitting import Splitting, as_list, class_codes, in_order
+from micrographia.data.splitting import Splitting, as_list, class_codes
 from micrographia.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -219,23 +219,7 @@ class ImageFolder(ArrangedImages):
             return self.rows
         whole = self.on_error == "stop"
         rows = list_images(self.root, *self.table_options, self.splitting.split == "folders", require_files=whole)
-        if self.include is not None:
-            if "class" not in rows:
-                raise UserError("data.include: the images have no classes to choose from. Set it to null.")
-            if unknown := sorted(set(self.include) - set(rows["class"])):
-                known = some(in_order(set(rows["class"])))
-                raise UserError(f"data.include: no class {some(unknown)}. {self.root} has {known}.")
-            rows = rows[rows["class"].isin(self.include)].reset_index(drop=True)
-        classes = in_order(set(rows["class"])) if "class" in rows else ()
-        if len(classes) == 1 and self.include is not None:
-            raise UserError(f"data.include: a single class, {classes[0]}, is left. Name two or more.")
-        if len(classes) == 1:
-            tables = [] if self.table_options[0] else sorted(path.name for path in self.root.glob("*.csv"))
-            raise UserError(
-                f"data.root: {self.root} has a single class, {classes[0]}. Two or more are needed; "
-                + (f"data.table={tables[0]} takes them from the table, " if tables else "")
-                + "data.label=null reads the images without classes."
-            )
+        rows, classes = chosen_classes(rows, self.include, self.root, by_table=self.table_options[0] is not None)
         where = self.table_options[0] or str(self.root)
         self.parts = self.splitting.parts(rows, classes, where)
         if cut := self.splitting.cut_wells(rows, where):
@@ -286,8 +270,8 @@ class ImageFolder(ArrangedImages):
         """`decode`; where files are skipped, once more without those that were lost since they were looked at."""
         try:
             return self.decode()
-        except UserError:
-            if self.on_error == "stop":
+        except UserError as error:
+            if self.on_error == "stop" or str(error).startswith("data."):  # a key is at fault, and no file
                 raise
             before = self.arrange()
             rows = self.without_faults(before, None)  # what a cache knows of them is out of date

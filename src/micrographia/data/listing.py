@@ -9,6 +9,7 @@ import pandas as pd
 
 from micrographia.data.reading import SUFFIXES, files_below, is_image_file, is_there
 from micrographia.data.splits import PART_OF, some
+from micrographia.data.splitting import in_order
 from micrographia.data.survey import is_text, report, shown
 from micrographia.errors import UserError
 from micrographia.runs.walking import walk
@@ -71,6 +72,36 @@ def list_images(
 def is_loose(root: Path) -> bool:
     """Whether a folder holds images, and neither folders nor a table that could tell their classes."""
     return not subfolders(root) and not any(root.glob("*.csv")) and any(is_image_file(path) for path in root.iterdir())
+
+
+def chosen_classes(
+    rows: pd.DataFrame, include: Sequence[str] | None, root: Path, by_table: bool
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The rows of the classes that are used, and these in order; none of images without classes.
+
+    Raises
+    ------
+    UserError
+        If a class to use does not occur, or a single one is left.
+    """
+    if include is not None:
+        if "class" not in rows:
+            raise UserError("data.include: the images have no classes to choose from. Set it to null.")
+        if unknown := sorted(set(include) - set(rows["class"])):
+            known = some(in_order(set(rows["class"])))
+            raise UserError(f"data.include: no class {some(unknown)}. {root} has {known}.")
+        rows = rows[rows["class"].isin(include)].reset_index(drop=True)
+    classes = in_order(set(rows["class"])) if "class" in rows else ()
+    if len(classes) == 1 and include is not None:
+        raise UserError(f"data.include: a single class, {classes[0]}, is left. Name two or more.")
+    if len(classes) == 1:
+        tables = [] if by_table else sorted(path.name for path in root.glob("*.csv"))
+        raise UserError(
+            f"data.root: {root} has a single class, {classes[0]}. Two or more are needed; "
+            + (f"data.table={tables[0]} takes them from the table, " if tables else "")
+            + "data.label=null reads the images without classes."
+        )
+    return rows, classes
 
 
 def images_below(folder: Path, require_files: bool = True) -> list[Path]:

@@ -155,13 +155,18 @@ def read_raster(path: Path, pixels: bool) -> tuple[ImageHeader, np.ndarray | Non
 
 def orientation_of(image: Image.Image) -> int:
     """How the camera was held, 1 to 8, by the EXIF of a JPEG, or of a PNG where it precedes the pixels; else 1."""
-    if image.format in ("JPEG", "MPO"):
-        return int(image.getexif().get(ORIENTATION, 1))
-    if image.format != "PNG" or "exif" not in image.info:  # pillow would decode a whole PNG to look behind its pixels
+    try:
+        if image.format in ("JPEG", "MPO"):
+            exif = image.getexif()
+        elif image.format == "PNG" and "exif" in image.info:  # to look behind the pixels pillow would decode them
+            exif = Image.Exif()
+            exif.load(image.info["exif"])
+        else:
+            return 1
+        found = exif.get(ORIENTATION, 1)
+    except Exception:  # a damaged block, of which decoders raise anything, harms no pixel
         return 1
-    exif = Image.Exif()
-    exif.load(image.info["exif"])
-    return int(exif.get(ORIENTATION, 1))
+    return found if found in range(1, 9) else 1
 
 
 def upright(image: np.ndarray, orientation: int) -> np.ndarray:

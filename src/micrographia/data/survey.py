@@ -84,7 +84,8 @@ def report(root: Path, stop: bool) -> None:
         first, reason = next(iter(found.closed.items()))
         if stop or root in found.closed:
             raise UserError(
-                f"{shown(first)}: must not be read ({reason}). Give yourself the right to, or take it out of {root}."
+                f"{shown(first)}: must not be read ({reason}). Give yourself the right to, or take it out of {root}"
+                + (", or set data.on_error=skip." if root not in found.closed else ".")
             )
         log.warning(
             "%s: %d folders left out (data.on_error=skip), the first %s: %s",
