@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 from micrographia.config import Between, check_value, config_directory, instantiate
 from micrographia.data.catalogue import bbbc021
 from micrographia.data.catalogue.download_bar import DownloadBar
-from micrographia.data.catalogue.fetching import Record, fetch, lies_there_by_hand, make_ready
+from micrographia.data.catalogue.fetching import Fetched, Record, fetch, lies_there_by_hand, make_ready
 from micrographia.data.catalogue.public_set import PublicSet
 from micrographia.data.catalogue.sets import SETS
 from micrographia.data.splitting import as_list
@@ -214,7 +214,7 @@ def check_set(name: str | None, overrides: Sequence[str]) -> int:
 
 def check_fetched(public: PublicSet, overrides: Sequence[str]) -> int:
     """Compare a set that is no folder of images with what was fetched."""
-    from micrographia.data.catalogue.comparing import changed
+    from micrographia.data.catalogue.comparing import compared
 
     folder = Path(settings(overrides)[1]["paths"]["data"]) / public.folder
     if lies_there_by_hand(folder):
@@ -222,7 +222,7 @@ def check_fetched(public: PublicSet, overrides: Sequence[str]) -> int:
     files = Record.load(folder).files()
     if not files:
         raise UserError(f"{folder}: nothing was fetched there. micrographia data fetch {public.name} does.")
-    return report_lines(changed(folder, files), f"{public.name}: {len(files)} files as they were fetched")
+    return report_lines(compared([], folder, files), f"{public.name}: {len(files)} files as they were fetched")
 
 
 def preview_set(name: str | None, overrides: Sequence[str]) -> int:
@@ -245,15 +245,14 @@ def data_choices() -> list[str]:
     return group_choices(config_directory())["data"]
 
 
-def fetched_files(root: Path) -> dict[str, int] | None:
-    """Bytes of the files below a folder as they were fetched, into it or into a folder around it."""
+def fetched_files(root: Path) -> dict[str, Fetched] | None:
+    """The files below a folder as they were fetched, into it or into a folder around it."""
     for folder in (root, *root.absolute().parents):
         if files := Record.load(folder).files():
             inner = root.absolute().relative_to(folder.absolute())
-            below = {Path(name): size for name, size in files.items()}
-            return {
-                name.relative_to(inner).as_posix(): size for name, size in below.items() if name.is_relative_to(inner)
-            }
+            below = {Path(name): file for name, file in files.items()}
+            inside = {name.relative_to(inner): file for name, file in below.items() if name.is_relative_to(inner)}
+            return {name.as_posix(): file for name, file in inside.items()} or None  # none: a folder of one's own
     return None
 
 

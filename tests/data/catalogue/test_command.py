@@ -205,6 +205,10 @@ def test_check_of_a_folder_and_of_files_that_are_no_images(capsys, served, tmp_p
     place = f"how.paths.data={tmp_path}"
     command(["data", "fetch", "dsprites", place])
     assert command(["data", "check", "dsprites", place]) == 0
+    (tmp_path / "dsprites/sprites.npz").write_bytes(b"numbars")
+    capsys.readouterr()
+    assert command(["data", "check", "dsprites", place]) == 1
+    assert capsys.readouterr().out == "sprites.npz: holds other bytes than were fetched: its SHA-256 differs\n"
     (tmp_path / "dsprites/sprites.npz").unlink()
     capsys.readouterr()
     assert command(["data", "check", "dsprites", place]) == 1
