@@ -1,3 +1,4 @@
+import hashlib
 import os
 
 import numpy as np
@@ -5,6 +6,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from micrographia.data.catalogue.fetching import Fetched
 from micrographia.data.checking import check_folder
 from micrographia.data.image_folder import ImageFolder
 from micrographia.errors import UserError
@@ -140,13 +142,60 @@ def test_a_table_that_names_missing_files_is_read_on(root):
     assert found.counts.columns.tolist() == ["train", "val", "test"]
 
 
-def test_what_was_fetched_is_compared(root):
-    fetched = {"alive/00.png": (root / "alive/00.png").stat().st_size, "alive/01.png": 5, "alive/gone.png": 9}
-    found = check_folder(ImageFolder("set", str(root), 24), fetched)
-    problems = found.problems.set_index("file")["problem"]
-    assert "5 were fetched" in problems["alive/01.png"]
-    assert problems["alive/gone.png"] == "was fetched and is missing"
-    assert len(problems) == 2
+def as_fetched(root, hashed=True):
+    """What a record would say of a folder."""
+    contents = {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*.png")}
+    return {
+        name: Fetched(len(content), hashlib.sha256(content).hexdigest() if hashed else None)
+        for name, content in contents.items()
+    }
+
+
+@pytest.mark.parametrize("hashed", [True, False])
+def test_what_was_fetched_is_compared(root, hashed):
+    fetched = as_fetched(root, hashed) | {"alive/gone.png": Fetched(9)}
+    assert len(check_folder(ImageFolder("set", str(root), 24), fetched).problems) == 1
+    content = bytearray((root / "alive/02.png").read_bytes())
+    content[-1] ^= 1  # the checksum of an empty block, which no reader minds
+    (root / "alive/02.png").write_bytes(bytes(content))
+    (root / "alive/01.png").write_bytes((root / "alive/01.png").read_bytes() + b"x")
+    problems = check_folder(ImageFolder("set", str(root), 24), fetched).problems.set_index("file")["problem"]
+    assert f"{fetched['alive/01.png'].size} were fetched" in problems.pop("alive/01.png")
+    assert problems.pop("alive/gone.png") == "was fetched and is missing"
+    if hashed:
+        assert problems.pop("alive/02.png") == "holds other bytes than were fetched: its SHA-256 differs"
+    assert problems.empty
+
+
+def test_images_that_were_not_fetched_are_said(root):
+    fetched = as_fetched(root)
+    names = list(fetched)
+    picture(root / "alive/extra.png", 77)
+    (root / ".hidden").mkdir()
+    picture(root / ".hidden/part.png", 78)
+    found = check_folder(ImageFolder("set", str(root), 24), fetched).problems
+    assert found.to_numpy().tolist() == [["alive/extra.png", "was not fetched, and no table of the set names it"]]
+    (root / "images.csv").write_text("\n".join(["file,class", *(f"{name},{name.split('/')[0]}" for name in names)]))
+    table = ImageFolder("set", str(root), 24, table="images.csv")
+    assert check_folder(table, fetched).problems["file"].tolist() == ["alive/extra.png"]
+    with (root / "images.csv").open("a") as file:
+        file.write("\nalive/extra.png,alive")
+    assert check_folder(table, fetched).problems.empty
+    for number in range(30):
+        picture(root / "dead" / f"more{number:02}.png", 300 + number)
+    found = check_folder(table, fetched).problems
+    assert len(found) == 21
+    assert found["problem"][0] == "holds 30 images that were not fetched, of which 20 are named here"
+
+
+def test_images_that_a_table_does_not_name_are_counted(root):
+    names = [path.relative_to(root).as_posix() for path in root.rglob("*.png")]
+    (root / "images.csv").write_text("\n".join(["file,class", *(f"{name},{name.split('/')[0]}" for name in names)]))
+    assert "beside" not in check(root, table="images.csv").summary
+    picture(root / "alive/extra.png", 77)
+    found = check(root, table="images.csv")
+    assert found.problems.empty
+    assert found.summary["beside"] == "images that images.csv does not name: 1, the first alive/extra.png"
 
 
 def test_no_folder_is_answered(tmp_path):

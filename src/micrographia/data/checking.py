@@ -1,7 +1,7 @@
 """Everything that is wrong with a folder of images, found in one pass before anything is trained on it."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from micrographia.data.catalogue.comparing import with_changed
+from micrographia.data.catalogue.comparing import compared, unnamed
+from micrographia.data.catalogue.fetching import Fetched
 from micrographia.data.datamodule import PARTS
 from micrographia.data.decoding import Progress, in_threads
 from micrographia.data.duplicates import near_duplicates, thumbnail
@@ -65,7 +66,7 @@ class Check:
 
 
 def check_folder(
-    folder: ImageFolder, fetched: Mapping[str, int] | None = None, progress: Progress | None = None
+    folder: ImageFolder, fetched: Mapping[str, Fetched] | None = None, progress: Progress | None = None
 ) -> Check:
     """Read every image of a folder and say all that is wrong.
 
@@ -74,7 +75,7 @@ def check_folder(
     folder
         As a config describes it.
     fetched
-        Bytes of each file as it was fetched, by its name below the folder; None where that is not known.
+        What was fetched, by its name below the folder; None where that is not known.
     progress
         Called with (images read, of how many).
 
@@ -85,15 +86,17 @@ def check_folder(
     """
     part_folders = folder.splitting.split == "folders"
     rows = list_images(folder.root, *folder.table_options, part_folders=part_folders, require_files=False)
+    every = rows
     if folder.include is not None and "class" in rows:
         rows = rows[rows["class"].isin(folder.include)].reset_index(drop=True)
     looks = look_at(folder.root, list(rows["file"]), progress)
     problems = [(name, look.problem) for name, look in zip(rows["file"], looks, strict=True) if look.problem]
     problems += odd_ones([(name, look.header) for name, look in zip(rows["file"], looks, strict=True) if look.header])
+    table = folder.table_options[0]
     found = survey(folder.root)
-    problems += left_out(folder.root, found, by_table=folder.table_options[0] is not None)
+    problems += left_out(folder.root, found, by_table=table is not None)
     problems += empty_folders(folder.root, found) if "folder" in rows else []
-    problems = with_changed(problems, folder.root, fetched)
+    problems = compared(problems, folder.root, fetched, () if table is None else every["file"])
     parts, refusal = parts_of(folder, rows)
     if refusal:
         problems.append((".", refusal))
@@ -104,7 +107,8 @@ def check_folder(
         counts,
         pd.DataFrame(problems, columns=PROBLEMS).sort_values("file", kind="stable", ignore_index=True),
         duplicates_of(rows["file"], classes, parts, looks),
-        summary_of([look.header for look in looks if look.header]),
+        summary_of([look.header for look in looks if look.header])
+        | ({} if fetched or table is None else beside(folder.root, every["file"], table)),
     )
 
 
@@ -122,6 +126,12 @@ def one_look(path: Path, root: Path) -> Look:
     """Read one file; a mistake in it is what it shows."""
     header, image, problem = attempt(path, root)
     return Look(header, None if image is None else thumbnail(image), problem)
+
+
+def beside(root: Path, named: Iterable[str], table: str) -> dict[str, str]:
+    """How many images a table does not name, in words: nothing against them, since a table may name a choice."""
+    others = unnamed(root, named)
+    return {"beside": f"images that {table} does not name: {len(others)}, the first {others[0]}"} if others else {}
 
 
 def left_out(root: Path, found: Survey, by_table: bool) -> list[tuple[str, str]]:

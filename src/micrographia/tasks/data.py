@@ -1,14 +1,15 @@
 """``micrographia data``: public sets listed and fetched, and any set looked at before it is used."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
 from micrographia.config import Between, check_value, config_directory, instantiate
 from micrographia.data.catalogue import bbbc021
 from micrographia.data.catalogue.download_bar import DownloadBar
-from micrographia.data.catalogue.fetching import Record, fetch, lies_there_by_hand, make_ready
+from micrographia.data.catalogue.fetching import Fetched, Record, fetch, lies_there_by_hand, make_ready
 from micrographia.data.catalogue.public_set import PublicSet
 from micrographia.data.catalogue.sets import SETS
 from micrographia.data.splitting import as_list
@@ -106,9 +107,9 @@ def list_sets(name: str | None, overrides: Sequence[str]) -> int:
         print(description(known(name), root))
         return 0
     for public in SETS.values():
-        images = f"{public.images:,}" if public.images else "?"
-        size = f"{public.megabytes:,} MB" if public.megabytes else "?"
-        print(f"{public.name:<24}{images:>9} images {size:>10}  {state(public, root):<8}  {public.about}")
+        images = f"{public.images:,} images" if public.images else "number not published"
+        size = f"{public.megabytes:,} MB" if public.megabytes else "size not published"
+        print(f"{public.name:<24}{images:>20}  {size:>18}  {state(public, root):<8}  {public.about}")
     return 0
 
 
@@ -120,8 +121,11 @@ def description(public: PublicSet, root: Path) -> str:
         "page": public.page,
         "licence": public.licence,
         "cite": public.citation,
-        "images": f"{public.images:,}" if public.images else "",
-        "classes": ", ".join(counts),
+        "images": ", ".join([f"{public.images:,}" if public.images else "number not published", public.pixels]).strip(
+            ", "
+        ),
+        "size": f"{public.megabytes:,} MB to download" if public.megabytes else "not published",
+        "classes": ", ".join(counts) or public.classed,
         "layout": public.layout,
         "papers": public.preparation,
         "files": ", ".join(download.address for download in public.downloads),
@@ -189,7 +193,8 @@ def check_set(name: str | None, overrides: Sequence[str]) -> int:
 
     what, how = inspection(name, overrides)
     progress = WorkProgress(name, how["progress"])
-    images = instantiate(what["data"], "data")
+    with naming_fetch(name, how):
+        images = instantiate(what["data"], "data")
     if isinstance(images, PlateCells):
         found = check_fields(images, fetched_files(images.fields.root), progress)
         show_check(f"{name}: fields", found)
@@ -214,7 +219,7 @@ def check_set(name: str | None, overrides: Sequence[str]) -> int:
 
 def check_fetched(public: PublicSet, overrides: Sequence[str]) -> int:
     """Compare a set that is no folder of images with what was fetched."""
-    from micrographia.data.catalogue.comparing import changed
+    from micrographia.data.catalogue.comparing import compared
 
     folder = Path(settings(overrides)[1]["paths"]["data"]) / public.folder
     if lies_there_by_hand(folder):
@@ -222,7 +227,7 @@ def check_fetched(public: PublicSet, overrides: Sequence[str]) -> int:
     files = Record.load(folder).files()
     if not files:
         raise UserError(f"{folder}: nothing was fetched there. micrographia data fetch {public.name} does.")
-    return report_lines(changed(folder, files), f"{public.name}: {len(files)} files as they were fetched")
+    return report_lines(compared([], folder, files), f"{public.name}: {len(files)} files as they were fetched")
 
 
 def preview_set(name: str | None, overrides: Sequence[str]) -> int:
@@ -233,11 +238,27 @@ def preview_set(name: str | None, overrides: Sequence[str]) -> int:
     if name is None:
         raise UserError("data preview: name a set, or image_folder data.root=PATH.")
     if name in SETS and name not in data_choices():
+        if reader := SETS[name].reader:
+            raise UserError(f"{name}: is read by data={reader}: micrographia data preview {reader}.")
         raise UserError(f"{name}: is read by no data={name}, so that there is nothing to show of it.")
     what, how = inspection(name, overrides)
-    data = build_data(what, how)
-    print(preview(data, Path(what["output"]) / data.name, what["per_class"]), flush=True)
+    with naming_fetch(name, how):
+        data = build_data(what, how)
+        folder = preview(data, Path(what["output"]) / data.name, what["per_class"])
+    print(folder, flush=True)
     return 0
+
+
+@contextmanager
+def naming_fetch(name: str, how: Mapping[str, Any]) -> Iterator[None]:
+    """Add to an error of a public set that is not here how to fetch it."""
+    try:
+        yield
+    except UserError as error:
+        public = next((public for public in SETS.values() if name in (public.name, public.reader)), None)
+        if public is None or (Path(how["paths"]["data"]) / public.folder).is_dir():
+            raise
+        raise UserError(f"{error} micrographia data fetch {public.name} brings it.") from error
 
 
 def data_choices() -> list[str]:
@@ -245,15 +266,14 @@ def data_choices() -> list[str]:
     return group_choices(config_directory())["data"]
 
 
-def fetched_files(root: Path) -> dict[str, int] | None:
-    """Bytes of the files below a folder as they were fetched, into it or into a folder around it."""
+def fetched_files(root: Path) -> dict[str, Fetched] | None:
+    """The files below a folder as they were fetched, into it or into a folder around it."""
     for folder in (root, *root.absolute().parents):
         if files := Record.load(folder).files():
             inner = root.absolute().relative_to(folder.absolute())
-            below = {Path(name): size for name, size in files.items()}
-            return {
-                name.relative_to(inner).as_posix(): size for name, size in below.items() if name.is_relative_to(inner)
-            }
+            below = {Path(name): file for name, file in files.items()}
+            inside = {name.relative_to(inner): file for name, file in below.items() if name.is_relative_to(inner)}
+            return {name.as_posix(): file for name, file in inside.items()} or None  # none: a folder of one's own
     return None
 
 
@@ -296,6 +316,8 @@ def report_lines(lines: Sequence[tuple[str, str]], otherwise: str) -> int:
 
 def known(name: str) -> PublicSet:
     """A public set by its name."""
+    if read := next((public.name for public in SETS.values() if public.reader == name), None):
+        raise UserError(f"{name}: reads the public set {read}: name that, as in micrographia data fetch {read}.")
     if name not in SETS:
         raise UserError(f"{name}: no such public set. There are: {', '.join(SETS)}.")
     return SETS[name]

@@ -49,6 +49,18 @@ def test_help_and_list_name_every_set(capsys, tmp_path):
     assert " here " in lines["human_cells/sipakmed"]
     assert " by hand " in lines["plankton/lensless"]
     assert " not here " in lines["yeast/vacuoles"]
+    assert " number not published  size not published " in lines["plankton/whoi15"]
+    assert " 192 images  size not published " in lines["assay/bbbc014"]
+    assert not any("?" in line for line in lines.values())
+    for name, words in {
+        "bbbc021": ("39,600, 1280 x 1024 px", "46,200 MB", "by table: the mechanism of action"),
+        "plankton/planktonset": ("121, by folder", "91 MB"),
+        "assay/bbbc014": ("by plate map: control", "size     not published"),
+        "plankton/whoi15": ("images   number not published",),
+    }.items():
+        assert command(["data", "list", name]) == 0
+        text = capsys.readouterr().out
+        assert all(word in text for word in words)
     assert command(["data", "list", "plankton/lensless"]) == 0
     text = capsys.readouterr().out
     assert all(words in text for words in ("CC BY 4.0", "ARCELLA VULGARIS (640)", "in a browser from", "Pastore"))
@@ -112,6 +124,14 @@ def test_what_lies_there_by_hand_is_made_ready(capsys, tmp_path):
         (["check", "image_folder", "data.root=nowhere"], "data.root: nowhere is no folder"),
         (["check", "synthetic/cells"], "synthetic/cells: is rendered, no files lie anywhere"),
         (["preview"], "data preview: name a set"),
+        (["preview", "bbbc021"], "bbbc021: is read by data=bbbc021/fields: micrographia data preview bbbc021/fields."),
+        (
+            ["fetch", "bbbc021/fields"],
+            "bbbc021/fields: reads the public set bbbc021: name that, as in micrographia data",
+        ),
+        (["check", "bbbc021/fields"], "micrographia data fetch bbbc021 brings it."),
+        (["check", "assay/bbbc014"], "micrographia data fetch assay/bbbc014 brings it."),
+        (["preview", "yeast/vacuoles"], "micrographia data fetch yeast/vacuoles brings it."),
         (["preview", "dsprites"], "dsprites: is read by no data=dsprites"),
         (["preview", "synthetic/cells", "per_clas=3"], "per_clas: no such key (did you mean per_class?)"),
         (["check", "dsprites"], "nothing was fetched there. micrographia data fetch dsprites does."),
@@ -205,6 +225,10 @@ def test_check_of_a_folder_and_of_files_that_are_no_images(capsys, served, tmp_p
     place = f"how.paths.data={tmp_path}"
     command(["data", "fetch", "dsprites", place])
     assert command(["data", "check", "dsprites", place]) == 0
+    (tmp_path / "dsprites/sprites.npz").write_bytes(b"numbars")
+    capsys.readouterr()
+    assert command(["data", "check", "dsprites", place]) == 1
+    assert capsys.readouterr().out == "sprites.npz: holds other bytes than were fetched: its SHA-256 differs\n"
     (tmp_path / "dsprites/sprites.npz").unlink()
     capsys.readouterr()
     assert command(["data", "check", "dsprites", place]) == 1

@@ -55,6 +55,21 @@ def test_a_set_is_fetched_once(public, server, tmp_path):
     assert not list((tmp_path / ".downloads").rglob("*.zip"))
 
 
+def test_a_record_keeps_sizes_and_checksums_of_files(public, tmp_path):
+    folder = fetch(public, tmp_path)
+    assert Record.load(folder).files() == {
+        **{name: (len(content), sha256(content)) for name, content in CELLS.items()},
+        "tables/cells.csv": (len(TABLE), sha256(TABLE)),
+    }
+    record = json.loads((folder / RECORD).read_text())
+    for entry in record["downloads"].values():
+        del entry["hashes"]  # as former versions wrote it
+    (folder / RECORD).write_text(json.dumps(record))
+    files = Record.load(folder).files()
+    assert files["cells/long/0.png"] == (len(CELLS["cells/long/0.png"]), None)
+    assert files["tables/cells.csv"].sha256 == sha256(TABLE)
+
+
 def test_what_was_lost_is_fetched_again(public, server, tmp_path):
     folder = fetch(public, tmp_path)
     (folder / "tables/cells.csv").unlink()

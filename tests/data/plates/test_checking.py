@@ -8,6 +8,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from micrographia.data.catalogue.fetching import Fetched
 from micrographia.data.plates import fields
 from micrographia.data.plates.cells import PlateCells
 from micrographia.data.plates.checking import check_fields
@@ -85,7 +86,7 @@ def assay_plate(root):
 
 def test_a_file_that_is_missing_of_an_assay_plate_is_named_and_hides_nothing(tmp_path):
     images = assay_plate(tmp_path)
-    fetched = {f"{images.name}/{path.name}": path.stat().st_size for path in images.iterdir()}
+    fetched = {f"{images.name}/{path.name}": Fetched(path.stat().st_size) for path in images.iterdir()}
     (images / "Channel 1-05-A-05.Bmp").unlink()
     (images / "Channel 2-06-A-06.Bmp").write_bytes(b"")
     for path in images.glob("*-A-07.Bmp"):

@@ -6,12 +6,12 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from filelock import FileLock
 
 from micrographia.data.catalogue.archives import LIMITS, Limits, is_page, unpack
-from micrographia.data.catalogue.public_set import Download, PublicSet
+from micrographia.data.catalogue.public_set import ARCHIVES, Download, PublicSet
 from micrographia.errors import UserError
 from micrographia.runs.writing import write_atomically
 
@@ -26,6 +26,13 @@ TIMEOUT = 30  # seconds without a byte
 Bar = Callable[[str], Any]
 
 
+class Fetched(NamedTuple):
+    """A file as it was fetched: its bytes, and its checksum; None in records of former times, which kept none."""
+
+    size: int
+    sha256: str | None = None
+
+
 @dataclass
 class Record:
     """What was fetched into a folder; kept beside the files.
@@ -33,9 +40,9 @@ class Record:
     Attributes
     ----------
     downloads : dict of str to dict
-        By file name: ``address``, ``sha256`` of what was downloaded, and ``files``, the bytes of each file that it
-        became, by its name below the folder. One that is only begun has no files, and the checksum of former times or
-        None.
+        By file name: ``address``, ``sha256`` of what was downloaded, ``files``, the bytes of each file that it became,
+        by its name below the folder, and ``hashes``, their checksums. One that is only begun has no files, and the
+        checksum of former times or None.
     """
 
     downloads: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -59,9 +66,15 @@ class Record:
         """Write, whole or not at all."""
         write_atomically(folder / RECORD, lambda part: part.write_text(json.dumps(asdict(self), indent=1)), KEY)
 
-    def files(self) -> dict[str, int]:
-        """Bytes of each file that was fetched, by its name below the folder."""
-        return {name: size for download in self.downloads.values() for name, size in download["files"].items()}
+    def files(self) -> dict[str, Fetched]:
+        """What was fetched, by its name below the folder."""
+        found: dict[str, Fetched] = {}
+        for download, entry in self.downloads.items():
+            hashes = entry.get("hashes", {})
+            if not hashes and not download.lower().endswith(ARCHIVES):  # the download is the file
+                hashes = dict.fromkeys(entry["files"], entry["sha256"])
+            found |= {name: Fetched(size, hashes.get(name)) for name, size in entry["files"].items()}
+        return found
 
     def holds(self, download: Download, folder: Path) -> bool:
         """Whether a download is here, each of its files with the size that it had."""
@@ -170,7 +183,8 @@ def bring(
     except UserError as error:
         path.unlink(missing_ok=True)  # or the next run would take it again, and ask no server
         raise UserError(f"{error} Try again, or fetch it by hand from {public.page} into {folder}.") from error
-    entry.update(sha256=sha256, files=files)
+    hashes = {name: checksum(folder / name) for name in files} if download.is_archive else {}
+    entry.update(sha256=sha256, files=files, hashes=hashes)
     record.save(folder)
 
 

@@ -57,6 +57,8 @@ class PublicSet:
     ----------
     name : str
         As in ``micrographia data fetch NAME``; where ``data=NAME`` is a choice, that reads it.
+    reader : str
+        The choice of ``data`` that reads it, where that is another name.
     about : str
         What the images show.
     folder : str
@@ -69,8 +71,12 @@ class PublicSet:
         Images (or cells) in all, as published.
     classes : dict of str to int or None
         Images of each class; None where that is not published.
+    classed : str
+        In words, where classes are not named here: how many there are, or what decides them.
+    pixels : str
+        Size of the images, where it is one.
     megabytes : int or None
-        To download, decimal.
+        To download, decimal; None where that is not published.
     layout : str
         Where things lie in the folder.
     preparation : str
@@ -91,8 +97,11 @@ class PublicSet:
     citation: str
     layout: str
     preparation: str
+    reader: str = ""
     images: int | None = None
     classes: Mapping[str, int | None] = field(default_factory=dict)
+    classed: str = ""
+    pixels: str = ""
     megabytes: int | None = None
     downloads: tuple[Download, ...] = ()
     by_hand: str = ""

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from micrographia.data.catalogue.comparing import with_changed
+from micrographia.data.catalogue.comparing import compared
+from micrographia.data.catalogue.fetching import Fetched
 from micrographia.data.checking import PROBLEMS, Check, duplicates_of, look_at, summary_of
 from micrographia.data.decoding import Progress
 from micrographia.data.faults import odd_ones
@@ -18,7 +19,7 @@ from micrographia.errors import UserError
 
 
 def check_fields(
-    cells: PlateCells, fetched: Mapping[str, int] | None = None, progress: Progress | None = None
+    cells: PlateCells, fetched: Mapping[str, Fetched] | None = None, progress: Progress | None = None
 ) -> Check:
     """Read every file of the fields of plates and say all that is wrong; no cell is looked for.
 
@@ -39,7 +40,7 @@ def check_fields(
     problems += odd_ones(list(headers.items()))
     problems += odd_sizes(fields, headers)
     problems += wrong_channels(fields, headers)
-    problems = with_changed(problems, fields.root, fetched)
+    problems = compared(problems, fields.root, fetched, names)
     rows, first = fields.rows, fields.files.iloc[:, 0]
     if cells.label not in rows:
         problems.append((".", f"data.label: the fields have no column {cells.label}"))
