@@ -8,11 +8,11 @@ import tifffile
 import torch
 
 from micrographia.config import instantiate
-from micrographia.data.checking import check_fields
 from micrographia.data.datamodule import PARTS
 from micrographia.data.image_folder import ImageFolder
 from micrographia.data.plates import cropping, fields
 from micrographia.data.plates.cells import PlateCells
+from micrographia.data.plates.checking import check_fields
 from micrographia.data.plates.cropping import read_field
 from micrographia.data.plates.illumination import evened, illumination
 from micrographia.data.reading import read_image
