@@ -8,7 +8,7 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from micrographia.plots.images import GAP, colour_images, middles, tiled
-from micrographia.plots.style import in_house_style
+from micrographia.plots.style import broken, in_house_style
 
 COLUMNS = ("original", "decoded", "counterfactual", "change")
 
@@ -41,12 +41,12 @@ def counterfactual_figure(
     largest = np.abs(change).max(axis=(1, 2), keepdims=True)
     shades = colormaps["RdBu_r"](0.5 + change / np.where(largest > 0, 2 * largest, 1.0))[..., :3]
     pictures = [colour_images(images.clamp(0, 1)) for images in (originals, decoded, changed)]
-    figure, axes = tiled(np.stack([*pictures, shades], axis=1), tile=1.1, margin=(1.9, 0.4))
+    figure, axes = tiled(np.stack([*pictures, shades], axis=1), tile=1.3, margin=(4.2, 0.4))
     heights = middles(axes, len(COLUMNS))
-    axes.set_yticks(heights, titles)
-    axes.set_xticks([column * (1 + GAP) + 0.5 for column in range(len(COLUMNS))], COLUMNS)
+    axes.set_yticks(heights, [broken(title, 20) for title in titles], fontsize=8)
+    axes.set_xticks([column * (1 + GAP) + 0.5 for column in range(len(COLUMNS))], COLUMNS, fontsize=8)
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
     for height, text in zip(heights, texts, strict=True):
-        axes.text(len(COLUMNS) * (1 + GAP) + 0.05, height, text, ha="left", va="center", fontsize=8, linespacing=1.3)
+        axes.text(len(COLUMNS) * (1 + GAP) + 0.05, height, text, ha="left", va="center", fontsize=7.5)
     return figure
