@@ -128,7 +128,7 @@ def rejection_figure(table: pd.DataFrame, kept: float = 0.95) -> Figure:
     measures = {
         "auroc": ("AUROC, known against left out", 0.5),
         "rejected": (
-            f"share of the left-out class rejected,\n{100 * kept:.4g} % of known validation images kept",
+            f"share of the left-out class rejected\n({100 * kept:.4g} % of known validation kept)",
             1 - kept,
         ),
     }

@@ -77,7 +77,7 @@ def number_medians(
     own = own.loc[[name for name in numbers if name in own.index]]
     low, high = np.array([axes.get_xlim(), axes.get_ylim()]).T
     medians = (own.to_numpy(float) - low) / (high - low)
-    for name, median, place in zip(own.index, medians, pushed_apart(medians), strict=True):
+    for name, median, place in zip(own.index, medians, pushed_apart(medians).clip(0.03, 0.97), strict=True):
         axes.annotate(
             numbers[str(name)],
             median,
