@@ -67,6 +67,14 @@ def test_sheets_and_distances_come_every_so_many_images(tmp_path, train):
     assert curves.query("name == 'kernel/corners'")["images"].tolist() == [12, 20]
 
 
+def test_neither_sheets_nor_validations_count_as_training(train, monkeypatch):
+    halts = []
+    monkeypatch.setattr("micrographia.models.gan.ticks.Ticks.stop", lambda ticks: halts.append("stop"))
+    monkeypatch.setattr("micrographia.models.gan.ticks.Ticks.go_on", lambda ticks: halts.append("go on"))
+    train(6, sample_kimg=0.01)
+    assert halts == ["stop", "go on"] * (2 + 2)  # sheets and validations
+
+
 def test_the_codes_are_the_same_every_time(train):
     samples = train(2)
     first, again = (torch.cat(list(samples.generated(5))) for _ in range(2))

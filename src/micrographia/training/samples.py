@@ -58,6 +58,12 @@ class Samples(Callback):
         if self.due() == self.done:
             return
         self.done = self.due()
+        self.model.ticks.stop()
+        self.show(trainer)
+        self.model.ticks.go_on()
+
+    def show(self, trainer: Trainer) -> None:
+        """Draw a sheet and measure, and tell the loggers."""
         sheet = f"samples/{self.model.images:09d}"
         self.draw(sheet)
         values = self.measure()

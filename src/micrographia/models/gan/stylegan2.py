@@ -245,13 +245,18 @@ class StyleGAN2(CountingModule):
             )
 
     def on_validation_start(self) -> None:
-        """Measure the mean of W, which a finished run keeps."""
+        """Measure the mean of W, which a finished run keeps; a validation is no training."""
+        self.ticks.stop()
         self.generator.measure_mean(self.w_samples, step_generator(self.seed, 0, self.device))
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Log ``val/real``, the mean logit of held-out images: far below ``train/real`` where it overfits."""
         logits = self.discriminator(batch["image"])
         self.log("val/real", logits.mean(), on_step=False, on_epoch=True, logger=False, batch_size=len(logits))
+
+    def on_validation_end(self) -> None:
+        """Training goes on."""
+        self.ticks.go_on()
 
     def configure_optimizers(self) -> Any:
         """One optimiser of each network, corrected for the steps of its lazy penalty."""
