@@ -28,3 +28,9 @@ def test_rendered_images_of_one_size_and_constant_channels_are_drawn():
     same = overview_figure(COUNTS, np.full((9, 2), 64), {"red": np.arange(9.0), "green": np.arange(9.0)})
     assert texts(same.axes[2]) == ["red, green"]
     same.canvas.draw()
+
+
+def test_one_size_is_said_in_words():
+    sizes = overview_figure(COUNTS, np.tile([60, 80], (9, 1)), {"grey": np.arange(9.0)}).axes[1]
+    assert [text.get_text() for text in sizes.texts] == ["all 80 x 60 px"]
+    assert not sizes.patches

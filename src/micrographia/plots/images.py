@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import hsv_to_rgb
 from matplotlib.figure import Figure
 
-from micrographia.plots.style import FAINT, broken, in_house_style, panels
+from micrographia.plots.style import FAINT, broken, in_house_style, panels, shortened
 
 GAP = 0.06
 """Space between two images, as a share of an image's side."""
@@ -87,7 +87,7 @@ def contact_sheet(images: torch.Tensor, titles: Sequence[str], columns: int = 8)
     images
         Shape ``(n, channels, height, width)``: uint8 in 0..255 or floating point in 0..1.
     titles
-        Title of each image; long ones are broken into lines.
+        Title of each image; long ones are broken into lines, in which words that are too long lack their middle.
     columns
         Images per row.
 
@@ -100,7 +100,7 @@ def contact_sheet(images: torch.Tensor, titles: Sequence[str], columns: int = 8)
         raise ValueError(f"{len(images)} images, but {len(titles)} titles")
     tiles = colour_images(images)
     columns = min(columns, len(images))
-    lines = [broken(title, 18) for title in titles]
+    lines = ["\n".join(shortened(line, 18) for line in broken(title, 18).split("\n")) for title in titles]
     rows = -(-len(images) // columns)
     tallest = [max(line.count("\n") + 1 for line in lines[row * columns :][:columns]) for row in range(rows)]
     heads = [0.105 * count + 0.05 for count in tallest]

@@ -9,12 +9,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from micrographia.plots.style import COLOURS, COUNTS, FAINT, GRID, in_house_style, panels
+from micrographia.plots.style import COLOURS, COUNTS, FAINT, GRID, in_house_style, panels, shortened
 
 SHADES = {"train": "#0072B2", "val": "#56B4E9", "test": "#E69F00"}
 BINS = 60
 PAD = 18  # points between a title and its panel: room for the legend of the parts
-LONGEST = 28  # letters of a class's name
 
 
 @in_house_style
@@ -62,7 +61,13 @@ def draw_counts(axes: Axes, counts: pd.DataFrame) -> None:
 
 
 def draw_sides(axes: Axes, sides: NDArray) -> None:
-    """Where heights and widths lie."""
+    """Where heights and widths lie; of images that are alike, their one size in words."""
+    axes.set_title("sizes", pad=PAD)
+    if (sides == sides[0]).all():
+        height, width = sides[0]
+        axes.set_axis_off()
+        axes.text(0, 1, f"all {width} x {height} px", ha="left", va="top", transform=axes.transAxes)
+        return
     bins = np.linspace(sides.min() - 0.5, sides.max() + 0.5, min(BINS, int(np.ptp(sides)) + 1) + 1).tolist()
     axes.hist(sides[:, 0], bins, histtype="step", color=COLOURS[0], label="height")
     axes.hist(sides[:, 1], bins, histtype="stepfilled", color=COLOURS[1], alpha=0.6, label="width")
@@ -70,7 +75,6 @@ def draw_sides(axes: Axes, sides: NDArray) -> None:
     axes.set_ylabel("images")
     axes.yaxis.set_major_formatter(COUNTS)
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    axes.set_title("sizes", pad=PAD)
     axes.legend(fontsize=7.5, handlelength=0.9)
 
 
@@ -106,14 +110,3 @@ def alike_together(intensities: Mapping[str, NDArray]) -> dict[str, NDArray]:
         else:
             found = {f"{key}, {name}" if key == twin else key: known for key, known in found.items()}
     return found
-
-
-def shortened(name: str) -> str:
-    """A name of at most `LONGEST` letters.
-
-    Examples
-    --------
-    >>> shortened("siphonophore_calycophoran_rocketship_young")
-    'siphonophore_calycophoran_r…'
-    """
-    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"

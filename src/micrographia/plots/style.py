@@ -9,6 +9,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import get_font_names
 from matplotlib.ticker import FuncFormatter
 
 Arguments = ParamSpec("Arguments")
@@ -24,9 +25,14 @@ SHADES = "Blues"
 
 # The backend is the caller's, not part of the look.
 DEFAULTS: dict[Any, Any] = {key: value for key, value in mpl.rcParamsDefault.items() if key != "backend"}
+# Where DejaVu lacks a letter: Chinese, Japanese, Korean. Those are taken that are installed.
+FALLBACKS = (
+    *("Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans CJK KR", "Noto Sans SC", "Noto Sans JP", "Noto Sans KR"),
+    *("Source Han Sans SC", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "Droid Sans Fallback", "IPAGothic"),
+    *("PingFang SC", "Hiragino Sans", "Apple SD Gothic Neo", "Microsoft YaHei", "Yu Gothic", "Malgun Gothic", "SimHei"),
+    "Arial Unicode MS",
+)
 STYLE: dict[Any, Any] = {
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],
     "font.size": 9.0,
     "text.color": INK,
     "axes.titlesize": 10.0,
@@ -52,10 +58,16 @@ def in_house_style(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Fig
 
     @wraps(draw)
     def styled(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Figure:
-        with mpl.rc_context({**DEFAULTS, **STYLE}):
+        with mpl.rc_context({**DEFAULTS, **STYLE, "font.family": fonts()}):
             return draw(*args, **kwargs)
 
     return styled
+
+
+def fonts() -> list[str]:
+    """DejaVu Sans, and what stands in for letters that it lacks: families by name, which a text keeps until drawn."""
+    installed = set(get_font_names())
+    return ["DejaVu Sans", *(name for name in FALLBACKS if name in installed)]
 
 
 def panels(rows: int, columns: int, width: float, height: float, share_rows: bool = False) -> tuple[Figure, list[Axes]]:
@@ -119,6 +131,18 @@ def broken(name: object, width: int = 26) -> str:
             lines.append("")
         lines[-1] += piece
     return "\n".join(line.rstrip() for line in lines)
+
+
+def shortened(name: str, longest: int = 28) -> str:
+    """A name of at most so many letters; of a longer one its ends, in which names of one set differ most.
+
+    Examples
+    --------
+    >>> shortened("siphonophore_calycophoran_rocketship_young")
+    'siphonophore_c…ketship_young'
+    """
+    head = longest // 2
+    return name if len(name) <= longest else f"{name[:head]}…{name[head + 1 - longest :]}"
 
 
 def short_number(value: float, _: object = None) -> str:

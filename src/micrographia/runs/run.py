@@ -20,7 +20,7 @@ from micrographia.pretrained import shipped_folder
 from micrographia.runs.address import digest, run_folder
 from micrographia.runs.environment import environment
 from micrographia.runs.fingerprint import ContentHashes
-from micrographia.runs.writing import remove_partial_files, write_atomically
+from micrographia.runs.writing import remove_partial_files, write_atomically, write_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -104,9 +104,7 @@ class Run:
 
     def save_figure(self, name: str, figure: "Figure") -> None:
         """Write a figure as PNG."""
-        write_atomically(
-            self.folder / "figures" / f"{name}.png", lambda part: figure.savefig(part, dpi=DPI, bbox_inches="tight")
-        )
+        write_figure(self.folder / "figures" / f"{name}.png", figure, dpi=DPI, bbox_inches="tight")
 
     def save_page(self, name: str, page: str) -> None:
         """Write a page of HTML beside the figures."""

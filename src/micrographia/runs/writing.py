@@ -1,10 +1,15 @@
 """Files that are written whole or not at all."""
 
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from micrographia.errors import UserError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def write_atomically(path: Path, write: Callable[[Path], object], key: str = "how.paths.runs") -> None:
@@ -33,6 +38,21 @@ def write_atomically(path: Path, write: Callable[[Path], object], key: str = "ho
         ) from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_figure(path: Path, figure: "Figure", key: str = "how.paths.runs", **options: Any) -> None:
+    """Write a figure as PNG; letters that no font has are boxes, without a warning for each.
+
+    Parameters
+    ----------
+    key
+        As of `write_atomically`.
+    options
+        Of ``savefig``.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+ .*missing from", UserWarning)
+        write_atomically(path, lambda part: figure.savefig(part, **options), key)
 
 
 def remove_partial_files(folder: Path) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from micrographia.data.datamodule import PARTS, IndexedImages, Part, spread, unit_range
@@ -15,26 +14,30 @@ from micrographia.data.decoding import in_threads
 from micrographia.data.image_folder import ImageFolder
 from micrographia.data.reading import read_image
 from micrographia.plots.images import contact_sheet
-from micrographia.plots.overview import overview_figure, shortened
-from micrographia.runs.writing import write_atomically
+from micrographia.plots.overview import overview_figure
+from micrographia.plots.style import shortened
+from micrographia.runs.writing import write_figure
 
 READ = 400  # files whose intensities are looked at, evenly from the training part
 PIXELS = 500  # of each
 DPI = 130
+TITLE = 60  # letters of a file's name above its image
+LONGEST = 120  # bytes of a class in a file's name: disks take 255, with what is written around it
 
 
 def preview(data: IndexedImages, folder: Path, per_class: int) -> Path:
     """Write ``overview.png`` and a contact sheet of each class, as a model sees them, into a folder."""
     tables = {part: data.table(data.indices(part)) for part in PARTS}
     classes = data.classes or ("all",)
-    save(folder / "overview.png", overview_figure(counts_of(tables, classes), sides_of(data), intensities_of(data)))
+    overview = overview_figure(counts_of(tables, classes), sides_of(data), intensities_of(data))
+    write_figure(folder / "overview.png", overview, "output", dpi=DPI)
     names = file_names(classes)
     for name in classes:
         shown = {part: of_class(data, part, table, name) for part, table in tables.items()}
         indices = spread(torch.cat(list(shown.values())).sort().values, per_class)
         if len(indices):
-            titles = titles_of(data, indices)
-            save(folder / f"{names[name]}.png", contact_sheet(unit_range(data.images(indices)), titles, 6))
+            sheet = contact_sheet(unit_range(data.images(indices)), titles_of(data, indices), 6)
+            write_figure(folder / f"{names[name]}.png", sheet, "output", dpi=DPI)
     return folder
 
 
@@ -48,7 +51,7 @@ def titles_of(data: IndexedImages, indices: torch.Tensor) -> list[str]:
     """Name of each image's file, or its well, if it is of a plate, and its number."""
     table = data.table(indices)
     if "file" in table:
-        return [shortened(Path(name).stem) for name in table["file"]]
+        return [shortened(Path(name).stem, TITLE) for name in table["file"]]
     wells = [f"{well} " for well in table["well"]] if "well" in table else [""] * len(indices)
     return [f"{well}{index}" for well, index in zip(wells, indices.tolist(), strict=True)]
 
@@ -90,13 +93,8 @@ def thinned(values: NDArray, count: int) -> NDArray:
     return values[np.linspace(0, len(values) - 1, min(count, len(values))).astype(int)]
 
 
-def save(path: Path, figure: Figure) -> None:
-    """Write a figure as PNG."""
-    write_atomically(path, lambda part: figure.savefig(part, dpi=DPI), "output")
-
-
 def file_names(classes: Sequence[str]) -> dict[str, str]:
-    """Name of each class's file: letters that no disk minds, and no two alike, in any case.
+    """Name of each class's file: letters that no disk minds, not too many, and no two alike, in any case.
 
     Examples
     --------
@@ -106,7 +104,7 @@ def file_names(classes: Sequence[str]) -> dict[str, str]:
     names: dict[str, str] = {}
     taken = {"overview"}
     for label in classes:
-        plain = re.sub(r"[^\w.+-]+", "_", label).strip("_") or "class"
+        plain = re.sub(r"[^\w.+-]+", "_", label).strip("_").encode()[:LONGEST].decode(errors="ignore") or "class"
         name, number = plain, 1
         while name.casefold() in taken:
             number += 1
