@@ -67,7 +67,10 @@ def test_each_generator_states_how_real_it_looks_and_what_it_has_learned(name):
     run = Run(pretrained_folder(name))
     assert {"frechet/efficientnet_lite0", "kernel/efficientnet_lite0"} <= set(run.metrics)
     assert run.config["model"]["feature_images"] == 2000  # with so many at 96 px, as a training measures
-    assert run.record("model")["data"]["limits"] == build_data(run.config, HOW | {"threads": 1}, None, {}).record()["limits"]
+    assert (
+        run.record("model")["data"]["limits"]
+        == build_data(run.config, HOW | {"threads": 1}, None, {}).record()["limits"]
+    )
 
 
 @pytest.mark.parametrize("name", [name for name in VAES if "efficientnet" not in name])
