@@ -7,6 +7,7 @@ import torch
 
 from micrographia.errors import UserError
 from micrographia.inversion.features import FilterPyramid
+from micrographia.inversion.method import Bicubic
 from micrographia.inversion.objective import (
     L1,
     L2,
@@ -20,7 +21,7 @@ from micrographia.inversion.objective import (
     Poisson,
 )
 from micrographia.inversion.schedule import Schedule, Settling
-from micrographia.inversion.solutions import solved
+from micrographia.inversion.solutions import LEAST_RESIDUAL, TIMES, solved
 from micrographia.inversion.spaces import Sphere, W
 from micrographia.inversion.starts import Start
 from micrographia.inversion.tuning import COPIES, Tuning, tuned_weights
@@ -295,6 +296,33 @@ def test_a_term_without_a_gradient_is_answered(build_search, problem, truth):
     search = build_search(terms={"data": L1(1.0), "perceptual": Perceptual(1.0, Cut())})
     with pytest.raises(UserError, match=r"inversion\.terms\.perceptual: it gives no gradient"):
         search.solve(problem, truth[1], KEYS)
+
+
+def test_without_a_flow_typicality_is_unknown_and_flagged(toy, build_search, truth):
+    problem = toy(flow=None)
+    found = build_search(terms={"data": L1(10.0)}).solve(problem, truth[1], KEYS)
+    assert found.table["log_p"].isna().all()
+    assert found.table["flag"].str.startswith("typicality unknown").all()
+    assert (Bicubic("bicubic").solve(problem, truth[1], KEYS).table["flag"] == "").all()  # it has no codes
+
+
+def test_an_image_unlike_what_was_seen_is_flagged(build_search, problem, truth):
+    unfinished = build_search(schedule=Schedule(1)).solve(problem, truth[1], KEYS).table
+    unlike = unfinished["flag"].str.contains("unlike its low-resolution image")
+    plain = Bicubic("bicubic").solve(problem, truth[1], KEYS).table
+    limit = (TIMES * plain["lr_residual"]).clip(lower=LEAST_RESIDUAL)
+    assert unlike.tolist() == (unfinished["lr_residual"] > limit).tolist()
+    assert unlike.any()
+    done = build_search(solutions=2).solve(problem, truth[1], KEYS).table
+    assert not done["flag"].str.contains("unlike").any()
+    assert (plain["flag"] == "").all()
+
+
+def test_interpolation_is_not_flagged_however_little_it_keeps(problem):
+    noise = torch.rand(6, 2, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).round()
+    table = Bicubic("bicubic").solve(problem, noise, list(range(6))).table
+    assert (table["lr_residual"] > LEAST_RESIDUAL).all()
+    assert (table["flag"] == "").all()
 
 
 def test_float32_works(toy, build_search, truth):

@@ -1,6 +1,7 @@
 import pandas as pd
 
-from micrographia.training.show import closing_table, scores_table
+from micrographia.console import console
+from micrographia.training.show import closing_table, recovery_table, scores_table
 
 
 def test_the_closing_table_says_how_many_images_and_how_channels_were_mapped(capsys):
@@ -22,3 +23,48 @@ def test_an_undefined_score_shows_why_and_intervals_only_where_there_are_some(ca
     shown = capsys.readouterr().err
     assert "0.200 to 0.300" in shown
     assert "nan" not in shown
+
+
+RECOVERED = {
+    "flagged/bicubic": 0,
+    "image/lr_residual/bicubic": 0.005,
+    "image_all/lr_residual/bicubic": 0.005,
+    "assay/mae/bicubic": 1.5,
+    "flagged/no_regularization": 6,
+    "image_all/lr_residual/no_regularization": 0.0123,
+    "assay_all/mae/no_regularization": 0.9,
+    "assay/mae/hr": 0.6,
+}
+
+
+def test_of_a_method_that_is_flagged_throughout_the_means_over_all_stand_in_parentheses(capsys):
+    recovery_table("mine", 6, RECOVERED, 0.9)
+    shown = capsys.readouterr().err
+    assert "(0.0123)" in shown
+    assert "(0.9)" in shown
+    assert "(0.0050)" not in shown
+    words = " ".join(shown.split())
+    assert "in parentheses over all images of a method of which each has a flag" in words
+    assert "typicality unknown (flow=none)" in words
+    assert "covered" not in words
+
+
+def test_where_some_images_are_trusted_no_parentheses_are_explained(capsys):
+    recovery_table("mine", 6, {name: value for name, value in RECOVERED.items() if "no_reg" not in name}, 0.9)
+    assert "parentheses" not in capsys.readouterr().err
+
+
+def test_coverage_is_explained_with_what_was_asked_for(capsys):
+    recovery_table("mine", 6, RECOVERED | {"assay/coverage/bicubic": 0.5}, 0.8)
+    words = " ".join(capsys.readouterr().err.split())
+    assert "50%" in words
+    assert "holds the truth, 80% asked for" in words
+
+
+def test_long_names_of_methods_break_and_are_not_cut(capsys, monkeypatch):
+    monkeypatch.setattr(console, "width", 40)
+    recovery_table("mine", 6, RECOVERED | {"flagged/no_regularization_at_all": 6}, 0.9)
+    shown = capsys.readouterr().err
+    assert "…" not in shown
+    firsts = "".join(line.split(" ")[0] for line in shown.splitlines())
+    assert "no_regularization_at_all" in firsts

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from micrographia.config import Between
 from micrographia.errors import UserError
@@ -96,12 +95,11 @@ class DirectMethod(Method):
 
 
 class Bicubic(DirectMethod):
-    """Bicubic interpolation with Keys' kernel of a = -.5, renormalised at the border."""
+    """Bicubic interpolation."""
 
     def images(self, problem: Problem, low: Tensor) -> Tensor:
         """Interpolated images."""
-        # With antialiasing torch's kernel is that of a = -.5, without it that of a = -.75, which bends a ramp.
-        return functional.interpolate(low, problem.shape[1:], mode="bicubic", antialias=True)
+        return problem.interpolated(low)
 
 
 class Supervised(DirectMethod):

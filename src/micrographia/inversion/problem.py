@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn import functional
 
 from micrographia.errors import UserError
 from micrographia.inversion.terms import leaky
@@ -131,6 +132,11 @@ class Problem(nn.Module):
     def degrade(self, images: Tensor) -> Tensor:
         """Low-resolution images, without noise."""
         return self.degradation.clean(images)
+
+    def interpolated(self, low: Tensor) -> Tensor:
+        """Low-resolution images at full size, by Keys' bicubic kernel of a = -.5, renormalised at the border."""
+        # With antialiasing torch's kernel is that of a = -.5, without it that of a = -.75, which bends a ramp.
+        return functional.interpolate(low, self.shape[1:], mode="bicubic", antialias=True)
 
     def gaussianise(self, styles: Tensor) -> tuple[Tensor, Tensor]:
         """Base of the flow ``(n, l, d)`` and log density ``(n, l)`` of styles ``(n, l, d)``."""

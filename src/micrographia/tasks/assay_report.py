@@ -10,6 +10,7 @@ import torch
 
 from micrographia.data.datamodule import IndexedImages, spread
 from micrographia.interpretation.controls import with_text
+from micrographia.inversion.checks import NAN
 from micrographia.inversion.solutions import Solutions
 from micrographia.measure.assays.assay import CellAssay
 from micrographia.runs.run import Metrics
@@ -44,8 +45,11 @@ def measurements(
         reference = assay.table(subjects.high, known.index).rename_axis("item").reset_index()
         tables.append(reference.assign(method=REFERENCE, solution=0))
     for name, solutions in recovered.items():
-        images = solutions.images.flatten(0, 1).clamp(0, 1)
-        found = assay.table(images, solutions.table["key"].tolist()).rename_axis("item").reset_index()
+        images, keys = solutions.images.flatten(0, 1).clamp(0, 1), solutions.table["key"]
+        whole = images.flatten(1).isfinite().all(1).numpy()  # of what could not be searched there is only its flag
+        found = assay.table(images[whole], keys.index[whole]).reindex(keys.index)
+        unexplained = (solutions.table["flag"] == "").map({True: NAN, False: ""})
+        found = found.assign(item=keys, flag=found["flag"].where(whole, unexplained))
         searched = solutions.table[["solution", "lr_residual", "log_p"]]
         flags = joined(solutions.table["flag"], found["flag"])
         tables.append(pd.concat([found.assign(method=name, flag=flags), searched], axis=1))
@@ -58,8 +62,9 @@ def with_replicates(table: pd.DataFrame, comparison: Comparison) -> pd.DataFrame
 
 
 def joined(first: pd.Series, second: pd.Series) -> list[str]:
-    """Two columns of flags as one."""
-    return ["; ".join(flag for flag in flags if flag) for flags in zip(first, second, strict=True)]
+    """Two columns of flags as one, each flag once."""
+    both = zip(first, second, strict=True)
+    return ["; ".join(dict.fromkeys(word for flags in pair if flags for word in flags.split("; "))) for pair in both]
 
 
 def measured_rows(table: pd.DataFrame, values: Sequence[str], trusted: bool = True) -> pd.DataFrame:
@@ -116,8 +121,6 @@ def quality(
                 found = [*separation(own, value, comparison, **given), *found]
             ending = "" if principal else f"_{value}"
             parts += [part.set_axis([f"{score}{ending}" for score in part.index]) for part in found]
-        if comparison is not None and (missing := unmeasured(own.dropna(subset=values[:1]), comparison)):
-            log.info("%s: no cell of the control %s could be measured: no quality", method, missing)
         if parts:
             tables.append(pd.concat(parts).rename_axis("score").reset_index().assign(method=method))
     columns = ["method", "score", "value", "low", "high"]
@@ -125,6 +128,17 @@ def quality(
         return pd.DataFrame(columns=columns)
     table = pd.concat(tables, ignore_index=True)
     return table[[*columns, *(name for name in table if name not in columns)]]
+
+
+def report_unmeasured(table: pd.DataFrame, value: str, comparison: Comparison) -> None:
+    """Say, once for each method, of which control nothing was measured, or nothing without a flag."""
+    rows = with_replicates(table[table["solution"] == 0].dropna(subset=[value]), comparison)
+    for method in dict.fromkeys(table["method"]):
+        own = rows[rows["method"] == method]
+        if missing := unmeasured(own, comparison):
+            log.info("%s: no cell of the control %s could be measured: no quality", method, missing)
+        elif missing := unmeasured(own[own["flag"] == ""], comparison):
+            log.info("%s: all cells of the control %s have a flag: quality over all rows only", method, missing)
 
 
 def separation(rows: pd.DataFrame, value: str, comparison: Comparison, **given: Any) -> list[pd.DataFrame]:

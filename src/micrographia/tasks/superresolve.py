@@ -27,6 +27,7 @@ from micrographia.tasks.assay_report import (
     measured_rows,
     measurements,
     quality,
+    report_unmeasured,
 )
 from micrographia.tasks.assembly import load_generator
 from micrographia.tasks.fidelity import feature_network, fidelity
@@ -65,6 +66,11 @@ def recover(what: What, how: How, run: Run) -> Metrics:
     channels, size = generated(what)
     if size % degradation.factor:
         raise UserError(f"degradation: {size} px cannot be reduced {degradation.factor} times.")
+    if size == degradation.factor:
+        raise UserError(
+            f"degradation: {size} px reduced {size} times are a single pixel, in which nothing is seen. Choose a "
+            f"degradation.steps.reduce.factor of {size // 2} or less."
+        )
     low = are_low(what, size, size // degradation.factor)
     # What could be refused is refused before generators are trained and codes searched, which takes hours.
     data, subjects, controls = find_subjects(what, how, channels, size, degradation, low)
@@ -80,6 +86,13 @@ def recover(what: What, how: How, run: Run) -> Metrics:
     flow, encoder = load_flow(what["flow"], how, generator), load_encoder(what["encoder"], how, generator, degradation)
     problem = Problem(generator, degradation, flow, encoder)
     methods = {name: build_method(name, what, how, problem) for name in what["methods"]}
+    searched = [name for name, method in methods.items() if method.code_layers(problem) is not None]
+    if flow is None and searched:
+        log.info(
+            "flow=none: nobody knows which codes of %s are typical: their rows are flagged, and no mean over rows "
+            "without a flag counts them",
+            ", ".join(searched),
+        )
 
     def solved_by(chosen: Mapping[str, Method], subjects: Subjects, kind: str) -> dict[str, Solutions]:
         folder = run.folder / kind
@@ -106,7 +119,7 @@ def recover(what: What, how: How, run: Run) -> Metrics:
     run.save_record("data", data.record() | {"low resolution": low})
     with opened_loggers(how, run, what) as loggers:
         log_results(loggers, run, metrics, len(subjects.keys))
-    recovery_table(what["name"], len(subjects.keys), metrics)
+    recovery_table(what["name"], len(subjects.keys), metrics, what["intervals"]["nominal"])
     return metrics
 
 
@@ -170,6 +183,8 @@ def assay_scores(
     """
     tables: list[pd.DataFrame] = []
     metrics: Metrics = {}
+    if controls is not None:
+        report_unmeasured(table, values[0], controls)
     trusted, everything = (measured_rows(table, values, trusted) for trusted in (True, False))
     for prefix, name, rows, scored in (
         ("assay", "trusted", trusted, values),

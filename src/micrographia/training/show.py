@@ -200,44 +200,76 @@ def explanation(failed: int) -> str:
     return "Mean ± standard deviation over n runs that differ only in the seeds named (how many of each)." + missing
 
 
-def recovery_table(title: str, images: int, metrics: Mapping[str, float]) -> None:
+# Of the table of recovered images: how a column is called, shown, and explained.
+RECOVERY = {
+    "flagged": (
+        "flagged",
+        "{:.0f}",
+        "code not typical, typicality unknown (flow=none) or other doubts, in the column flag of images.csv",
+    ),
+    "image/psnr": ("PSNR", "{:.1f}", "in dB"),
+    "image/ssim": ("SSIM", "{:.3f}", ""),
+    "image/lr_residual": ("LR diff", "{:.4f}", "from the low-resolution image, 0..1"),
+    "measured": ("measured", "{:.0f}", ""),
+    "assay/mae": ("error", "{:.3g}", "of the measurement from the truth"),
+    "assay/correlation": ("r", "{:.2f}", "of the measurement with that of high resolution"),
+    "assay/auc": ("AUC", "{:.2f}", "treated against control"),
+    "assay/wells": ("wells", "{:.0f}", "of the control with fewer"),
+    "assay/p_value": ("p", "{:.2g}", "of the controls' difference, permuting wells"),
+    "assay/coverage": (
+        "covered",
+        "{:.0%}",
+        "cells whose interval of several solutions holds the truth, {nominal:.0%} asked for",
+    ),
+}
+
+
+def recovery_table(title: str, images: int, metrics: Mapping[str, float], nominal: float) -> None:
     """Print what each method recovered: fidelity of its images, their consistency, and what is measured on them.
 
-    Columns without any value are left out.
+    Columns without any value are left out. Where all images of a method are flagged, the means over all stand in
+    parentheses.
+
+    Parameters
+    ----------
+    nominal
+        Share of cells that an interval of several solutions is made to cover.
     """
-    columns = {
-        "flagged": ("flagged", "{:.0f}"),
-        "image/psnr": ("PSNR", "{:.1f}"),
-        "image/ssim": ("SSIM", "{:.3f}"),
-        "image/lr_residual": ("LR diff", "{:.4f}"),
-        "measured": ("measured", "{:.0f}"),
-        "assay/mae": ("error", "{:.3g}"),
-        "assay/correlation": ("r", "{:.2f}"),
-        "assay/auc": ("AUC", "{:.2f}"),
-        "assay/wells": ("wells", "{:.0f}"),
-        "assay/p_value": ("p", "{:.2g}"),
-        "assay/coverage": ("covered", "{:.0%}"),
-    }
-    found = dict.fromkeys(name.rpartition("/")[2] for name in metrics if name.rpartition("/")[0] in columns)
+    found = dict.fromkeys(name.rpartition("/")[2] for name in metrics if name.rpartition("/")[0] in RECOVERY)
     methods = [*(name for name in found if name != "hr"), *(name for name in found if name == "hr")]
-    shown = {key: words for key, words in columns.items() if any(f"{key}/{method}" in metrics for method in methods)}
-    table = Table(
-        title=f"{title}: {images} images",
-        title_justify="left",
-        caption="Means over the images without a flag. PSNR: in dB; LR diff: from the low-resolution image, 0..1; "
-        "error: of the measurement from the truth; r: of the measurement with that of high resolution; AUC: treated "
-        "against control; wells: of the control with fewer; p: of the controls' difference, permuting wells; hr: the "
-        "high-resolution images themselves.",
-        caption_justify="left",
-        box=None,  # ten columns in 80 characters
-        pad_edge=False,
-        collapse_padding=True,
-    )
-    table.add_column("method")
-    for heading, _ in shown.values():
-        table.add_column(heading, justify="right")
+    cells = {(key, method): recovery_cell(key, method, metrics) for key in RECOVERY for method in methods}
+    shown = [key for key in RECOVERY if any(cells[key, method] for method in methods)]
+    explained = {RECOVERY[key][0]: RECOVERY[key][2].format(nominal=nominal) for key in shown if RECOVERY[key][2]}
+    caption = "Means over the images without a flag"
+    if any(cell.startswith("(") for cell in cells.values()):
+        caption += "; in parentheses over all images of a method of which each has a flag"
+    if "hr" in methods:
+        explained["hr"] = "the high-resolution images themselves"
+    caption += ". " + "; ".join(f"{heading}: {words}" for heading, words in explained.items()) + "."
+    table = Table(title=f"{title}: {images} images", title_justify="left", caption=caption, caption_justify="left")
+    table.box, table.pad_edge, table.collapse_padding = None, False, True  # ten columns in 80 characters
+    table.add_column("method", overflow="fold")  # the one that gives way
+    for key in shown:
+        table.add_column(RECOVERY[key][0], justify="right", no_wrap=True)
     for method in methods:
-        values = [metrics.get(f"{key}/{method}") for key in shown]
-        cells = zip(values, shown.values(), strict=True)
-        table.add_row(method, *("" if value is None else form.format(value) for value, (_, form) in cells))
+        table.add_row(method, *(cells[key, method] for key in shown))
     console.print(table)
+
+
+def recovery_cell(key: str, method: str, metrics: Mapping[str, float]) -> str:
+    """A metric of a method as shown: over all images, in parentheses, where each of them has a flag.
+
+    Examples
+    --------
+    >>> metrics = {"image/lr_residual/a": 0.01, "image_all/lr_residual/a": 0.02, "image_all/lr_residual/b": 0.03}
+    >>> [recovery_cell("image/lr_residual", method, metrics) for method in "ab"]
+    ['0.0100', '(0.0300)']
+    """
+    form = RECOVERY[key][1]
+    if (value := metrics.get(f"{key}/{method}")) is not None:
+        return form.format(value)
+    kind, _, score = key.partition("/")
+    over_all = metrics.get(f"{kind}_all/{score}/{method}")
+    if over_all is None or f"image/lr_residual/{method}" in metrics:
+        return ""
+    return f"({form.format(over_all)})"

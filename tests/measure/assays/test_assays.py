@@ -139,7 +139,7 @@ def test_what_cannot_be_measured_is_flagged_and_harms_no_other(measurement):
     saturated[1][disc(31.5, 31.5, 5)] = 1.2
     images = [good, nan, constant, empty, shifted, infinite, saturated, np.zeros((2, 64, 64)), good]
     table = measurement.table(images, index=list("abcdefghi"))
-    flags = ["", "nan_pixels", "constant", "no_nucleus", "no_nucleus", "nan_pixels", "saturated", "constant", ""]
+    flags = ["", "NaN pixels", "constant", "no_nucleus", "no_nucleus", "NaN pixels", "saturated", "constant", ""]
     assert table["flag"].tolist() == flags
     assert set(table["flag"]) <= set(FLAGS)
     values = table[list(measurement.values)]

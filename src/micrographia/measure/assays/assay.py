@@ -13,7 +13,7 @@ from micrographia.errors import UserError
 from micrographia.measure.assays.nuclei import NucleusSegmentation, central_label, centroids, cut_off
 from micrographia.measure.underflow import gradual_underflow
 
-FLAGS = ("", "nan_pixels", "constant", "no_nucleus", "cut_off", "saturated", "dark", "no_spots")
+FLAGS = ("", "NaN pixels", "constant", "no_nucleus", "cut_off", "saturated", "dark", "no_spots")
 """Why a cell could not be measured; empty where it could."""
 
 # A compartment that is flat on top, but fewer grey levels above the lowest, is dim and not saturated; and of a small
@@ -210,7 +210,7 @@ class CellAssay:
         dna, reporter = self.planes(image)
         nothing = np.zeros(dna.shape, np.int32)
         if not (np.isfinite(dna).all() and np.isfinite(reporter).all()):
-            return "nan_pixels", (dna, reporter), nothing
+            return "NaN pixels", (dna, reporter), nothing
         if dna.min() == dna.max() or reporter.min() == reporter.max():
             return "constant", (dna, reporter), nothing
         top = self.highest(np.asarray(image).dtype)
