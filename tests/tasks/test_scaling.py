@@ -8,13 +8,14 @@ import tifffile
 import torch
 
 from micrographia.cli import command
+from micrographia.config import instantiate
 from micrographia.data.datamodule import all_indices
 from micrographia.errors import UserError
 from micrographia.filters import AveragePooling
 from micrographia.runs.address import composed
 from micrographia.tasks.assembly import build_data
-from micrographia.tasks.scaling import scaled_alike, undivided
-from micrographia.tasks.subjects import require_channels
+from micrographia.tasks.scaling import networks_alike, scaled_alike, undivided
+from micrographia.tasks.subjects import find_subjects, require_channels
 
 HOW = {"accelerator": "cpu", "threads": 1, "paths": {"runs": "runs", "cache": "cache"}, "progress": False}
 
@@ -35,8 +36,8 @@ def write(tmp_path):
 def seen(folder, *options):
     """A folder's images as a search with the shipped generator sees them."""
     given = ("data=image_folder", f"data.root={folder}", "data.model_channels=2", "generator=pretrained/translocation")
-    what, _ = composed("superresolve", [*given, *options])
-    data = scaled_alike(what, HOW, build_data(undivided(what), HOW, 8, {}))
+    what = undivided(composed("superresolve", [*given, *options])[0])
+    data = scaled_alike(what, HOW, build_data(what, HOW, 8, {}))
     return data.images(all_indices(data).sort().values).float()
 
 
@@ -53,6 +54,29 @@ def cells():
 def test_counts_are_on_the_scale_of_the_simulated_set(write, cells):
     counts, unit = cells
     torch.testing.assert_close(seen(write("counts", counts)), unit, atol=2e-3, rtol=0)
+
+
+def test_images_of_high_resolution_are_on_that_scale_too(write):
+    data = build_data(composed("superresolve", [])[0], HOW, 64, {})
+    chosen = data.indices("test")[::800][:6]
+    folder = write("high", data.raw(chosen).numpy())
+    given = ("data=image_folder", f"data.root={folder}", "data.model_channels=2", "generator=pretrained/translocation")
+    what = composed("superresolve", [*given, "data.split=none", "images=null", "part=train"])[0]
+    _, subjects, _ = find_subjects(what, HOW, 2, 64, instantiate(what["degradation"], "degradation"), False)
+    torch.testing.assert_close(subjects.high.float(), data.images(chosen).float(), atol=1e-3, rtol=0)
+
+
+def test_networks_that_are_trained_for_the_run_learn_on_that_scale(write, cells):
+    given = ("data=image_folder", f"data.root={write('mine', cells[0])}", "data.model_channels=2", "data.split=none")
+    methods = ("+inversion@methods.supervised=supervised", "encoder=trained", "generator=pretrained/translocation")
+    what = composed("superresolve", [*given, *methods])[0]
+    data = scaled_alike(what, HOW, build_data(what, HOW, 8, {}))
+    alike = networks_alike(what, data)
+    for node in (alike["methods"]["supervised"]["network"], alike["encoder"]):
+        assert node["data"]["limits"] == [[0, 8000]] * 2
+    assert alike["methods"]["rls"] == what["methods"]["rls"]
+    chosen = composed("superresolve", [*given, *methods, "data.limits=[[0,900]]"])[0]
+    assert networks_alike(chosen, build_data(chosen, HOW, 8, {})) == chosen
 
 
 @pytest.mark.parametrize("spoil", [lambda image: np.full_like(image, 65535), lambda image: image * 0])

@@ -1,4 +1,4 @@
-"""Low-resolution images of one's own as 0..1, on the scale of the images that the generator has learned."""
+"""Images of one's own as 0..1, on the scale of the images that the generator has learned."""
 
 import logging
 from collections.abc import Mapping
@@ -17,19 +17,28 @@ from micrographia.tasks.assembly import build_data
 log = logging.getLogger(__name__)
 
 ORDER = 30.0  # times by which the brightest values of two sets may differ and still be of one unit
+LOOKED_AT = 500  # images of which that is judged
 
 
 def scaled_alike(what: What, how: How, data: IndexedImages) -> IndexedImages:
-    """Low-resolution images as 0..1 by the limits of the images that the generator has learned.
+    """A folder's images as 0..1 by the limits of the images that the generator has learned, where that is given.
 
     Their own percentiles would be others, since low resolution takes the peaks off, and one bad image would change the
     scale of all. They are taken where the generator's images were scaled plate by plate, or where they are asked for.
+    A generator that is trained for the run learns from these images, as they are scaled.
+
+    Parameters
+    ----------
+    what
+        The run's config, whose ``data`` made ``data``.
 
     Raises
     ------
     UserError
         If the generator's images had no limits, or the images' values are of another order than theirs.
     """
+    if "task" in what["generator"] or not isinstance(data, ImageFolder):
+        return data
     learned = Run.named(what["generator"]["run"], "generator.run").record("model")["data"]
     if data.record()["rule"] not in FITTED or not data.record()["limits"]:  # of plates each has its own
         return data
@@ -49,7 +58,8 @@ def scaled_alike(what: What, how: How, data: IndexedImages) -> IndexedImages:
         log.info("%s: intensities by the images' own percentiles: one image changes the scale of all", data.name)
         return data
     limits = [[low, high if high > low else low + 1] for low, high in learned["limits"]]  # a channel may be constant
-    assert isinstance(data, ImageFolder)
+    if limits == data.record()["limits"]:
+        return data
     own, theirs = brightest(data), max(high for _, high in limits)
     if not theirs / ORDER < own < theirs * ORDER:
         raise UserError(
@@ -57,18 +67,34 @@ def scaled_alike(what: What, how: How, data: IndexedImages) -> IndexedImages:
             "Set the values that become 0 and 1: data.limits=[[LOW,HIGH]]."
         )
     log.info("%s: intensities by the generator's limits, %s; data.limits sets others", data.name, limits)
-    config = undivided(what)
-    return build_data({**config, "data": {**config["data"], "limits": limits, "control": None}}, how, data.shape[1], {})
+    return build_data({**what, "data": {**what["data"], "limits": limits, "control": None}}, how, data.shape[1], {})
+
+
+def networks_alike(what: What, data: IndexedImages) -> What:
+    """The run's config, in which networks that are trained for it learn from images on the scale of ``data``."""
+    if not isinstance(data, ImageFolder) or data.record()["rule"] != "limits" or what["data"]["limits"] is not None:
+        return what
+
+    def alike(node: Mapping[str, Any]) -> Mapping[str, Any]:
+        own = {"limits": data.record()["limits"], "control": None}
+        return {**node, "data": {**node["data"], **own}} if "task" in node else node
+
+    methods = {
+        name: {**node, "network": alike(node["network"])} if "network" in node else node
+        for name, node in what["methods"].items()
+    }
+    return {**what, "encoder": alike(what["encoder"]), "methods": methods}
 
 
 def brightest(folder: ImageFolder) -> float:
-    """Median over a folder's images of their highest finite value, so that no bad one decides."""
+    """Median over a folder's images of their highest finite value, so that no bad one decides; of many, some."""
 
     def highest(name: str) -> float:
         image = read_image(folder.root / name, nan=True)[1]
         return float(np.max(image[np.isfinite(image)], initial=0))
 
-    return float(np.median(list(in_threads(highest, list(folder.arrange()["file"])))))
+    files = list(folder.arrange()["file"])
+    return float(np.median(list(in_threads(highest, files[:: -(-len(files) // LOOKED_AT)]))))
 
 
 def undivided(what: What) -> dict[str, Any]:

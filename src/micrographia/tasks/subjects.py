@@ -87,7 +87,8 @@ def find_subjects(
                 f"data.size={what['data']['size']}: a generator of {size} px takes low-resolution images of {side} px. "
                 "Leave data.size=null to follow it."
             )
-        data = build_data(undivided(what), how, side, {})
+        what = undivided(what)
+        data = build_data(what, how, side, {})
         require_channels(data, what["generator"], channels)
         data = scaled_alike(what, how, data)
         keys = all_indices(data).sort().values
@@ -99,6 +100,7 @@ def find_subjects(
         raise UserError(
             f"data.size={data.shape[1]}: the generator makes images of {size} px. Leave data.size=null to follow it."
         )
+    data = scaled_alike(what, how, data)
     controls = controls_of(data, what)
     keys = chosen(data, what["part"], what["images"], controls, what["seed"])
     return data, degraded(data, degradation, keys), controls

@@ -42,6 +42,7 @@ from micrographia.tasks.recovery_inputs import (
     load_flow,
     require_truth,
 )
+from micrographia.tasks.scaling import networks_alike
 from micrographia.tasks.subjects import Subjects, are_low, chosen, degraded, find_subjects
 from micrographia.training.fit import prepare_threads
 from micrographia.training.loggers import log_results, opened_loggers
@@ -74,6 +75,7 @@ def recover(what: What, how: How, run: Run) -> Metrics:
     low = are_low(what, size, size // degradation.factor)
     # What could be refused is refused before generators are trained and codes searched, which takes hours.
     data, subjects, controls = find_subjects(what, how, channels, size, degradation, low)
+    what = networks_alike(what, data)
     assay = build_assay(what, data.shape[0], size, low)
     if assay is not None and isinstance(data, SimulatedAssay):
         require_truth(assay, subjects.known, what)
