@@ -19,8 +19,8 @@ from micrographia.errors import UserError
 
 log = logging.getLogger(__name__)
 
-# Raise it when the same files and settings would give other pixels than before.
-VERSION = 3
+# Raise it when the same files and settings would give other pixels, or another record of them, than before.
+VERSION = 4
 FITTED = ("percentile", "zscore")  # rules whose limits come from images
 FITTED_KEYS = ("dtype", "rule", "limits", "limits_of_plates", "side")  # of a record, what is used again
 THREADS = min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
