@@ -19,8 +19,8 @@ from micrographia.errors import UserError
 
 log = logging.getLogger(__name__)
 
-# Raise it when the same files and settings would give other pixels, or another record, than before.
-VERSION = 4
+# Raise it when the same files and settings would give other pixels, or another record of them, than before.
+VERSION = 5
 FITTED = ("percentile", "zscore")  # rules whose limits come from images
 # Of a record, what is used again: what was fitted, and the settings that go with it, which older records lack.
 FITTED_KEYS = ("dtype", "rule", "limits", "limits_of_plates", "side")
