@@ -8,7 +8,7 @@ from micrographia.data.without_classes import WithoutClasses
 
 @pytest.fixture
 def cells():
-    return SyntheticCells(count=120)
+    return SyntheticCells("cells", count=120)
 
 
 def test_other_classes_keep_their_indices(cells):
