@@ -11,6 +11,7 @@ from PIL import Image
 from micrographia.config import config_directory, instantiate
 from micrographia.data.catalogue import bbbc021, preparation
 from micrographia.data.catalogue.fetching import fetch
+from micrographia.data.catalogue.planktonset import CLASSES
 from micrographia.data.catalogue.public_set import Download
 from micrographia.data.catalogue.sets import SETS
 from micrographia.data.datamodule import PARTS
@@ -238,3 +239,9 @@ def test_plates_of_weeks_and_compounds(tmp_path):
     ):
         with pytest.raises(UserError, match=message):
             bbbc021.plates(tmp_path, weeks, compounds)
+
+
+def test_planktonset_names_its_classes():
+    assert len(set(CLASSES)) == 121
+    assert {"copepod_calanoid", "shrimp-like_other", "protist_noctiluca"} <= set(CLASSES)
+    assert "unknown_sticks" in SETS["plankton/planktonset"].classed

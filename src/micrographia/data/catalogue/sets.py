@@ -1,6 +1,6 @@
 """The public sets of both papers and their stand-ins. Facts as published; addresses were not all tried."""
 
-from micrographia.data.catalogue import preparation
+from micrographia.data.catalogue import planktonset, preparation
 from micrographia.data.catalogue.bbbc021 import BBBC021
 from micrographia.data.catalogue.public_set import Download, PublicSet
 
@@ -76,7 +76,7 @@ PLANKTONSET = PublicSet(
     licence="not stated; a public archive of the US government (NOAA NCEI accession 0127422)",
     citation="Cowen et al., PlanktonSet 1.0, 2015, NOAA NCEI accession 0127422",
     images=60_736,
-    classed="121, by folder",
+    classed=f"121, by folder, as the National Data Science Bowl of 2015 names them: {', '.join(planktonset.CLASSES)}",
     layout=".../FINAL_Plankton_Segments_<date>/<class>/<id>.jpg",
     preparation="data=plankton/ndsb reads 15 of the classes; padded with black after inverting",
     by_hand="Request accession 0127422 from https://doi.org/10.7289/V5D21VJD and unpack its archive (91 MB).",
