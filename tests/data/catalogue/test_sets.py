@@ -9,9 +9,8 @@ import pytest
 from PIL import Image
 
 from micrographia.config import config_directory, instantiate
-from micrographia.data.catalogue import bbbc021, preparation
+from micrographia.data.catalogue import bbbc021, planktonset, preparation
 from micrographia.data.catalogue.fetching import fetch
-from micrographia.data.catalogue.planktonset import CLASSES
 from micrographia.data.catalogue.public_set import Download
 from micrographia.data.catalogue.sets import SETS
 from micrographia.data.datamodule import PARTS
@@ -242,6 +241,6 @@ def test_plates_of_weeks_and_compounds(tmp_path):
 
 
 def test_planktonset_names_its_classes():
-    assert len(set(CLASSES)) == 121
-    assert {"copepod_calanoid", "shrimp-like_other", "protist_noctiluca"} <= set(CLASSES)
+    assert len(set(planktonset.CLASSES)) == 121
+    assert {"copepod_calanoid", "shrimp-like_other", "protist_noctiluca"} <= set(planktonset.CLASSES)
     assert "unknown_sticks" in SETS["plankton/planktonset"].classed
