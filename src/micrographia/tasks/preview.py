@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from micrographia.data.datamodule import PARTS, IndexedImages, Part, spread, unit_range
 from micrographia.data.decoding import in_threads
 from micrographia.data.image_folder import ImageFolder
+from micrographia.data.plates.cells import PlateCells
 from micrographia.data.reading import read_image
 from micrographia.plots.images import contact_sheet
 from micrographia.plots.overview import overview_figure
@@ -67,7 +68,9 @@ def counts_of(tables: Mapping[Part, pd.DataFrame], classes: tuple[str, ...]) -> 
 
 
 def sides_of(data: IndexedImages) -> NDArray | None:
-    """Height and width of each file; None of rendered images."""
+    """Height and width of each file, or of each cell as it is cut out of a field; None of rendered images."""
+    if isinstance(data, PlateCells):
+        return np.full((len(data.crops), 2), data.crops.shape[-1])
     if not isinstance(data, ImageFolder):
         return None
     return np.array([header.shape[1:] for header in data.headers.values()])

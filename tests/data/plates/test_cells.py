@@ -19,6 +19,7 @@ from micrographia.data.reading import read_image
 from micrographia.errors import UserError
 from micrographia.measure.assays.nuclei import NucleusSegmentation
 from micrographia.runs.address import composed
+from micrographia.tasks.preview import sides_of
 
 from .conftest import SIDE, field, places
 
@@ -44,6 +45,7 @@ def test_a_crop_is_the_square_around_a_nucleus_and_border_ones_are_left_out(plat
     row = int(here.index[4])
     np.testing.assert_array_equal(data.crops[row], raw[:, y - 12 : y + 12, x - 12 : x + 12])
     assert data.images(torch.tensor([row])).shape == (1, 3, 24, 24)
+    assert (sides_of(data) == 24).all()
 
 
 def test_light_is_taken_out(plates):
