@@ -40,9 +40,9 @@ RECOVERED = {
 def test_of_a_method_that_is_flagged_throughout_the_means_over_all_stand_in_parentheses(capsys):
     recovery_table("mine", 6, RECOVERED, 0.9)
     shown = capsys.readouterr().err
-    assert "(0.0123)" in shown
+    assert "(0.012)" in shown
     assert "(0.9)" in shown
-    assert "(0.0050)" not in shown
+    assert "(0.005)" not in shown
     words = " ".join(shown.split())
     assert "in parentheses over all images of a method of which each has a flag" in words
     assert "typicality unknown (flow=none)" in words

@@ -203,14 +203,14 @@ def explanation(failed: int) -> str:
 # Of the table of recovered images: how a column is called, shown, and explained.
 RECOVERY = {
     "flagged": (
-        "flagged",
+        "flags",
         "{:.0f}",
         "code not typical, typicality unknown (flow=none) or other doubts, in the column flag of images.csv",
     ),
     "image/psnr": ("PSNR", "{:.1f}", "in dB"),
     "image/ssim": ("SSIM", "{:.3f}", ""),
-    "image/lr_residual": ("LR diff", "{:.4f}", "from the low-resolution image, 0..1"),
-    "measured": ("measured", "{:.0f}", ""),
+    "image/lr_residual": ("LR diff", "{:.3f}", "from the low-resolution image, 0..1"),
+    "measured": ("cells", "{:.0f}", "that were measured"),
     "assay/mae": ("error", "{:.3g}", "of the measurement from the truth"),
     "assay/correlation": ("r", "{:.2f}", "of the measurement with that of high resolution"),
     "assay/auc": ("AUC", "{:.2f}", "treated against control"),
@@ -227,7 +227,7 @@ RECOVERY = {
 def recovery_table(title: str, images: int, metrics: Mapping[str, float], nominal: float) -> None:
     """Print what each method recovered: fidelity of its images, their consistency, and what is measured on them.
 
-    Columns without any value are left out. Where all images of a method are flagged, the means over all stand in
+    Columns without any value are left out, and the number of cells that were measured where all were. Where all images of a method are flagged, the means over all stand in
     parentheses.
 
     Parameters
@@ -239,6 +239,8 @@ def recovery_table(title: str, images: int, metrics: Mapping[str, float], nomina
     methods = [*(name for name in found if name != "hr"), *(name for name in found if name == "hr")]
     cells = {(key, method): recovery_cell(key, method, metrics) for key in RECOVERY for method in methods}
     shown = [key for key in RECOVERY if any(cells[key, method] for method in methods)]
+    if all(metrics.get(f"measured/{method}", images) == images for method in methods):
+        shown = [key for key in shown if key != "measured"]  # every cell was: nothing to tell
     explained = {RECOVERY[key][0]: RECOVERY[key][2].format(nominal=nominal) for key in shown if RECOVERY[key][2]}
     caption = "Means over the images without a flag"
     if any(cell.startswith("(") for cell in cells.values()):
@@ -247,7 +249,7 @@ def recovery_table(title: str, images: int, metrics: Mapping[str, float], nomina
         explained["hr"] = "the high-resolution images themselves"
     caption += ". " + "; ".join(f"{heading}: {words}" for heading, words in explained.items()) + "."
     table = Table(title=f"{title}: {images} images", title_justify="left", caption=caption, caption_justify="left")
-    table.box, table.pad_edge, table.collapse_padding = None, False, True  # ten columns in 80 characters
+    table.box, table.pad_edge, table.padding = None, False, (0, 1, 0, 0)  # ten columns in 80 characters
     table.add_column("method", overflow="fold")  # the one that gives way
     for key in shown:
         table.add_column(RECOVERY[key][0], justify="right", no_wrap=True)
