@@ -227,8 +227,8 @@ RECOVERY = {
 def recovery_table(title: str, images: int, metrics: Mapping[str, float], nominal: float) -> None:
     """Print what each method recovered: fidelity of its images, their consistency, and what is measured on them.
 
-    Columns without any value are left out, and the number of cells that were measured where all were. Where all images of a method are flagged, the means over all stand in
-    parentheses.
+    Columns without any value are left out, and the number of cells that were measured where all were. Where all images
+    of a method are flagged, the means over all stand in parentheses.
 
     Parameters
     ----------
