@@ -265,7 +265,7 @@ def recovery_cell(key: str, method: str, metrics: Mapping[str, float]) -> str:
     --------
     >>> metrics = {"image/lr_residual/a": 0.01, "image_all/lr_residual/a": 0.02, "image_all/lr_residual/b": 0.03}
     >>> [recovery_cell("image/lr_residual", method, metrics) for method in "ab"]
-    ['0.0100', '(0.0300)']
+    ['0.010', '(0.030)']
     """
     form = RECOVERY[key][1]
     if (value := metrics.get(f"{key}/{method}")) is not None:
