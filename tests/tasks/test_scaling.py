@@ -20,6 +20,12 @@ from micrographia.tasks.subjects import find_subjects, require_channels
 HOW = {"accelerator": "cpu", "threads": 1, "paths": {"runs": "runs", "cache": "cache"}, "progress": False}
 
 
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """Caches lie where the test runs."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture
 def write(tmp_path):
     """Write images ``(channels, height, width)`` as a folder, and return it."""
