@@ -32,6 +32,23 @@ def within(part: str) -> Iterator[None]:
         raise UserError(f"in {part}: {error}") from error
 
 
+@contextmanager
+def needing(purpose: str, extra: str) -> Iterator[None]:
+    """Say of a package that is not installed what needs it, and which of our extras brings it.
+
+    Examples
+    --------
+    >>> with needing("a projection by umap", "umap"):
+    ...     raise ModuleNotFoundError(name="umap")
+    Traceback (most recent call last):
+    micrographia.errors.UserError: a projection by umap needs the package umap: pip install 'micrographia[umap]'
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise UserError(f"{purpose} needs the package {error.name}: pip install 'micrographia[{extra}]'") from error
+
+
 def answer(error: UserError | OSError) -> str:
     """What to say of a mistake, or of a disk that refuses; any other error of the system is raised again, as a bug."""
     if isinstance(error, UserError):

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from micrographia.errors import UserError
+from micrographia.errors import UserError, needing
 from micrographia.probes.classifiers import Probe
 from micrographia.probes.confusions import count_confusions, scores_of_counts
 
@@ -119,12 +119,8 @@ def require_shap() -> Any:
     UserError
         If it is not installed.
     """
-    try:
+    with needing("importance by shap", "shap"):
         import shap
-    except ModuleNotFoundError as error:
-        raise UserError(
-            f"importance by shap needs the package {error.name}: pip install 'micrographia[shap]'"
-        ) from error
     return shap
 
 

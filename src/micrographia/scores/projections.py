@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
-from micrographia.errors import UserError
+from micrographia.errors import needing
 from micrographia.scores.tables import finite_column
 
 Method = Literal["pca", "tsne", "umap"]
@@ -160,12 +160,8 @@ def require_umap() -> Any:
     UserError
         If it is not installed.
     """
-    try:
+    with needing("a projection by umap", "umap"):
         import umap as package
-    except ModuleNotFoundError as error:
-        raise UserError(
-            f"a projection by umap needs the package {error.name}: pip install 'micrographia[umap]'"
-        ) from error
     return package
 
 
