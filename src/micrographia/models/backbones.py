@@ -11,7 +11,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from micrographia.errors import UserError
+from micrographia.errors import UserError, needing
 
 HUB_TIMEOUT = 5.0
 """Seconds to wait for the hub's first answer."""
@@ -178,12 +178,8 @@ class VisionTransformer(Backbone):
 
 def required(module: str, backbone: str, extra: str) -> ModuleType:
     """Import a module of an optional extra, or say how to install it."""
-    try:
+    with needing(f"backbone {backbone}", extra):
         return import_module(module)
-    except ModuleNotFoundError as error:
-        raise UserError(
-            f"backbone {backbone} needs the package {error.name}: pip install 'micrographia[{extra}]'"
-        ) from error
 
 
 def identity(name: str, network: nn.Module, preprocessing: str) -> str:
