@@ -2,48 +2,31 @@
 
 import os
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from importlib import import_module
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from micrographia import __version__
-from micrographia.config import config_directory
+from micrographia.config import HYDRA_SETTINGS, config_directory
 from micrographia.errors import UserError, answer
+from micrographia.verbs import VERBS
 
 if TYPE_CHECKING:
-    from micrographia.tasks.sweep import Job
+    from micrographia.tasks.jobs import Job
 
-# verb -> (module and function that makes the run, or a list of jobs; what --help says of it)
-VERBS = {
-    "train": ("micrographia.tasks.train:train", "train any model on any data"),
-    "transfer": ("micrographia.tasks.transfer:transfer", "carry a source model to target images and classify them"),
-    "superresolve": (
-        "micrographia.tasks.superresolve:superresolve",
-        "recover images from low resolution and measure them",
-    ),
-    "evaluate": ("micrographia.tasks.evaluate:evaluate", "score what the latents of finished runs mean"),
-}
 # Groups whose choice is a run, which may also be named by its folder.
 INPUTS = ("source", "generator", "flow", "encoder")
 # Hydra's options, and the value that each takes.
+SWEEPING = dict.fromkeys(("-m", "--multirun"), "")
+FOLDER = dict.fromkeys(("-cd", "--config-dir"), "FOLDER")
 OPTIONS = {
-    **dict.fromkeys(("-m", "--multirun", "--resolve"), ""),
+    **SWEEPING,
+    "--resolve": "",
     **dict.fromkeys(("-c", "--cfg"), "job"),
     **dict.fromkeys(("-p", "--package"), "KEY"),
     **dict.fromkeys(("-i", "--info"), "defaults-tree"),
-    **dict.fromkeys(("-cd", "--config-dir"), "FOLDER"),
+    **FOLDER,
 }
-# Hydra's own writing: no outputs/ folder, sweeps recorded beside the runs, log lines on stderr.
-HYDRA_SETTINGS = (
-    "hydra.run.dir=.",
-    "hydra.output_subdir=null",
-    "hydra.sweep.dir='${how.paths.runs}/.sweeps'",
-    "hydra.sweep.subdir=.",
-    "hydra/job_logging=stderr",
-    "hydra/hydra_logging=stderr",
-)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -100,30 +83,40 @@ def overview() -> str:
 
 def run_verb(verb: str, arguments: list[str]) -> int:
     """Compose the verb's configuration with Hydra and make each run of it."""
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, and we do the answering
-    import hydra
-
     from micrographia.hydra_messages import explain, is_mistake
     from micrographia.presets import check_presets
 
     options, overrides = split_arguments(arguments)
     overrides = [part for override in overrides for part in with_named_run(override)]
     check_presets(verb, overrides)
-    jobs: list[Job] = []
-    decorated = hydra.main(version_base="1.3", config_path=str(config_directory()), config_name=verb)(
-        runner(verb, jobs)
-    )
-    former = sys.argv
-    sys.argv = [f"micrographia {verb}", *options, *HYDRA_SETTINGS, *overrides]
     try:
-        decorated()
+        if not options.keys() <= {*SWEEPING, *FOLDER}:
+            return show_config(verb, options, overrides)
+        from micrographia.tasks.jobs import run_jobs
+
+        sweeping = bool(options.keys() & SWEEPING)
+        folder = next((options[name] for name in FOLDER if name in options), None)
+        jobs = run_jobs(verb, overrides, sweeping, folder)
     except Exception as error:
         if not is_mistake(error):
             raise
         raise UserError(explain(error, verb, overrides)) from error
+    return conclude(verb, jobs, sweeping)
+
+
+def show_config(verb: str, options: Mapping[str, str], overrides: list[str]) -> int:
+    """Let Hydra print a configuration or how it is composed (``--cfg``, ``--info``), and make no run."""
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, and we do the answering
+    import hydra
+
+    former = sys.argv
+    given = [part for option in options.items() for part in option if part]
+    sys.argv = [f"micrographia {verb}", *given, *HYDRA_SETTINGS, *overrides]
+    try:
+        hydra.main(version_base="1.3", config_path=str(config_directory()), config_name=verb)(lambda config: None)()
     finally:
         sys.argv = former
-    return conclude(verb, jobs, sweeping=bool({"-m", "--multirun"} & set(options)))
+    return 0
 
 
 def conclude(verb: str, jobs: "list[Job]", sweeping: bool) -> int:
@@ -153,7 +146,7 @@ def with_named_run(override: str) -> list[str]:
     return [override]
 
 
-def split_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+def split_arguments(arguments: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     """Part Hydra's options, each with its value if it takes one, from the overrides.
 
     Hydra wants ``-m`` before or after all overrides, not among them.
@@ -166,60 +159,22 @@ def split_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     Examples
     --------
     >>> split_arguments(["seed=0,1", "-m", "--cfg", "job", "model=cnn"])
-    (['-m', '--cfg', 'job'], ['seed=0,1', 'model=cnn'])
+    ({'-m': '', '--cfg': 'job'}, ['seed=0,1', 'model=cnn'])
     """
-    options: list[str] = []
+    options: dict[str, str] = {}
     overrides: list[str] = []
     rest = iter(arguments)
     for argument in rest:
         if not argument.startswith("-"):
             overrides.append(argument)
             continue
-        name, joined, _ = argument.partition("=")
+        name, joined, value = argument.partition("=")
         if name not in OPTIONS:
             shown = ", ".join(option for option in OPTIONS if option.startswith("--"))
             raise UserError(f"{name}: no such option. There are: -m, {shown}, --help. Keys are given as key=value.")
-        options.append(argument)
         if OPTIONS[name] and not joined:
-            value = next(rest, None)
-            if value is None:
+            value = next(rest, "")
+            if not value:
                 raise UserError(f"{name}: no value given. Write {name} {OPTIONS[name]}.")
-            options.append(value)
+        options[name] = value
     return options, overrides
-
-
-def runner(verb: str, jobs: "list[Job]") -> Callable[[Any], Any]:
-    """Make the function that Hydra calls for each job, which adds itself to the list.
-
-    A mistake in one job does not stop a sweep.
-    """
-
-    def run_job(config: Any) -> str | None:
-        from hydra.core.hydra_config import HydraConfig
-
-        from micrographia.console import show_notices
-        from micrographia.runs.address import check_effect, split_config
-        from micrographia.schema import check_apart, check_run
-        from micrographia.tasks.sweep import Job
-
-        show_notices()
-        overrides = tuple(HydraConfig.get().overrides.task)
-        module, function = VERBS[verb][0].split(":")
-        try:
-            check_effect(config, overrides)
-            what, how = split_config(config)
-            check_run({**what, "how": how})
-            check_apart(what, how["paths"])
-            made = getattr(import_module(module), function)(what, how, rerun=how["rerun"])
-        except (UserError, OSError) as error:
-            print(f"micrographia: {answer(error)}", file=sys.stderr, flush=True)
-            jobs.append(Job(overrides))
-            return None
-        done = made if isinstance(made, list) else [Job((), made, what)]
-        jobs.extend(replace(job, overrides=(*overrides, *job.overrides)) for job in done)
-        folders = [str(job.run.folder) for job in done if job.run]
-        for folder in folders:
-            print(folder, flush=True)
-        return "\n".join(folders)
-
-    return run_job

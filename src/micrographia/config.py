@@ -51,6 +51,17 @@ def config_directory(name: str = "conf") -> Path:
     return packaged if packaged.is_dir() else package.parents[1] / name
 
 
+# Hydra's own writing: no outputs/ folder, sweeps recorded beside the runs, log lines on stderr.
+HYDRA_SETTINGS = (
+    "hydra.run.dir=.",
+    "hydra.output_subdir=null",
+    "hydra.sweep.dir='${how.paths.runs}/.sweeps'",
+    "hydra.sweep.subdir=.",
+    "hydra/job_logging=stderr",
+    "hydra/hydra_logging=stderr",
+)
+
+
 def instantiate(node: Mapping[str, Any], key: str, **given: Any) -> Any:
     """Build the object that a config node's ``_target_`` names, after checking the node against its signature.
 

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from micrographia.runs.run import Run
-from micrographia.tasks.sweep import Job, distinguishing_keys, importance_spread, label, seeds_varied, spread, summarise
+from micrographia.tasks.jobs import Job
+from micrographia.tasks.sweep import distinguishing_keys, importance_spread, label, seeds_varied, spread, summarise
 
 
 @pytest.fixture

@@ -16,8 +16,9 @@ from micrographia.console import show_notices
 from micrographia.errors import UserError, answer
 from micrographia.runs.run import PREVIOUS, How, Run, What, obtain
 from micrographia.scores.disentanglement import udr
+from micrographia.tasks.jobs import Job
 from micrographia.tasks.scoring import described, score_run
-from micrographia.tasks.sweep import Job, distinguishing_keys, summarise
+from micrographia.tasks.sweep import distinguishing_keys, summarise
 from micrographia.training.progress import progress_bar
 from micrographia.training.show import scores_table
 

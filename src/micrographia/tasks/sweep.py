@@ -5,7 +5,6 @@ import math
 import re
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatch
 from itertools import accumulate, takewhile
 from typing import Any
@@ -17,6 +16,7 @@ from micrographia.pretrained import is_shipped
 from micrographia.runs.run import Run
 from micrographia.runs.writing import write_atomically
 from micrographia.schema import is_input
+from micrographia.tasks.jobs import Job
 from micrographia.training.show import sweep_table
 
 MODEL = "model.name"  # of a training, and in the config of an input run
@@ -28,24 +28,6 @@ HEADLINES = (
 )
 IMPORTANCE = "tables/importance.csv"
 UNNAMED = r"z\d+"  # a latent that bears no factor's name
-# Keys and groups that say how a run is executed.
-EXECUTION = ("how", "logger")
-
-
-@dataclass(frozen=True)
-class Job:
-    """One job of a sweep: its overrides and, if it was done, the run it made or found and what that run is."""
-
-    overrides: tuple[str, ...]
-    run: Run | None = None
-    what: Mapping[str, Any] | None = None
-
-    @property
-    def choices(self) -> dict[str, str]:
-        """Values of the overrides that say what the run is, by key."""
-        pairs = [override.lstrip("+").partition("=") for override in self.overrides]
-        return {key: value for key, _, value in pairs if key.split(".")[0] not in EXECUTION}
-
 
 # From the runs of a group, which differ in seeds only, further metrics, as of how far these agree with each other.
 Further = Callable[[Sequence[Run]], Mapping[str, list[float]]]
