@@ -118,6 +118,49 @@ def test_no_finetuning_leaves_out_the_phase(micrographia, tiny):
     assert set(run.table("probes")["phase"]) == {"before", "baseline"}
 
 
+@pytest.mark.usefixtures("kept_runs", "undrawn")
+def test_probes_learn_from_few_labels_and_finetuning_from_all_images(micrographia, tiny):
+    given = ("transfer", *trained_source(tiny), *tiny.cells, *tiny.transfer)
+    whole, few, fewer = (micrographia(*given, f"labels={labels}") for labels in ("null", 4, 2))
+    chosen = few.table("labelled")
+    assert chosen["part"].eq("train").all()
+    assert chosen.groupby("class").size().eq(4).all()
+    assert set(fewer.table("labelled")["item"]) < set(chosen["item"])
+    assert few.record("data")["labelled"] == {"train": 24}
+    for phase in ("before", "after"):  # codes do not depend on labels
+        pd.testing.assert_frame_equal(few.table(f"codes_{phase}"), whole.table(f"codes_{phase}"))
+    counts = few.table("probes").groupby("part")["n"].unique()
+    assert counts["train"].tolist() == [24]  # of the raw baseline, too
+    pd.testing.assert_series_equal(
+        few.table("probes").query("part != 'train'")["n"], whole.table("probes").query("part != 'train'")["n"]
+    )
+
+
+@pytest.mark.usefixtures("kept_runs", "undrawn")
+def test_labels_that_are_not_seen_teach_nothing(micrographia, tiny, monkeypatch):
+    """Spoil the labels of all other training images: probes answer the same."""
+    given = ("transfer", *trained_source(tiny), *tiny.cells, *tiny.transfer, "labels=3", "open_set.classes=[monocyte]")
+    first = micrographia(*given)
+    known = set(first.table("labelled")["item"])
+    table = SyntheticCells.table
+
+    def spoiled(data, indices):
+        found = table(data, indices)
+        train = set(data.indices("train").tolist())
+        hidden = np.array([item in train and item not in known for item in indices.tolist()])
+        found.loc[hidden, "class"] = np.where(found.loc[hidden, "class"] == "monocyte", "monocyte", "lymphocyte")
+        return found
+
+    monkeypatch.setattr(SyntheticCells, "table", spoiled)
+    monkeypatch.setattr("micrographia.data.few_labels.FewLabels.draw", lambda few, part: torch.tensor(sorted(known)))
+    again = micrographia(*given, "how.rerun=true")
+    for name in ("probes", "open_set_predictions"):
+        pd.testing.assert_frame_equal(
+            again.table(name).query("part != 'train'") if name == "probes" else again.table(name),
+            first.table(name).query("part != 'train'") if name == "probes" else first.table(name),
+        )
+
+
 @pytest.mark.usefixtures("undrawn")
 def test_a_sweep_trains_each_source_once_and_nothing_twice(micrographia, tiny, tmp_path, capsys):
     sweep = (
