@@ -34,6 +34,7 @@ from micrographia.tasks.fidelity import feature_network, fidelity
 from micrographia.tasks.intervals import error_bars
 from micrographia.tasks.recovered_files import write_images
 from micrographia.tasks.recovery_inputs import (
+    as_seen,
     build_assay,
     build_method,
     checked_methods,
@@ -74,7 +75,8 @@ def recover(what: What, how: How, run: Run) -> Metrics:
         )
     low = are_low(what, size, size // degradation.factor)
     # What could be refused is refused before generators are trained and codes searched, which takes hours.
-    data, subjects, controls = find_subjects(what, how, channels, size, degradation, low)
+    seen = as_seen(degradation, what["untold"], low)
+    data, subjects, controls = find_subjects(what, how, channels, size, seen, low)
     what = networks_alike(what, data)
     assay = build_assay(what, data.shape[0], size, low)
     if assay is not None and isinstance(data, SimulatedAssay):
@@ -135,7 +137,8 @@ def calibration_subjects(
 ) -> Subjects | None:
     """Cells that calibrate the intervals of methods with several solutions, others than those that are reported on.
 
-    Of low-resolution images there are none, since nobody knows the truth.
+    They are reduced as the search is told, so that the intervals know nothing of what it does not. Of low-resolution
+    images there are none, since nobody knows the truth.
     """
     part, count = what["intervals"]["part"], what["intervals"]["images"]
     if low:
