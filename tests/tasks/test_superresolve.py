@@ -83,6 +83,9 @@ def test_several_solutions_are_searched_for_other_cells_too(micrographia, capsys
     others = {key for part in kept for key in part.keys.tolist()}
     assert len(others) >= 8
     assert not others & set(run.table("images")["key"])
+    assert (run.folder / "figures" / "solutions_rls.png").stat().st_size > 1000
+    plain = micrographia("superresolve", *TINY, *several, "measurement=none")
+    assert (plain.folder / "figures" / "solutions_rls.png").stat().st_size > 1000
 
 
 @pytest.mark.usefixtures("kept_runs")

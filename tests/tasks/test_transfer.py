@@ -50,6 +50,10 @@ def test_the_main_job_end_to_end(micrographia, tiny):
     assert codes.shape[1] == 1 + 10 + 2
     assert run.metrics["latents_before/reconstruction"] > 0
     assert run.metrics["latents_after/reconstruction"] > 0
+    (source,) = (run.folder.parents[1] / "train").glob("beta_vae-*")
+    for score in ("mig", "omes"):  # of both models, on the source's images
+        assert run.metrics[f"score_before/{score}"] == pytest.approx(Run(source).metrics[f"score/{score}"])
+        assert 0 <= run.metrics[f"score_after/{score}"] <= 1
     features = run.table("features").set_index("item")
     assert len(features) == len(codes.query("part == 'test'"))
     found = run.table("latents_and_features_after")

@@ -31,7 +31,7 @@ from micrographia.tasks.assay_report import (
 )
 from micrographia.tasks.assembly import load_generator
 from micrographia.tasks.fidelity import feature_network, fidelity
-from micrographia.tasks.intervals import error_bars
+from micrographia.tasks.intervals import draw_solutions, error_bars
 from micrographia.tasks.recovered_files import write_images
 from micrographia.tasks.recovery_inputs import (
     as_seen,
@@ -104,6 +104,7 @@ def recover(what: What, how: How, run: Run) -> Metrics:
 
     recovered = solved_by(methods, subjects, "solutions")
     metrics = fidelity(recovered, subjects, network, run)
+    table = None
     if assay is not None:
         training = None
         if low:
@@ -117,6 +118,8 @@ def recover(what: What, how: How, run: Run) -> Metrics:
             known = measurements(assay, again, others, controls)
             metrics |= error_bars(table, known, repeated, assay.values[0], what["intervals"]["nominal"], run)
     draw_images(recovered, subjects, run)
+    for name in repeated:
+        draw_solutions(name, recovered[name], subjects, table, assay.values[0] if assay else "", run)
     if isinstance(data, ImageFolder) and low:
         write_images(recovered, subjects, data, run)
 

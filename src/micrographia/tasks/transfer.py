@@ -61,10 +61,11 @@ def carry_over(what: What, how: How, run: Run) -> Metrics:
     with opened_loggers(how, run, what) as loggers:
         before = model = load_vae(source, how, "source.run")
         evidence = look_at(target, contrast, what, how, run)
+        scores: Metrics = {}
         phases = {"before": explain(before, target, evidence, what, how, run, "before")}
         if what["finetune"]["epochs"]:
             model = finetune(before, learned, what, how, run, loggers)
-            rename_latents(before, model, factors, what, run)
+            scores = rename_latents(before, model, factors, what, run)
             phases["after"] = explain(model, target, evidence, what, how, run, "after")
         codes = {name: phase.features for name, phase in phases.items()}
         seen = codes | ({"baseline": raw_inputs(target)} if what["baseline"] else {})
@@ -72,7 +73,7 @@ def carry_over(what: What, how: How, run: Run) -> Metrics:
         results = fit_probes(seen, known, target.classes, what, how)
         metrics = save_probes(results, codes, truth["class"], run)
         metrics |= {name: value for phase in phases.values() for name, value in phase.metrics.items()}
-        metrics |= evidence.metrics
+        metrics |= evidence.metrics | scores
         last = list(phases)[-1]
         fitted = {probe: result for (phase, probe), result in results.items() if phase == last}
         metrics |= explain_answers(
@@ -191,18 +192,28 @@ def known_factors(source: Run, what: What, how: How) -> IndexedImages | None:
     return build_data(source.config, how)
 
 
-def rename_latents(before: VAE, after: VAE, known: IndexedImages | None, what: What, run: Run) -> None:
-    """Derive the latents' names again on source images, and report those that fine-tuning, and no other rule, lost."""
+def rename_latents(before: VAE, after: VAE, known: IndexedImages | None, what: What, run: Run) -> Metrics:
+    """Derive the latents' names again on source images, and report those that fine-tuning, and no other rule, lost.
+
+    Returns
+    -------
+    dict
+        How disentangled both models are on the same source images: ``score_<phase>/mig`` and ``score_<phase>/omes``.
+    """
     if known is None:
         after.latent_names = before.latent_names
-        return
-    former = name_latents(before, known, **what["naming"], scored=False).names
-    meaning = name_latents(after, known, **what["naming"])
+        return {}
+    former, meaning = (name_latents(model, known, **what["naming"]) for model in (before, after))
     after.latent_names = meaning.names
     run.save_table("latents_after", meaning.table)
     run.save_table("association_after", meaning.association, index=True)
-    if lost := lost_names(former, meaning.names):
+    if lost := lost_names(former.names, meaning.names):
         log.info("after fine-tuning no latent stands for %s any more", ", ".join(lost))
+    return {
+        name.replace("score/", f"score_{phase}/"): value
+        for phase, found in (("before", former), ("after", meaning))
+        for name, value in found.scores.items()
+    }
 
 
 def labels(data: IndexedImages) -> pd.DataFrame:
