@@ -61,10 +61,10 @@ def shown(number: float) -> str:
 
     Examples
     --------
-    >>> shown(12.345), shown(math.nan)
-    ('12.3', '–')
+    >>> shown(0.43), shown(123.4), shown(math.nan)
+    ('0.430', '123', '–')
     """
-    return f"{number:.3g}" if math.isfinite(number) else "–"
+    return f"{number:#.3g}".rstrip(".") if math.isfinite(number) else "–"
 
 
 def error_bars(
