@@ -114,8 +114,14 @@ def run_verb(verb: str, arguments: list[str]) -> int:
         runner(verb, jobs)
     )
     former = sys.argv
-    sys.argv = [f"micrographia {verb}", *options, *HYDRA_SETTINGS, *overrides]
     try:
+        if is_tuning(overrides):
+            from micrographia.tasks.tuning import tune, without_search
+
+            if not shows(options):
+                return tune(verb, options, overrides)
+            overrides = without_search(overrides)
+        sys.argv = [f"micrographia {verb}", *options, *HYDRA_SETTINGS, *overrides]
         decorated()
     except Exception as error:
         if not is_mistake(error):
@@ -124,6 +130,16 @@ def run_verb(verb: str, arguments: list[str]) -> int:
     finally:
         sys.argv = former
     return conclude(verb, jobs, sweeping=bool({"-m", "--multirun"} & set(options)))
+
+
+def is_tuning(overrides: Sequence[str]) -> bool:
+    """Whether a command's overrides ask for a tuning: ``sweep=optuna``."""
+    return any(override.startswith("sweep=") and override != "sweep=none" for override in overrides)
+
+
+def shows(options: Sequence[str]) -> bool:
+    """Whether Hydra's options ask for a configuration to be shown, and no run to be made."""
+    return bool({"-c", "--cfg", "-i", "--info"} & {option.partition("=")[0] for option in options})
 
 
 def conclude(verb: str, jobs: "list[Job]", sweeping: bool) -> int:

@@ -29,7 +29,7 @@ HEADLINES = (
 IMPORTANCE = "tables/importance.csv"
 UNNAMED = r"z\d+"  # a latent that bears no factor's name
 # Keys and groups that say how a run is executed.
-EXECUTION = ("how", "logger")
+EXECUTION = ("how", "logger", "sweep")
 
 
 @dataclass(frozen=True)

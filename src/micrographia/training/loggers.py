@@ -20,6 +20,7 @@ from micrographia.config import instantiate
 from micrographia.errors import UserError
 from micrographia.runs.run import Run
 from micrographia.training.curves import COUNTERS, CurveLogger, RunLogger
+from micrographia.training.pruning import StoppedError
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,9 @@ def opened_loggers(how: Mapping[str, Any], run: Run, what: Mapping[str, Any]) ->
     try:
         yield loggers
         failed = False
+    except StoppedError:  # on purpose
+        failed = False
+        raise
     finally:
         for logger in loggers:
             logger.close(failed)
