@@ -121,7 +121,10 @@ def run_verb(verb: str, arguments: list[str]) -> int:
             if not shows(options):
                 return tune(verb, options, overrides)
             overrides = without_search(overrides)
-        sys.argv = [f"micrographia {verb}", *options, *HYDRA_SETTINGS, *overrides]
+        from micrographia.tasks.sweep import group_settings
+
+        groups = group_settings(verb, overrides, is_sweeping(options))
+        sys.argv = [f"micrographia {verb}", *options, *HYDRA_SETTINGS, *groups, *overrides]
         decorated()
     except Exception as error:
         if not is_mistake(error):
@@ -129,12 +132,17 @@ def run_verb(verb: str, arguments: list[str]) -> int:
         raise UserError(explain(error, verb, overrides)) from error
     finally:
         sys.argv = former
-    return conclude(verb, jobs, sweeping=bool({"-m", "--multirun"} & set(options)))
+    return conclude(verb, jobs, is_sweeping(options))
 
 
 def is_tuning(overrides: Sequence[str]) -> bool:
     """Whether a command's overrides ask for a tuning: ``sweep=optuna``."""
     return any(override.startswith("sweep=") and override != "sweep=none" for override in overrides)
+
+
+def is_sweeping(options: Sequence[str]) -> bool:
+    """Whether Hydra's options ask for a run of each of several values."""
+    return bool({"-m", "--multirun"} & set(options))
 
 
 def shows(options: Sequence[str]) -> bool:

@@ -11,7 +11,8 @@ from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Overrid
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from micrographia.config import config_directory, shown
-from micrographia.errors import UserError
+from micrographia.errors import UserError, within
+from micrographia.hydra_messages import explain, is_mistake
 from micrographia.runs.address import check_effect, split_config
 from micrographia.schema import check_apart, check_run
 from micrographia.tasks.sweep import EXECUTION, is_seed
@@ -46,6 +47,11 @@ class Interval:
     whole: bool = False
     default: float | None = None
 
+    @property
+    def first(self) -> float:
+        """One of the numbers."""
+        return self.low
+
     def override(self, value: Any) -> str:
         """The override that gives the key one of the numbers."""
         return f"{self.key}={value!r}"
@@ -64,6 +70,11 @@ class Choices:
     key: str
     values: tuple[str, ...]
     default: str | None = None
+
+    @property
+    def first(self) -> str:
+        """One of the values."""
+        return self.values[0]
 
     def override(self, value: Any) -> str:
         """The override that gives the key one of the values."""
@@ -141,7 +152,21 @@ def search_space(verb: str, fixed: Sequence[str], swept: Sequence[str]) -> list[
             dimensions.append(with_default(checked(interval(key, value), accept, config), config))
         else:
             dimensions.append(checked_choices(override, accept, config))
+    check_together(verb, fixed, dimensions, config)
     return dimensions
+
+
+def check_together(verb: str, fixed: Sequence[str], dimensions: Sequence[Dimension], config: DictConfig) -> None:
+    """Refuse a group's choice that lacks a key which is tuned too: all of its trials would fail."""
+    first = {dimension.key: dimension.override(dimension.first) for dimension in dimensions}
+    if len(dimensions) < 2:
+        return
+    for dimension in dimensions:
+        if isinstance(dimension, Choices) and bare(dimension.key) in config_choices(config):
+            for value in dimension.values:
+                chosen = dimension.override(value)
+                with within(f"trials of {chosen}"):
+                    check_trial(verb, [*fixed, *{**first, dimension.key: chosen}.values()])
 
 
 def refuse(override: Override) -> None:
@@ -256,9 +281,14 @@ def check_trial(verb: str, overrides: Sequence[str]) -> tuple[dict[str, Any], di
     Raises
     ------
     UserError
-        At the first value that does not fit.
+        At the first key that does not exist, or value that does not fit.
     """
-    config = composed(verb, overrides)
+    try:
+        config = composed(verb, overrides)
+    except Exception as error:
+        if not is_mistake(error):
+            raise
+        raise UserError(explain(error, verb, overrides)) from error
     with open_dict(config):
         config.pop("hydra")
     check_effect(config, overrides)

@@ -74,7 +74,7 @@ class Trials:
                 direction=settings["direction"],
                 load_if_exists=True,
                 pruner=optuna.pruners.MedianPruner(
-                    n_startup_trials=settings["patience"], n_warmup_steps=settings["warmup"]
+                    n_startup_trials=settings["patience"], n_warmup_steps=settings["warmup"] + 1
                 ),
             )
             if settings["baseline"] and not self.all():

@@ -3,9 +3,7 @@
 import difflib
 import logging
 import math
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from micrographia.console import show_notices
 from micrographia.errors import UserError
 from micrographia.presets import chosen
+from micrographia.runs.grouping import grouped
 from micrographia.runs.run import How, Run, What, address_of, located, with_precision
 from micrographia.tasks.evaluate import reason
 from micrographia.tasks.search_space import Dimension, check_trial, search_space, split_overrides, written
@@ -80,15 +79,15 @@ def tune(verb: str, options: Sequence[str], overrides: Sequence[str]) -> int:
     UserError
         If nothing is tuned, the metric is none of the runs', or the study cannot be kept.
     """
-    if {"-m", "--multirun"} & set(options):
-        raise UserError("sweep=optuna with -m: it makes its runs by itself. Leave -m out.")
+    if options:
+        raise UserError(f"sweep=optuna with {' '.join(options)}: it makes its runs by itself. Leave that out.")
     show_notices()
     tuning = read_tuning(verb, overrides)
     file = Path(tuning.how["paths"]["runs"], "sweeps", f"{tuning.name}.sqlite")
     trials = Trials(file, tuning.space, tuning.settings)
     log.info("%s: %d of %d trials are done", file, ended(trials), tuning.settings["trials"])
     try:
-        with logged_as(tuning):
+        with grouped(tuning.name, chosen(tuning.fixed)):
             run_trials(tuning, trials)
         return conclude(verb, tuning.plain, tuning.settings, trials)
     finally:
@@ -213,16 +212,3 @@ def unknown_metric(metric: str, run: Run) -> str:
     )
     words = f"it has {', '.join((near or names)[:12])}"
     return f"how.sweep.metric={metric}: the run in {run.folder} has no such metric; {words} (see its result.json)."
-
-
-@contextmanager
-def logged_as(tuning: Tuning) -> Iterator[None]:
-    """Let loggers group the trials' runs by the study's name; a group that is set already is kept."""
-    names = {"MICROGRAPHIA_GROUP": tuning.name, "MICROGRAPHIA_TAGS": ",".join(chosen(tuning.fixed))}
-    added = {name: value for name, value in names.items() if value and name not in os.environ}
-    os.environ.update(added)
-    try:
-        yield
-    finally:
-        for name in added:
-            del os.environ[name]
