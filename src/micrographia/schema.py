@@ -28,7 +28,7 @@ class Tuning(TypedDict):
     metric: NotRequired[str]
     direction: NotRequired[Literal["maximize", "minimize"]]
     trials: NotRequired[Positive]
-    space: NotRequired[dict[str, Any]]
+    space: NotRequired[dict[str, Any] | None]
     baseline: NotRequired[bool]
     random: NotRequired[Positive]
     seed: NotRequired[Seed]

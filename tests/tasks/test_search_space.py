@@ -49,15 +49,15 @@ def test_a_default_outside_is_none():
 def test_keys_at_any_depth_and_of_any_verb():
     (found,) = space("source.model.beta=interval(1,4)", "source=trained", verb="transfer")
     assert found.default == 1.0
-    (found,) = space("methods.rls.steps=interval(10,100)", verb="superresolve")
-    assert found.whole
+    (found,) = space("images=interval(10,100)", verb="superresolve")
+    assert (found.whole, found.default) == (True, 16)
 
 
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
         (["model.bta=interval(1,16)"], r"model\.bta: no such key \(did you mean beta\?\)"),
-        (["model.beta=interval(-2,-1)"], r"model\.beta=-1\.\d+: expected"),
+        (["naming.strength=interval(0.5,2)"], r"naming\.strength=2\.0: expected a number from 0 to 1"),
         (["model.beta=interval(4,1)"], r"model\.beta: an interval from 4\.0 to 1\.0 is empty"),
         (["optimizer.lr=tag(log,interval(0,1))"], r"optimizer\.lr: tag\(log, \.\.\.\) takes .* positive numbers"),
         (["optimizer.lr=tag(exp,interval(1,2))"], r"optimizer\.lr: tag\(exp, \.\.\.\): no such tag"),

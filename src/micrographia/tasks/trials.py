@@ -122,7 +122,7 @@ class Trials:
             worker = trial.user_attrs.get("worker", "")
             if trial.state.name != "RUNNING" or (worker and not self.is_dead(worker)):
                 continue
-            log.info("trial %d: its process has ended; it goes on", trial.number)
+            log.info("trial %d: its process has ended; it goes on", trial.number + 1)
             self.storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
 
     def is_dead(self, worker: str) -> bool:

@@ -100,7 +100,7 @@ def read_tuning(verb: str, overrides: Sequence[str]) -> Tuning:
     what, how = check_trial(verb, fixed)
     settings = how["sweep"]
     given = {override.partition("=")[0].lstrip("+") for override in swept}
-    swept += [written(key, values) for key, values in settings["space"].items() if key.lstrip("+") not in given]
+    swept += [written(key, values) for key, values in (settings["space"] or {}).items() if key.lstrip("+") not in given]
     if not swept:
         raise UserError(
             "sweep=optuna: no key is tuned. Give at least one an interval or choices, as 'model.beta=interval(1,16)', "
