@@ -256,3 +256,53 @@ def test_intervals_without_a_tuning_are_answered(tmp_path, monkeypatch, capsys):
         with pytest.raises(SystemExit):
             main(["train", "model.beta=interval(1,2)", *options])
         assert "intervals are searched by sweep=optuna how.sweep.metric=METRIC" in capsys.readouterr().err
+
+
+def test_a_training_that_promises_less_is_stopped_and_can_go_on(tmp_path, monkeypatch, capsys, tiny):
+    """Real trainings: rates below the default's lower the loss more slowly."""
+    monkeypatch.chdir(tmp_path)
+    training = (*tiny.training, *tiny.sprites, "budget.steps=6", "how.progress=false")
+    stopping = ("how.sweep.intermediate=val/loss", "how.sweep.patience=1", "how.sweep.warmup=0", "how.sweep.trials=3")
+    with pytest.raises(SystemExit) as ended:
+        main(["train", *SWEEP, *training, *stopping, "optimizer.lr=tag(log,interval(1e-9,1e-4))"])
+    assert ended.value.code == 0
+    shown = capsys.readouterr()
+    assert "2 stopped early" in shown.err
+    table = trials_in(tmp_path)
+    assert table["end"].tolist() == ["done", "stopped", "stopped"]
+    assert table["validations"].tolist() == [3, 1, 1]
+    assert shown.out.splitlines() == [table.loc[0, "run"]]
+    stopped = Run(tmp_path / table.loc[1, "run"])
+    assert stopped.checkpoint.exists()
+    assert not stopped.finished
+
+    with pytest.raises(SystemExit) as ended:
+        main(["train", *training, f"optimizer.lr={float(table.loc[1, 'optimizer.lr'])!r}"])
+    assert ended.value.code == 0
+    assert f"{table.loc[1, 'run']}: resuming" in capsys.readouterr().err
+    assert stopped.finished
+
+
+def test_the_runs_of_a_tuning_have_a_wandb_group(tune, tmp_path, tiny, wandb_records, monkeypatch):
+    pytest.importorskip("wandb", reason="micrographia[wandb] is not installed")
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("MICROGRAPHIA_CACHE", str(tmp_path / "cache"))
+    arguments = (
+        *SWEEP,
+        *tiny.training,
+        *tiny.sprites,
+        "logger=wandb",
+        "model.beta=interval(1,2)",
+        "how.sweep.trials=1",
+    )
+    for _ in range(2):
+        with pytest.raises(SystemExit):
+            main(["train", *arguments])
+    (study,) = (tmp_path / "runs" / "sweeps").glob("*.sqlite")
+    (folder,) = (result.parent for result in tmp_path.glob("runs/train/*/result.json"))
+    (records,) = wandb_records(folder)  # the second start makes none
+    (start,) = (content for kind, content in records if kind == "run")
+    assert start["run_group"] == study.stem
+    assert start["tags"] == ["train", "beta_vae", "texture_dsprites"]
