@@ -90,13 +90,21 @@ def run_verb(verb: str, arguments: list[str]) -> int:
     overrides = [part for override in overrides for part in with_named_run(override)]
     check_presets(verb, overrides)
     try:
-        if not options.keys() <= {*SWEEPING, *FOLDER}:
+        showing = not options.keys() <= {*SWEEPING, *FOLDER}
+        if is_tuning(overrides):
+            from micrographia.tasks.tuning import tune, without_search
+
+            if not showing:
+                return tune(verb, list(options), overrides)
+            overrides = without_search(overrides)
+        if showing:
             return show_config(verb, options, overrides)
         from micrographia.tasks.jobs import run_jobs
+        from micrographia.tasks.sweep import group_settings
 
         sweeping = bool(options.keys() & SWEEPING)
         folder = next((options[name] for name in FOLDER if name in options), None)
-        jobs = run_jobs(verb, overrides, sweeping, folder)
+        jobs = run_jobs(verb, [*group_settings(verb, overrides, sweeping), *overrides], sweeping, folder)
     except Exception as error:
         if not is_mistake(error):
             raise
@@ -117,6 +125,11 @@ def show_config(verb: str, options: Mapping[str, str], overrides: list[str]) -> 
     finally:
         sys.argv = former
     return 0
+
+
+def is_tuning(overrides: Sequence[str]) -> bool:
+    """Whether a command's overrides ask for a tuning: ``sweep=optuna``."""
+    return any(override.startswith("sweep=") and override != "sweep=none" for override in overrides)
 
 
 def conclude(verb: str, jobs: "list[Job]", sweeping: bool) -> int:

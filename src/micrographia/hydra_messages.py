@@ -40,6 +40,12 @@ def explain(error: Exception, verb: str, overrides: Sequence[str]) -> str:
         return unknown_choice(missing[1], verb)
     if refused := re.search(r"Could not (?:override|delete from config\.?|append to config\.?) '?([\w./@]+)'?", text):
         return unknown_key(refused[1], verb, overrides)
+    if "INTERVAL_SWEEP" in text or "requires --multirun" in text:
+        given = next((item for item in overrides if "(" in value_of(item)), "")
+        return (
+            f"{given}: intervals are searched by sweep=optuna how.sweep.metric=METRIC, without -m; "
+            "choice(...) and range(...) make a run of each value with -m."
+        )
     if "mbiguous value" in text:
         several = next((item for item in overrides if "," in value_of(item)), "")
         return f"{several}: several values. Add -m to make a run of each, or write a list in brackets, as key=[a,b]."

@@ -21,6 +21,23 @@ class Paths(TypedDict):
     cache: str
 
 
+class Tuning(TypedDict):
+    """What is tuned, on which metric, in how many trials; nothing without an engine."""
+
+    engine: Literal["optuna"] | None
+    metric: NotRequired[str]
+    direction: NotRequired[Literal["maximize", "minimize"]]
+    trials: NotRequired[Positive]
+    space: NotRequired[dict[str, Any] | None]
+    baseline: NotRequired[bool]
+    random: NotRequired[Positive]
+    seed: NotRequired[Seed]
+    intermediate: NotRequired[str | None]
+    intermediate_direction: NotRequired[Literal["maximize", "minimize"]]
+    patience: NotRequired[Positive]
+    warmup: NotRequired[Count]
+
+
 class Execution(TypedDict):
     """How a run is executed."""
 
@@ -34,6 +51,7 @@ class Execution(TypedDict):
     rerun: bool
     paths: Paths
     logger: dict[str, Any]
+    sweep: NotRequired[Tuning]  # not of evaluate
     processes: NotRequired[Positive | None]  # of evaluate
 
 

@@ -21,7 +21,7 @@ from micrographia.verbs import recipe_of
 log = logging.getLogger(__name__)
 
 # Keys and groups that say how a run is executed.
-EXECUTION = ("how", "logger", "hydra")
+EXECUTION = ("how", "logger", "sweep", "hydra")
 
 
 @dataclass(frozen=True)

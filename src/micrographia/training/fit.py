@@ -17,6 +17,7 @@ from micrographia.runs.allocator import keep_large_allocations
 from micrographia.training.checkpoints import AtomicCheckpointIO, Checkpoints, read_checkpoint, save_weights
 from micrographia.training.curves import Curves
 from micrographia.training.progress import TrainingProgress
+from micrographia.training.pruning import pruning
 
 
 def fit(
@@ -75,6 +76,7 @@ def fit(
             Curves(how["log_every"]),
             *callbacks,
             Checkpoints(checkpoint),
+            *pruning(folder, how),
         ],
         plugins=[AtomicCheckpointIO()],
         enable_checkpointing=False,
