@@ -130,12 +130,24 @@ def job_runner(verb: str, said: list[list[Job]], sweeping: bool) -> Callable[[Di
     return run_job
 
 
-def jobs_of(verb: str, config: DictConfig, overrides: tuple[str, ...]) -> list[Job]:
-    """Check a composed config and make its run; ``evaluate`` makes one of each run that its pattern matches."""
+def checked_config(config: DictConfig, overrides: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """*What* and *how* of a composed config.
+
+    Raises
+    ------
+    UserError
+        At the first key that does not exist, or value that does not fit.
+    """
     check_effect(config, overrides)
     what, how = split_config(config)
     check_run({**what, "how": how})
     check_apart(what, how["paths"])
+    return what, how
+
+
+def jobs_of(verb: str, config: DictConfig, overrides: tuple[str, ...]) -> list[Job]:
+    """Check a composed config and make its run; ``evaluate`` makes one of each run that its pattern matches."""
+    what, how = checked_config(config, overrides)
     made = recipe_of(verb)(what, how, rerun=how["rerun"])
     done = made if isinstance(made, list) else [Job((), made, what)]
     return [replace(job, overrides=(*overrides, *job.overrides)) for job in done]

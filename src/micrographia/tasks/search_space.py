@@ -13,9 +13,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from micrographia.config import config_directory, shown
 from micrographia.errors import UserError, within
 from micrographia.hydra_messages import explain, is_mistake
-from micrographia.runs.address import check_effect, split_config
-from micrographia.schema import check_apart, check_run
-from micrographia.tasks.jobs import EXECUTION, is_seed
+from micrographia.tasks.jobs import EXECUTION, checked_config
+from micrographia.tasks.sweep import is_seed
 
 # Where between its ends an interval is tried: at no round number.
 BETWEEN = 1 / math.pi
@@ -291,8 +290,4 @@ def check_trial(verb: str, overrides: Sequence[str]) -> tuple[dict[str, Any], di
         raise UserError(explain(error, verb, overrides)) from error
     with open_dict(config):
         config.pop("hydra")
-    check_effect(config, overrides)
-    what, how = split_config(config)
-    check_run({**what, "how": how})
-    check_apart(what, how["paths"])
-    return what, how
+    return checked_config(config, overrides)

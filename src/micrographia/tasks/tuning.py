@@ -20,6 +20,7 @@ from micrographia.tasks.sweep import label
 from micrographia.tasks.trials import StudyError, Trials, counted
 from micrographia.tasks.tuning_report import conclude
 from micrographia.training.pruning import StoppedError, Watch, values_of, watched
+from micrographia.verbs import recipe_of
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -180,7 +181,7 @@ def run_trial(tuning: Tuning, trials: Trials, trial: "Trial", values: Sequence[s
     report = trials.reporter(trial)
     watch = Watch(settings["intermediate"], address, report) if settings["intermediate"] else None
     with watched(watch):
-        run = make_run(verb, what, how)
+        run = recipe_of(verb)(what, how, rerun=how["rerun"])
     trials.note(trial, run=str(run.folder))  # one that ships lies elsewhere
     if watch and (logged := values_of(run.folder, watch.name)):
         report(logged)  # of a run that was finished before
@@ -191,17 +192,6 @@ def run_trial(tuning: Tuning, trials: Trials, trial: "Trial", values: Sequence[s
     if not math.isfinite(value):
         raise UserError(f"{run.folder}: {settings['metric']} is {value}.")
     return value
-
-
-def make_run(verb: str, what: What, how: How) -> Run:
-    """Obtain the run of a checked configuration."""
-    from importlib import import_module
-
-    from micrographia.cli import VERBS
-
-    module, function = VERBS[verb][0].split(":")
-    made: Run = getattr(import_module(module), function)(what, how, rerun=how["rerun"])
-    return made
 
 
 def unknown_metric(metric: str, run: Run) -> str:
