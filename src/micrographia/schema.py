@@ -21,6 +21,15 @@ class Paths(TypedDict):
     cache: str
 
 
+class Devices(TypedDict):
+    """How many processes share the work of a run."""
+
+    devices: Positive
+    nodes: Positive
+    backend: Literal["gloo", "nccl"] | None
+    timeout: Positive
+
+
 class Execution(TypedDict):
     """How a run is executed."""
 
@@ -34,6 +43,7 @@ class Execution(TypedDict):
     rerun: bool
     paths: Paths
     logger: dict[str, Any]
+    trainer: NotRequired[Devices]  # of verbs that train or search
     processes: NotRequired[Positive | None]  # of evaluate
 
 
