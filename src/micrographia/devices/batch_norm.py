@@ -14,7 +14,7 @@ from torch.distributed.nn.functional import all_reduce
 class WholeBatchNorm2d(nn.BatchNorm2d):
     """BatchNorm2d whose mean and variance are those of all processes' images in training, gradients included."""
 
-    def forward(self, input: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002  (its name in nn.BatchNorm2d)
         """Normalised feature maps ``(n, channels, h, w)``, as many images in every process."""
         if not self.training:
             return super().forward(input)

@@ -22,7 +22,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
 
-from micrographia.devices.follower import ADDRESS, END, Address, Order, Report, process_group, serve
+from micrographia.devices.follower import ADDRESS, END, Address, Order, Report, divided_threads, process_group, serve
 from micrographia.devices.shares import ALONE, Place
 from micrographia.devices.tasks import Tasks, tasks_here
 from micrographia.errors import UserError
@@ -44,16 +44,27 @@ class Crew:
         Of torch's process groups, ``gloo`` or ``nccl``.
     timeout
         Seconds that a process waits for the others in the middle of a batch.
+    threads
+        Of torch in each process; None: those of the machine are divided among its processes.
     tasks
         Processes that are there already, this one among them; None: they are started when the first work is to be done.
     """
 
-    def __init__(self, size: int = 1, devices: int = 1, backend: str = "gloo", timeout: float = 0, tasks: Any = None):
+    def __init__(
+        self,
+        size: int = 1,
+        devices: int = 1,
+        backend: str = "gloo",
+        timeout: float = 0,
+        threads: int | None = None,
+        tasks: Tasks | None = None,
+    ):
         self.size = size
         self.devices = devices
         self.backend = backend
         self.timeout = timeout
-        self.tasks: Tasks | None = tasks
+        self.threads = threads
+        self.tasks = tasks
         self.connections: dict[int, Connection] = {}
         self.processes: dict[int, subprocess.Popen[bytes]] = {}
 
@@ -104,11 +115,13 @@ class Crew:
         if together:
             store = TCPStore(host, 0, self.size, True, timedelta(seconds=self.timeout), wait_for_workers=False)
         port = store.port if store is not None else None
-        order = pickled(Order(work, shared, self.size, self.devices, host, port, self.backend, self.timeout))
+        order = pickled(
+            Order(work, shared, self.size, self.devices, host, port, self.backend, self.timeout, self.threads)
+        )
         for connection in self.connections.values():
             connection.send_bytes(order)
         place = Place(0, self.size)
-        with process_group(place, store, self.backend, self.timeout):
+        with divided_threads(self.threads, self.devices), process_group(place, store, self.backend, self.timeout):
             result = work(place, *shared, **own)
             self.await_all()
         return result
@@ -231,12 +244,17 @@ class Crew:
 def assembled(how: Mapping[str, Any]) -> Iterator[Crew]:
     """The processes that ``how.trainer`` asks for, dismissed at the end; inside of a run those that it has already.
 
+    Where one is asked for, it is alone.
+
     Raises
     ------
     UserError
         If they do not fit the processes that were started beside this one.
     """
     global standing
+    if processes(how) == 1:
+        yield Crew()
+        return
     if standing is not None:
         yield standing
         return
@@ -254,12 +272,21 @@ standing: Crew | None = None
 """The crew of the run that this process makes."""
 
 
-def crew_of(how: Mapping[str, Any]) -> Crew:
-    """The crew of a config's executing half; callers from Python that name no trainer work alone."""
+def processes(how: Mapping[str, Any]) -> int:
+    """How many a config's executing half asks for; callers from Python that name no trainer work alone."""
     trainer = how.get("trainer")
-    if trainer is None or trainer["devices"] * trainer["nodes"] == 1:
-        return Crew()
-    size = trainer["devices"] * trainer["nodes"]
+    return 1 if trainer is None else trainer["devices"] * trainer["nodes"]
+
+
+def crew_of(how: Mapping[str, Any]) -> Crew:
+    """The crew of a config's executing half, which asks for several processes.
+
+    Raises
+    ------
+    UserError
+        If there are other tasks, machines or devices than it asks for.
+    """
+    trainer, size = how["trainer"], processes(how)
     tasks = tasks_here(Path(how["paths"]["runs"])) if "paths" in how else None
     if tasks is not None and tasks.size != size:
         raise UserError(
@@ -272,7 +299,7 @@ def crew_of(how: Mapping[str, Any]) -> Crew:
             "hydra/launcher=submitit_slurm with as many nodes, and how.trainer.devices tasks on each."
         )
     backend = trainer["backend"] or backend_of(how, trainer["devices"])
-    return Crew(size, trainer["devices"], backend, float(trainer["timeout"]), tasks)
+    return Crew(size, trainer["devices"], backend, float(trainer["timeout"]), how["threads"], tasks)
 
 
 def backend_of(how: Mapping[str, Any], devices: int) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 
 from micrographia.devices.shares import Place
 from micrographia.errors import UserError, answer
+from micrographia.runs.allocator import keep_large_allocations
 
 ADDRESS = "MICROGRAPHIA_CREW"
 """Environment variable that tells a started process where to go; other users cannot read it."""
@@ -60,6 +61,7 @@ class Order:
     port: int | None
     backend: str
     timeout: float
+    threads: int | None
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,11 @@ def performed(content: bytes, rank: int) -> Report:
     try:
         order: Order = pickle.loads(content)  # of the process that knows the key
         place = Place(rank, order.size)
-        with process_group(place, store_of(order), order.backend, order.timeout):
+        prepare_arithmetic()
+        with (
+            divided_threads(order.threads, order.devices),
+            process_group(place, store_of(order), order.backend, order.timeout),
+        ):
             order.work(place, *order.shared)
     except UserError as error:
         return Report(False, str(error), mistake=True)
@@ -156,6 +162,27 @@ def store_of(order: Order) -> Any:
     from torch.distributed import TCPStore
 
     return TCPStore(order.host, order.port, order.size, False, timedelta(seconds=order.timeout))
+
+
+def prepare_arithmetic() -> None:
+    """Compute as the leading process does, which flushes denormal numbers."""
+    import torch
+
+    torch.set_flush_denormal(True)
+    keep_large_allocations()
+
+
+@contextmanager
+def divided_threads(threads: int | None, devices: int) -> Iterator[None]:
+    """So many threads of torch, or else a part of those there are, for as long as the block lasts."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or max(1, before // devices))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextmanager

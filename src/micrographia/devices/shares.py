@@ -40,10 +40,7 @@ class Place:
             i with rows ``i + total / groups``, ... finds them in one process.
         """
         rows = torch.arange(total)
-        if total % (groups * self.size) == 0:
-            rows = rows.view(groups, -1)
-        else:
-            rows = rows[None]
+        rows = rows.view(groups, -1) if total % (groups * self.size) == 0 else rows[None]
         return Share(rows.tensor_split(self.size, 1)[self.rank].flatten(), total, self)
 
 

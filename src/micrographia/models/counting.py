@@ -108,9 +108,7 @@ class CountingModule(LightningModule):
             generator.share = self.trainer.datamodule.validation_share(batch_idx)  # type: ignore[attr-defined]
         parts = self.loss(batch, generator)
         named = {f"val/{name}": part for name, part in parts.items()}
-        self.log_dict(
-            named, on_step=False, on_epoch=True, logger=False, sync_dist=True, batch_size=len(batch["image"])
-        )
+        self.log_dict(named, on_step=False, on_epoch=True, logger=False, sync_dist=True, batch_size=len(batch["image"]))
 
     def count(self, batch: Batch, parts: dict[str, Tensor]) -> None:
         """Record a training batch: its terms and the counters; look at times whether the loss is finite."""

@@ -19,7 +19,7 @@ from micrographia.runs.allocator import keep_large_allocations
 from micrographia.training.checkpoints import Checkpoints, read_checkpoint, save_weights
 from micrographia.training.curves import Curves
 from micrographia.training.progress import TrainingProgress
-from micrographia.training.spread import devices_at, threads_of, trained_at
+from micrographia.training.spread import devices_at, trained_at
 
 
 def fit(
@@ -98,7 +98,7 @@ def train_share(
     quieten_lightning()
     prepare_threads(how)
     data.fit(**drawing, place=place)
-    with trained_at(place, model), threads_of(how, place):
+    with trained_at(place, model):
         trainer = Trainer(
             accelerator=how["accelerator"],
             precision=how["precision"],
@@ -142,9 +142,10 @@ def require_shareable(model: CountingModule, data: IndexedImages, processes: int
             f"batch_size={total} (budget.batch_size; of fine-tuning finetune.batch_size): cannot be divided among "
             f"{processes} processes (how.trainer){groups}. Set a multiple of {parts}."
         )
-    if len(data.indices("val")) < processes:
+    held_out = len(data.indices("val"))
+    if held_out < processes:
         raise UserError(
-            f"data {data.name}: the val part has {len(data.indices('val'))} images, fewer than how.trainer has processes."
+            f"data {data.name}: {held_out} images are in the val part, how.trainer has {processes} processes."
         )
 
 

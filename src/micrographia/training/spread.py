@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import torch
 from pytorch_lightning.plugins.environments import ClusterEnvironment
 from pytorch_lightning.strategies import DDPStrategy
 
@@ -108,17 +107,3 @@ def trained_at(place: Place, model: CountingModule) -> Iterator[None]:
             yield
     finally:
         model.place = ALONE
-
-
-@contextmanager
-def threads_of(how: Mapping[str, Any], place: Place) -> Iterator[None]:
-    """Divide torch's threads among the processes of a machine, unless ``how.threads`` says how many each has."""
-    if place.size == 1 or how["threads"] is not None:
-        yield
-        return
-    before = torch.get_num_threads()
-    torch.set_num_threads(max(1, before // how["trainer"]["devices"]))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
