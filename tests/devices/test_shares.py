@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from micrographia.devices.batch_norm import WholeBatchNorm2d, whole_batch_statistics
-from micrographia.devices.shares import ALONE, BatchGenerator, Place, drawn
+from micrographia.devices.shares import ALONE, BatchGenerator, Place, drawn, smaller_batch
 
 sizes = st.integers(1, 5)
 
@@ -42,7 +42,13 @@ def test_numbers_of_a_row_do_not_depend_on_how_many_share_the_batch(each, size, 
 
 def test_a_part_of_a_batch_is_divided_too():
     """Path lengths are measured on half a batch."""
-    halves = [drawn_by(Place(rank, 2).share(8), torch.rand, (2,)) for rank in range(2)]
+    halves = []
+    for rank in range(2):
+        generator = BatchGenerator().manual_seed(3)
+        generator.share = share = Place(rank, 2).share(8, groups=4)
+        with smaller_batch(generator, 2):
+            halves.append(drawn(torch.rand, (2,), generator))
+        assert generator.share is share
     assert torch.equal(torch.cat(halves), torch.rand(4, generator=torch.Generator().manual_seed(3)))
 
 

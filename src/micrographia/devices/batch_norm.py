@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, distributed, nn
-from torch.distributed.nn.functional import all_reduce
+
+from micrographia.devices.collective import SumOver
 
 
 class WholeBatchNorm2d(nn.BatchNorm2d):
@@ -19,9 +20,9 @@ class WholeBatchNorm2d(nn.BatchNorm2d):
         if not self.training:
             return super().forward(input)
         processes = distributed.get_world_size()
-        mean = all_reduce(input.mean((0, 2, 3))) / processes
+        mean = SumOver.apply(input.mean((0, 2, 3))) / processes
         centred = input - mean[:, None, None]
-        variance = all_reduce(centred.square().mean((0, 2, 3))) / processes
+        variance = SumOver.apply(centred.square().mean((0, 2, 3))) / processes
         self.follow(mean.detach(), variance.detach(), input.numel() // len(mean) * processes)
         scale = self.weight * (variance + self.eps).rsqrt()
         return centred * scale[:, None, None] + self.bias[:, None, None]

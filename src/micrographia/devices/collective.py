@@ -1,5 +1,7 @@
 """What the processes of a run tell each other in the middle of a batch; alone, nothing is asked."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, distributed
 from torch.optim import Optimizer
@@ -18,6 +20,22 @@ def mean_over(place: Place, value: Tensor) -> Tensor:
     distributed.all_reduce(mean)
     mean /= place.size
     return value + (mean - value.detach()) if value.requires_grad else mean
+
+
+class SumOver(torch.autograd.Function):
+    """Sum of a tensor over all processes, whose gradient is the sum of theirs."""
+
+    @staticmethod
+    def forward(context: Any, value: Tensor) -> Tensor:
+        """The sum."""
+        total = value.clone()
+        distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        """The gradients' sum."""
+        return SumOver.forward(context, gradient.contiguous())
 
 
 def gathered(place: Place, rows: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Which rows of a batch are a process's own, and random numbers for them that do not depend on how many there are."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,12 +69,10 @@ class Share:
     def of(self, count: int) -> tuple[Tensor, int]:
         """Positions of ``count`` own rows, and how many rows all processes have of their kind.
 
-        A multiple of the batch, as pairs have, is so many batches one after the other; any other number is divided into
-        equal parts.
+        Of a multiple of the batch, as pairs have, the whole is so many batches one after the other.
         """
         times, rest = divmod(count, len(self.rows))
-        if rest or not times:
-            return torch.arange(count) + self.place.rank * count, count * self.place.size
+        assert not rest, f"{count} rows are drawn for a share of {len(self.rows)}"
         starts = torch.arange(times)[:, None] * self.total
         return (starts + self.rows).flatten(), times * self.total
 
@@ -82,6 +81,21 @@ class BatchGenerator(torch.Generator):
     """Random numbers of a batch; ``share`` says which of its rows are computed in this process. None: all of them."""
 
     share: Share | None = None
+
+
+@contextmanager
+def smaller_batch(generator: torch.Generator, rows: int) -> Iterator[None]:
+    """Draw for so many own rows in the meantime, fewer than the batch has, and as many in every process."""
+    share = generator.share if isinstance(generator, BatchGenerator) else None
+    if share is None:
+        yield
+        return
+    assert isinstance(generator, BatchGenerator)
+    generator.share = share.place.share(rows * share.place.size)
+    try:
+        yield
+    finally:
+        generator.share = share
 
 
 def drawn(

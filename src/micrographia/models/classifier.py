@@ -146,7 +146,7 @@ class Classifier(CountingModule):
         """Add a batch to the validation part's loss and confusion matrix."""
         logits = self(batch["image"])
         loss = functional.cross_entropy(logits, batch["target"])
-        self.log("val/loss", loss, on_step=False, on_epoch=True, logger=False, sync_dist=True, batch_size=len(logits))
+        self.log_validation({"loss": loss}, batch, batch_idx)
         self.confusion.update(logits, batch["target"])
 
     def on_validation_epoch_end(self) -> None:

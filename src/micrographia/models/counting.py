@@ -1,6 +1,6 @@
 """What every trained module has in common: counters, random numbers, steps, and a loss that must be finite."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -107,8 +107,18 @@ class CountingModule(LightningModule):
         if self.place.size > 1:
             generator.share = self.trainer.datamodule.validation_share(batch_idx)  # type: ignore[attr-defined]
         parts = self.loss(batch, generator)
+        self.log_validation(parts, batch, batch_idx)
+
+    def log_validation(self, parts: Mapping[str, Tensor], batch: Batch, batch_idx: int) -> None:
+        """Log means over a validation batch, whose means over the validation part become ``val/...``."""
+        count = len(batch["image"])
+        if self.place.size > 1:
+            # Weighted here: Lightning's weights of the processes are rounded to whole images.
+            total = self.trainer.datamodule.validation_share(batch_idx).total  # type: ignore[attr-defined]
+            parts = {name: part * (count * self.place.size / total) for name, part in parts.items()}
+            count = total
         named = {f"val/{name}": part for name, part in parts.items()}
-        self.log_dict(named, on_step=False, on_epoch=True, logger=False, sync_dist=True, batch_size=len(batch["image"]))
+        self.log_dict(named, on_step=False, on_epoch=True, logger=False, sync_dist=True, batch_size=count)
 
     def count(self, batch: Batch, parts: dict[str, Tensor]) -> None:
         """Record a training batch: its terms and the counters; look at times whether the loss is finite."""

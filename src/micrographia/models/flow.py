@@ -136,8 +136,7 @@ class LatentFlow(CountingModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Log ``val/loss``, nats per held-out code."""
         loss = -self.log_prob(batch["image"]).mean()
-        count = len(batch["image"])
-        self.log("val/loss", loss, on_step=False, on_epoch=True, logger=False, sync_dist=True, batch_size=count)
+        self.log_validation({"loss": loss}, batch, batch_idx)
 
     def on_validation_epoch_end(self) -> None:
         """Keep the weights if they are the best so far."""

@@ -13,7 +13,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from micrographia.config import Between
 from micrographia.data.batches import Batch, step_generator
 from micrographia.devices.collective import gathered, mean_over
-from micrographia.devices.shares import drawn
+from micrographia.devices.shares import drawn, smaller_batch
 from micrographia.errors import UserError
 from micrographia.models.counting import CountingModule, MakeOptimizer, seeded_initialisation
 from micrographia.models.gan import objectives
@@ -186,9 +186,10 @@ class StyleGAN2(CountingModule):
     def path_length_phase(self, optimizer: Any, count: int, random: torch.Generator) -> None:
         """Greg: a step in W changes the image by as much everywhere."""
         count = max(1, count // PATH_SHARE)
-        w_plus = self.draw_codes(count, random)
-        images = self.learner.synthesis(w_plus, self.learner.draw_noise(count, random))
-        directions = drawn(torch.randn, images.shape, random)
+        with smaller_batch(random, count):
+            w_plus = self.draw_codes(count, random)
+            images = self.learner.synthesis(w_plus, self.learner.draw_noise(count, random))
+            directions = drawn(torch.randn, images.shape, random)
         lengths = objectives.path_lengths(images, w_plus, directions)
         self.path_mean.lerp_(mean_over(self.place, lengths.detach().mean()).to(self.path_mean), PATH_DECAY)
         penalty = (lengths - self.path_mean).square().mean()
@@ -258,8 +259,7 @@ class StyleGAN2(CountingModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Log ``val/real``, the mean logit of held-out images: far below ``train/real`` where it overfits."""
         logits = self.discriminator(batch["image"])
-        options: dict[str, Any] = {"on_step": False, "on_epoch": True, "logger": False, "sync_dist": True}
-        self.log("val/real", logits.mean(), batch_size=len(logits), **options)
+        self.log_validation({"real": logits.mean()}, batch, batch_idx)
 
     def on_validation_end(self) -> None:
         """Training goes on."""
