@@ -75,7 +75,7 @@ def factor_vae():
 
 
 def cnn():
-    return CNN("cnn", (1, 32, 32), ("large", "small"), partial(torch.optim.SGD, lr=0.01), seed=0, filters=4)
+    return CNN("cnn", (1, 32, 32), ("large", "small"), SGD, seed=0, filters=4)
 
 
 def stylegan2():
@@ -116,7 +116,9 @@ def compare(one, two, folders):
     for (name, ours), theirs in zip(one.state_dict().items(), two.state_dict().values(), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-5, msg=lambda said, name=name: f"{name}: {said}")
     assert (two.batches, two.images) == (one.batches, one.images)
-    curves = [pd.read_csv(folder / "curves.csv") for folder in folders]
+    curves = [
+        pd.read_csv(folder / "curves.csv").query("name != 'val/real'") for folder in folders
+    ]  # groups differ there
     keys = ["batches", "images", "name"]
     pd.testing.assert_frame_equal(curves[0][keys], curves[1][keys])
     np.testing.assert_allclose(curves[0]["value"], curves[1]["value"], rtol=2e-3, atol=2e-5)
@@ -158,6 +160,7 @@ class Killing(Callback):
             self.crew.processes[1].kill()
 
 
+@pytest.mark.slow
 def test_a_killed_process_ends_the_training_which_can_go_on(crew, tmp_path):
     with pytest.raises(UserError, match=r"process 1 of 2 has ended .*\(signal 9\).* start the same command again"):
         train(beta_vae(), Blobs(), tmp_path / "run", how=TWO, callbacks=[Killing(crew)])
