@@ -19,7 +19,7 @@ from micrographia.runs.allocator import keep_large_allocations
 from micrographia.training.checkpoints import Checkpoints, read_checkpoint, save_weights
 from micrographia.training.curves import Curves
 from micrographia.training.progress import TrainingProgress
-from micrographia.training.spread import devices_at, trained_at
+from micrographia.training.spread import Termination, devices_at, trained_at
 
 
 def fit(
@@ -105,7 +105,7 @@ def train_share(
             **devices_at(place, how),
             max_epochs=math.ceil(drawing["steps"] / drawing["interval"]),
             logger=list(loggers),
-            callbacks=[*callbacks, Checkpoints(checkpoint)],
+            callbacks=[*callbacks, *([Termination(place)] if place.size > 1 else []), Checkpoints(checkpoint)],
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,

@@ -1,10 +1,13 @@
 """Lightning among processes that are there already: it starts none, and finds torch's process group made."""
 
+import signal
+import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.plugins.environments import ClusterEnvironment
 from pytorch_lightning.strategies import DDPStrategy
 
@@ -81,6 +84,31 @@ class SharedBatches(DDPStrategy):
         assert self.lightning_module is not None
         if self.lightning_module.automatic_optimization:
             super().configure_ddp()
+
+
+class Termination(Callback):
+    """Hears SIGTERM in the first process, which tells the others before the next batch; in these it counts for nothing.
+
+    Lightning's own handler talks with the other processes at once, in the middle of what they are talking about, and
+    then waits for ever.
+
+    Parameters
+    ----------
+    place
+        The process.
+    """
+
+    def __init__(self, place: Place):
+        self.place = place
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Replace Lightning's handler, in whose place it puts the former one at the end."""
+
+        def hear(number: int, frame: Any) -> None:
+            trainer._signal_connector.received_sigterm = self.place.rank == 0
+
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, hear)
 
 
 def devices_at(place: Place, how: Mapping[str, Any]) -> dict[str, Any]:
