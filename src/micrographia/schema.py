@@ -38,6 +38,15 @@ class Tuning(TypedDict):
     warmup: NotRequired[Count]
 
 
+class Devices(TypedDict):
+    """How many processes share the work of a run."""
+
+    devices: Positive
+    nodes: Positive
+    backend: Literal["gloo", "nccl"] | None
+    timeout: Positive
+
+
 class Execution(TypedDict):
     """How a run is executed."""
 
@@ -52,6 +61,7 @@ class Execution(TypedDict):
     paths: Paths
     logger: dict[str, Any]
     sweep: NotRequired[Tuning]  # not of evaluate
+    trainer: NotRequired[Devices]  # of verbs that train or search
     processes: NotRequired[Positive | None]  # of evaluate
 
 

@@ -14,6 +14,7 @@ import torch
 from micrographia.config import instantiate
 from micrographia.data.datamodule import PARTS, IndexedImages, all_indices, require_parts, spread
 from micrographia.data.few_labels import FewLabels
+from micrographia.devices.obtaining import obtain_together
 from micrographia.errors import UserError, within
 from micrographia.interpretation.counterfactuals import check_counterfactuals, explain_answers
 from micrographia.interpretation.differences import contrast_of, tell_apart
@@ -27,7 +28,7 @@ from micrographia.models.vae.networks import Network
 from micrographia.models.vae.vae import VAE
 from micrographia.plots.curves import curves_figure
 from micrographia.plots.images import contact_sheet
-from micrographia.runs.run import How, Metrics, Run, What, obtain
+from micrographia.runs.run import How, Metrics, Run, What
 from micrographia.scores.naming import lost_names
 from micrographia.tasks.assembly import build_data, encode, load_vae, source_run
 from micrographia.tasks.meaning import describe_latents, name_latents
@@ -41,7 +42,7 @@ log = logging.getLogger(__name__)
 
 def transfer(what: What, how: How, rerun: bool = False) -> Run:
     """Obtain the run of a transfer config: read back, resumed or made."""
-    return obtain(what, how, carry_over, rerun)
+    return obtain_together(what, how, carry_over, rerun)
 
 
 def carry_over(what: What, how: How, run: Run) -> Metrics:
