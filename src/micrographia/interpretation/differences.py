@@ -201,7 +201,7 @@ def tell_apart(
     run: Run,
     phase: str,
 ) -> Metrics:
-    """Save and draw which latents differ and, of a model of images, what their change looks like.
+    """Save and draw which latents differ and what their change looks like.
 
     Parameters
     ----------
@@ -223,10 +223,9 @@ def tell_apart(
     found = numbers(table, phase)
     if (count := found.get(f"difference/{phase}/significant")) is not None:
         log.info("%s: %d of %d latents differ (q < 0.05)", phase, count, len(table))
-    if model.network.of_images:
-        figure, agreement = phenotype(
-            model, codes, table, contrast.known, contrast.comparison, contrast.titles, images_of(target)
-        )
+    images = images_of(target)
+    if len(images.shape) == 3:
+        figure, agreement = phenotype(model, codes, table, contrast.known, contrast.comparison, contrast.titles, images)
         run.save_figure(f"phenotype_{phase}", figure)
         if np.isfinite(agreement):
             found[f"difference/{phase}/decoded"] = agreement

@@ -64,7 +64,7 @@ def traversal_figure(
         raise ValueError(f"{len(images)} rows of images, {len(names)} names, {len(divergences)} divergences")
     if len(columns) != images.shape[1]:
         raise ValueError(f"{images.shape[1]} columns of images, but {len(columns)} titles")
-    order = sorted(range(len(names)), key=lambda latent: -divergences[latent])
+    order = most_informative_first(divergences)
     figure, axes = tiled(colour_images(images[order]), tile=0.7, margin=(1.6, 0.5))
     axes.set_yticks(
         middles(axes, len(columns)),
@@ -76,6 +76,17 @@ def traversal_figure(
     axes.tick_params(length=0)
     axes.set_xlabel(axis)
     return figure
+
+
+def most_informative_first(divergences: Sequence[float]) -> list[int]:
+    """Positions of the latents, those that diverge most from the prior first.
+
+    Examples
+    --------
+    >>> most_informative_first([0.1, 2.0, 1.0])
+    [1, 2, 0]
+    """
+    return sorted(range(len(divergences)), key=lambda latent: -divergences[latent])
 
 
 @in_house_style

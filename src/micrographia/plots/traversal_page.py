@@ -9,7 +9,7 @@ import torch
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from PIL import Image
 
-from micrographia.plots.images import colour_images
+from micrographia.plots.images import colour_images, most_informative_first
 
 
 def traversal_page(
@@ -46,10 +46,9 @@ def traversal_page(
             f"{len(columns)} titles"
         )
     pictures = (255 * colour_images(images)).round().astype(np.uint8)
-    order = sorted(range(len(names)), key=lambda latent: -divergences[latent])
     latents = [
         {"name": names[latent], "divergence": divergences[latent], "strip": strip_of(pictures[latent])}
-        for latent in order
+        for latent in most_informative_first(divergences)
     ]
     environment = Environment(
         loader=PackageLoader("micrographia.plots", "."),
