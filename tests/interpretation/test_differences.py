@@ -59,7 +59,7 @@ def test_fields_stand_for_wells_that_are_too_few_and_say_so():
 
 def test_wells_of_one_name_on_two_plates_are_two():
     data = Plate(drug=["DMSO", 5] * 6, well=["A", "B"] * 6, plate=np.repeat([1, 2, 3], 4))
-    assert contrast(data).words == "3 and 3 wells (too few for a p below 0.25) resampled, permuted within each plate"
+    assert contrast(data).words == "3 and 3 wells (too few for a p below 0.25) resampled; permuted within each plate"
     assert contrast(data, block=None).words == "3 and 3 wells (too few for a p below 0.1) resampled"
 
 
@@ -107,7 +107,7 @@ def test_metrics_are_numbers_only():
 def test_replicates_are_permuted_within_plates_where_the_table_knows_them():
     plates = {**TWELVE, "plate": [1, 1, 1, 2, 2, 2] * 2}
     found = contrast(Plate(**plates))
-    assert found.words == "6 and 6 wells resampled, permuted within each plate"
+    assert found.words == "6 and 6 wells resampled; permuted within each plate"
     table = found.table(pd.DataFrame({"z0": np.arange(12.0)}))
     assert table["permuted_within"].tolist() == ["plate"]
     assert table["p_least"].tolist() == [2 / 400]

@@ -81,17 +81,17 @@ class Contrast:
         numbers = f"{counts[0]} and {counts[1]} {self.resampled}s"
         if min(counts) < LEAST_WELLS:
             return f"{numbers}: too few for an interval or a p-value"
-        within = f", permuted within each {self.block}" if self.block else ""
         if not np.isfinite(least := self.least_p()):
-            return f"{numbers}{within}: no {self.block} holds both conditions, no p-value"
+            return f"{numbers} resampled: no {self.block} holds both conditions, no p-value"
         if least > SIGNIFICANT:
             numbers += f" (too few for a p below {least:.2g})"
+        within = f"; permuted within each {self.block}" if self.block else ""
         wells = self.count(WELL)
         if wells == counts:
             return f"{numbers} resampled{within}"
         few = min(wells) < LEAST_WELLS
-        told = f"{numbers} resampled{within}, of {wells[0]} and {wells[1]} wells"
-        return told + (": no p-value over wells" if few else "")
+        told = f"{numbers} resampled, of {wells[0]} and {wells[1]} wells"
+        return told + (": no p-value over wells" if few else "") + within
 
     def least_p(self) -> float:
         """The least p that the replicates can give; NaN of none."""
@@ -147,10 +147,10 @@ def contrast_of(target: IndexedImages, what: What) -> Contrast | None:
     block = given.get("block", PLATE if PLATE in table and controls.condition != PLATE else None)
     if block is not None:
         known[BLOCK] = table[block].astype(str)
-        if (split := known.groupby(["condition", REPLICATE])[BLOCK].nunique() > 1).any():
-            raise UserError(
-                f"contrast.block={block}: {replicate} {split.idxmax()[1]} has several. Name another column."
-            )
+        several = known.groupby(["condition", REPLICATE])[BLOCK].transform("nunique") > 1
+        if several.any():
+            name = known.loc[several, REPLICATE].iloc[0]
+            raise UserError(f"contrast.block={block}: {replicate} {name} has several. Name another column.")
     return Contrast(controls.condition, sides, known, str(replicate), block)
 
 

@@ -75,7 +75,7 @@ def phenotype(
         labels.append(f"decoded mean code\nr = {signed(agreement)} with real")
         alone = "{} alone"
     else:
-        found = [nearest_with(ours, means[0], place, means[:, place]) for place in places]
+        found = [nearest_with(ours, means[0], int(place), means[:, place]) for place in places]
         pairs = torch.cat([real, *(shown(images, pair)[None] for pair in found)])
         alone = "{}, real images\nalike in the others"
     changes = (pairs[:, 1] - pairs[:, 0])[:, channels]
