@@ -94,6 +94,7 @@ class Interpretation(TypedDict):
     """What the latents are compared with on the target."""
 
     images: Count
+    features: list[Literal["basic", "cellprofiler"]]
     resamples: Annotated[int, Between(2)]
     strength: Annotated[float, Between(0, 1)]
     traversals: Count
@@ -101,14 +102,6 @@ class Interpretation(TypedDict):
     counterfactuals: Counterfactuals
     importance: list[Literal["own", "permutation", "shap"]]
     projections: list[Literal["pca", "tsne", "umap"]]
-
-
-class Traversals(TypedDict):
-    """How many images are measured, and decoded along how many values of each latent."""
-
-    images: Count
-    traversals: Count
-    steps: Annotated[int, Between(2)]
 
 
 class OpenSetSettings(TypedDict):
@@ -138,6 +131,7 @@ class Contrast(TypedDict):
     positive: str | int | float
     well: NotRequired[str]  # column of the replicates
     replicate: NotRequired[str]  # column that is resampled in place of wells, where these are too few; of transfer
+    block: NotRequired[str | None]  # column within whose values replicates are permuted, null: over all; of transfer
 
 
 class Intervals(TypedDict):
@@ -155,7 +149,6 @@ KEYS: dict[str, Any] = {
     "naming": Naming,
     "finetune": FineTuning,
     "interpretation": Interpretation,
-    "measured": Traversals,
     "open_set": OpenSetSettings,
     "labels": Positive | None,
     "baseline": bool,
@@ -166,6 +159,7 @@ KEYS: dict[str, Any] = {
     "samples": Annotated[int, Between(2)],
     "bootstrap": Count,
     "only": list[str] | None,
+    "interpret": bool | None,
     "contrast": Contrast | None,
     "intervals": Intervals,
     "given": Literal["high", "low"] | None,

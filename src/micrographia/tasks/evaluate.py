@@ -1,4 +1,4 @@
-"""``micrographia evaluate``: scores of disentanglement of finished runs, of one or of a whole sweep."""
+"""``micrographia evaluate``: scores of finished runs, of one or of a whole sweep, and what their latents mean."""
 
 import logging
 import re
@@ -16,8 +16,9 @@ from micrographia.console import show_notices
 from micrographia.errors import UserError, answer
 from micrographia.runs.run import PREVIOUS, How, Run, What, obtain
 from micrographia.scores.disentanglement import udr
+from micrographia.tasks.evaluated import described
 from micrographia.tasks.jobs import Job
-from micrographia.tasks.scoring import described, score_run
+from micrographia.tasks.scoring import score_run
 from micrographia.tasks.sweep import distinguishing_keys, summarise
 from micrographia.training.progress import progress_bar
 from micrographia.training.show import scores_table
@@ -104,10 +105,10 @@ def matching_runs(pattern: str) -> tuple[list[Run], list[Path]]:
 
 
 def holds_vae(run: Run) -> bool:
-    """Whether a run trained a VAE, or fine-tuned one."""
+    """Whether a run trained a VAE, or carried one to a target."""
     config = run.config
     target = str((config.get("model") or {}).get("_target_"))
-    return run.weights.exists() and (config["task"] == "transfer" or target.startswith("micrographia.models.vae."))
+    return config["task"] == "transfer" or (run.weights.exists() and target.startswith("micrographia.models.vae."))
 
 
 def evaluate_all(scored: Sequence[Run], what: What, how: How, rerun: bool) -> list[Run | None]:

@@ -73,7 +73,7 @@ def fit(
     watching = [TrainingProgress(title, steps, how["progress"]), Curves(how["log_every"]), *callbacks]
     with assembled(how) as crew:
         require_shareable(model, data, crew.size)
-        own = {"loggers": loggers, "callbacks": watching, "afterwards": pruning(folder, how)}
+        own: dict[str, Any] = {"loggers": loggers, "callbacks": watching, "afterwards": pruning(folder, how)}
         crew.run(train_share, model, data, drawing, how, checkpoint, **own)
     save_weights(model, folder / "weights.safetensors")
 
