@@ -106,7 +106,9 @@ def study_figure(values: pd.DataFrame, kind: str, x_label: str, y_label: str) ->
         axes[row * across].set_ylabel(y_label)
     if len(hues) > 1:
         handles = {
-            label: line for panel in axes[: len(names)] for line, label in zip(*panel.get_legend_handles_labels(), strict=True)
+            label: line
+            for panel in axes[: len(names)]
+            for line, label in zip(*panel.get_legend_handles_labels(), strict=True)
         }
         figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=min(len(handles), 5))
     return figure
@@ -174,7 +176,9 @@ def finish_axis(axes: Axes, places: Sequence[str], positions: dict[str, float], 
         return
     axes.set_xlim(-0.6, len(places) - 0.4)
     long = max(map(len, places)) > 10 and len(places) > 3
-    axes.set_xticks(where, [broken(place, 16) for place in places], rotation=35 if long else 0, ha="right" if long else "center")
+    axes.set_xticks(
+        where, [broken(place, 16) for place in places], rotation=35 if long else 0, ha="right" if long else "center"
+    )
     axes.tick_params(axis="x", length=0)
 
 
@@ -185,7 +189,16 @@ def draw_lines(
     means = [found.mean() for found in repeats.values()]
     errors = [spread(found) for found in repeats.values()]
     axes.errorbar(
-        list(repeats), means, errors, color=colour, marker=marker, markersize=4, linewidth=1.6, elinewidth=1, capsize=2.5, label=name
+        list(repeats),
+        means,
+        errors,
+        color=colour,
+        marker=marker,
+        markersize=4,
+        linewidth=1.6,
+        elinewidth=1,
+        capsize=2.5,
+        label=name,
     )
 
 

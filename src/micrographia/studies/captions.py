@@ -6,6 +6,7 @@ from micrographia.runs.seeds import seeds_varied
 from micrographia.studies.expansion import FAILED, StudyJob
 from micrographia.studies.specification import Budget, Study
 from micrographia.studies.summary import Summary, describe_tests
+from micrographia.studies.tabulating import constant, heading
 
 
 def caption(study: Study, budget: Budget, jobs: Sequence[StudyJob], summary: Summary) -> str:
@@ -17,6 +18,7 @@ def caption(study: Study, budget: Budget, jobs: Sequence[StudyJob], summary: Sum
     counts = summary.cells["n"]
     n = f"n = {counts.min()}" if counts.min() == counts.max() else f"n = {counts.min()} to {counts.max()}"
     parts = [study.question, entry.node.get("caption", ""), spread(summary, n)]
+    parts += [f"{heading(key, value, study.labels)}." for key, value in constant(summary).items()]
     parts += [f"{runs} runs; seeds varied: {varied}; budget {budget.name}."]
     parts += [describe_tests(summary, study.labels), missing(jobs)]
     return " ".join(part.strip() for part in parts if part.strip())

@@ -33,8 +33,10 @@ class StudyJob:
         Its run, finished or not; None where it cannot be told yet.
     before
         Whether it was finished when the study started.
+    obstacle
+        What keeps it from being found, as images that are not there.
     mistake
-        Why it failed, or cannot start.
+        Why it failed.
     """
 
     sweep: str
@@ -44,6 +46,7 @@ class StudyJob:
     what: Mapping[str, Any] | None = None
     place: Run | None = None
     before: bool = False
+    obstacle: str = ""
     mistake: str = ""
 
     @property

@@ -17,7 +17,7 @@ from micrographia.studies.gathering import gather
 from micrographia.studies.specification import Budget, Entry, Study
 from micrographia.studies.state import writing
 from micrographia.studies.summary import Summary, summarise
-from micrographia.studies.tabulating import label, latex, markdown, tests_table, wide_csv, wide_table
+from micrographia.studies.tabulating import heading, label, latex, markdown, tests_table, wide_csv, wide_table
 
 log = logging.getLogger(__name__)
 
@@ -88,20 +88,32 @@ def write_entry(
 def draw(summary: Summary, study: Study) -> Figure:
     """The figure of an entry; of a table, a dot per value, and mean and standard deviation by row and column."""
     entry = summary.entry
-    values = named(summary.values, [*entry.rows, *entry.columns], study)
+    apart = [*entry.columns, *entry.named("hue")]
+    values = named(summary.values, [*entry.rows, *entry.columns], apart, study)
     if entry.is_table:
+        telling = [key for key in entry.columns if values[key].nunique() > 1]
         rows = joined(values, entry.rows)
-        columns = joined(values, entry.columns) if entry.columns else pd.Series(entry.name, values.index)
+        columns = joined(values, telling) if telling else pd.Series(label(entry.name, study.labels), values.index)
         return dots_figure(pd.DataFrame({"row": rows, "column": columns, "value": values["value"]}))
     node = entry.node
     values = values.rename(columns={node["x"]: "x", node.get("hue"): "hue", node.get("panels"): "panel"})
     return study_figure(values, node.get("kind", "points"), label(node["x"], study.labels), node.get("label", ""))
 
 
-def named(values: pd.DataFrame, keys: Sequence[str], study: Study) -> pd.DataFrame:
-    """Values whose keys are shown by their labels, in the same order."""
+def named(values: pd.DataFrame, keys: Sequence[str], apart: Sequence[str], study: Study) -> pd.DataFrame:
+    """Values whose keys are shown by their labels, in the same order.
+
+    Parameters
+    ----------
+    apart
+        Keys whose name does not stand beside their values.
+    """
     for key in dict.fromkeys(keys):
-        values = values.assign(**{key: values[key].cat.rename_categories(lambda value: label(value, study.labels))})
+        names = {
+            value: heading(key, value, study.labels) if key in apart else label(value, study.labels)
+            for value in values[key].cat.categories
+        }
+        values = values.assign(**{key: values[key].cat.rename_categories(names)})
     return values
 
 

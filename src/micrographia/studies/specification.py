@@ -14,12 +14,14 @@ from micrographia.studies.patterns import pieces_of
 from micrographia.verbs import VERBS
 
 RESERVED = ("about", "sweeps", "all")  # keys of a budget that are no sweep's name
-KINDS = ("points", "lines", "bars", "boxes")
 
-SweepNode = TypedDict(
-    "SweepNode",
-    {"verb": Literal["train", "transfer", "superresolve", "evaluate"], "of": NotRequired[str], "overrides": list[str]},
-)
+
+class SweepNode(TypedDict):
+    """One sweep."""
+
+    verb: Literal["train", "transfer", "superresolve", "evaluate"]
+    of: NotRequired[str]
+    overrides: list[str]
 
 
 class Comparison(TypedDict):
@@ -327,9 +329,8 @@ def entry_of(place: int, node: Any) -> Entry:
     if not name.replace("_", "").replace("-", "").isalnum():
         raise UserError(f"{key}: is the name of a file; take letters, digits, - and _.")
     check_document(node, Shown, key)
-    allowed = {"table", "rows", "columns", "digits", "best", "compare"} if is_table else {"figure", "kind", "x", "hue"}
-    allowed |= {"caption", "metrics", "from", "values", "per_run", "where", "over", "scale", "label"}
-    allowed |= set() if is_table else {"panels", "collect", "compare", "digits", "rows"}
+    allowed = {"caption", "metrics", "from", "values", "per_run", "where", "over", "scale", "label", "digits", "compare"}
+    allowed |= {"table", "rows", "columns", "best"} if is_table else {"figure", "kind", "x", "hue", "panels", "collect"}
     if unknown := next((part for part in node if part not in allowed), None):
         raise UserError(f"{key}.{unknown}: a {'table' if is_table else 'figure'} has no such key.")
     if sum(part in node for part in ("metrics", "from", "collect")) != 1:

@@ -118,11 +118,15 @@ def tests_of(entry: Entry, values: pd.DataFrame) -> pd.DataFrame:
         raise UserError(f"result.{entry.name}.compare.pair: {missing} is no column. There are: {', '.join(values)}.")
     if reference not in values[across].tolist():
         there = ", ".join(dict.fromkeys(values[across].astype(str)))
-        raise UserError(f"result.{entry.name}.compare.reference={reference}: no {across} of that name. There are: {there}.")
+        raise UserError(
+            f"result.{entry.name}.compare.reference={reference}: no {across} of that name. There are: {there}."
+        )
     others = [key for key in (*entry.rows, *entry.columns) if key != across]
     rows = []
     for place, group in values.groupby(others, observed=True, sort=True) if others else [((), values)]:
-        of = {key: own.groupby(pair, observed=True)["value"].mean() for key, own in group.groupby(across, observed=True)}
+        of = {
+            key: own.groupby(pair, observed=True)["value"].mean() for key, own in group.groupby(across, observed=True)
+        }
         known = dict(zip(others, place, strict=True))
         for name, own in of.items():
             if name == reference or reference not in of:

@@ -8,7 +8,7 @@ from itertools import groupby
 import pandas as pd
 
 from micrographia.studies.gathering import NOWHERE
-from micrographia.studies.summary import Summary
+from micrographia.studies.summary import Summary, is_number
 
 SIGNIFICANT = 3  # digits of a column's largest mean
 ESCAPES = {
@@ -36,7 +36,7 @@ class Wide:
     rows
         Names of each row, one for each of these.
     columns
-        Names of each column of values, one for each of the entry's column keys; one empty name where it has none.
+        Names of each column of values: one for each of the entry's column keys that tells them from each other.
     texts
         Of each cell, by row and column.
     best
@@ -86,8 +86,33 @@ def wide_table(summary: Summary, labels: Mapping[str, str]) -> Wide:
             for place, mean in enumerate(means):
                 best[place][position] = mean == top
     shown = [tuple(label(value, labels) for value in row) for row in rows]
-    heads = [tuple(label(value, labels) for value in column) for column in columns] if entry.columns else [("",)]
-    return Wide([label(key, labels) for key in entry.rows], shown, heads, texts, best)
+    return Wide([label(key, labels) for key in entry.rows], shown, headings(summary, columns, labels), texts, best)
+
+
+def headings(summary: Summary, columns: Sequence[tuple[str, ...]], labels: Mapping[str, str]) -> list[tuple[str, ...]]:
+    """Names of each column of values, without the keys that are the same in all of them."""
+    entry = summary.entry
+    telling = [place for place in range(len(entry.columns)) if len({column[place] for column in columns}) > 1]
+    if not telling:
+        return [(entry.node.get("label") or label(entry.name, labels),)]
+    return [tuple(heading(entry.columns[place], column[place], labels) for place in telling) for column in columns]
+
+
+def constant(summary: Summary) -> dict[str, str]:
+    """Column keys that are the same in all columns, with their value."""
+    cells = summary.cells
+    return {key: str(cells[key].iloc[0]) for key in summary.entry.columns if cells[key].nunique() == 1}
+
+
+def heading(key: str, value: str, labels: Mapping[str, str]) -> str:
+    """A value where its key does not stand beside it: a number's key is named.
+
+    Examples
+    --------
+    >>> heading("degradation.steps.reduce.factor", "8", {}), heading("method", "rls", {"rls": "RLS"})
+    ('factor 8', 'RLS')
+    """
+    return f"{label(key, labels)} {value}" if is_number(value) and value not in labels else label(value, labels)
 
 
 def places(cells: pd.DataFrame, keys: Sequence[str]) -> list[tuple[str, ...]]:
@@ -135,14 +160,17 @@ def direction(best: str | Mapping[str, str] | None, column: Sequence[str]) -> st
 
 
 def label(value: str, labels: Mapping[str, str]) -> str:
-    """What stands for a value or a key in a table: its label, else itself with spaces.
+    """What stands for a value or a key in a table: its label, else itself with spaces, of a key its end.
 
     Examples
     --------
-    >>> label("no_pw", {"no_pw": "without p(w)"}), label("balanced_accuracy", {})
-    ('without p(w)', 'balanced accuracy')
+    >>> label("no_pw", {"no_pw": "without p(w)"}), label("balanced_accuracy", {}), label("source.model.beta", {})
+    ('without p(w)', 'balanced accuracy', 'beta')
     """
-    return labels.get(value, value.replace("_", " "))
+    if value in labels:
+        return labels[value]
+    end = value if is_number(value) or value.startswith(".") else value.rpartition(".")[2]
+    return (end or value).replace("_", " ")
 
 
 def markdown(wide: Wide, caption: str) -> str:
@@ -177,7 +205,9 @@ def latex(wide: Wide, caption: str, name: str) -> str:
         lines.append(" & ".join(cells) + r" \\" + (f" {' '.join(rules)}" if rules else ""))
     body = []
     for names, texts, best in zip(wide.rows, wide.texts, wide.best, strict=True):
-        shown = [rf"\textbf{{{escaped(text)}}}" if top else escaped(text) for text, top in zip(texts, best, strict=True)]
+        shown = [
+            rf"\textbf{{{escaped(text)}}}" if top else escaped(text) for text, top in zip(texts, best, strict=True)
+        ]
         body.append(" & ".join([*map(escaped, names), *shown]) + r" \\")
     return "\n".join(
         [

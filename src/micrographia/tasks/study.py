@@ -1,6 +1,5 @@
 """``micrographia study``: every sweep of a study, then its tables and figures."""
 
-import logging
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -12,8 +11,6 @@ from micrographia.studies.estimate import seconds_left, spoken
 from micrographia.studies.expansion import FAILED, StudyJob, SweepPlan, is_execution, plan
 from micrographia.studies.specification import Budget, Study, find_study, read_study, study_files
 from micrographia.studies.state import read_state, save_mistakes, save_state
-
-log = logging.getLogger(__name__)
 
 MANY = 200  # jobs that are asked for by --yes
 DEFAULT = "smoke"  # budget
@@ -67,9 +64,9 @@ def overview() -> str:
 
 def run_study(study: Study, budget: Budget, given: Sequence[str], dry: bool = False, yes: bool = False) -> int:
     """Make what is missing of a study, then its result; return the exit status."""
-    from micrographia.studies.result import write_result
     from micrographia.studies.gathering import check_keys
-    from micrographia.tasks.study_jobs import look_up, make
+    from micrographia.studies.result import write_result
+    from micrographia.tasks.study_jobs import look_up
 
     show_notices()
     plans = plan(study, budget, given)
@@ -78,7 +75,7 @@ def run_study(study: Study, budget: Budget, given: Sequence[str], dry: bool = Fa
     if len(jobs) > MANY and not yes and not dry:
         refuse_many(study, budget, jobs)
     if len(jobs) > MANY:
-        log.info("study %s: looking which of %d jobs are done", study.name, len(jobs))
+        notice(f"study {study.name}: looking which of {len(jobs)} jobs are done")
     for sweep in plans:
         look_up(sweep.jobs)
     check_keys(study, jobs)
@@ -97,7 +94,7 @@ def run_study(study: Study, budget: Budget, given: Sequence[str], dry: bool = Fa
     save_state(folder, about, jobs)
     written = write_result(study, budget, jobs, folder, about["command"])
     for file in written:
-        console.print(str(file), markup=False, highlight=False, soft_wrap=True)
+        notice(str(file))
     show_closing(study, plans, jobs, files)
     print(folder, flush=True)
     return 2 if any(job.status == FAILED for job in jobs) else 0
@@ -142,14 +139,14 @@ def make_sweep(study: Study, sweep: SweepPlan, folder: Path, about: dict[str, An
     title, count = f"study {study.name}, sweep {sweep.name}", len(sweep.jobs)
     left = [job for job in sweep.jobs if not job.run]
     if not left:
-        log.info("%s: all %d jobs are done", title, count)
+        notice(f"{title}: all {count} jobs are done")
         return
-    log.info("%s: job %d of %d, %s", title, count - len(left) + 1, count, spoken(seconds_left(sweep.jobs)))
+    notice(f"{title}: job {count - len(left) + 1} of {count}, {spoken(seconds_left(sweep.jobs))}")
 
     def said(done: int, seconds: float | None) -> None:
         save_state(folder, about, jobs)
         if done < count:
-            log.info("%s: job %d of %d, %s", title, done + 1, count, spoken(seconds))
+            notice(f"{title}: job {done + 1} of {count}, {spoken(seconds)}")
 
     make(sweep, said)
     save_state(folder, about, jobs)
@@ -161,19 +158,23 @@ def show_jobs(study: Study, budget: Budget, jobs: Sequence[StudyJob]) -> None:
         run = f"  {job.run.folder}" if job.run else ""
         origin = f" of ({' '.join(job.origin.overrides)})" if job.origin else ""
         print(f"{job.status:<6}  {job.sweep}  {job.verb} {' '.join(job.overrides)}{origin}{run}")
-        if job.mistake:
-            print(f"        {job.mistake}")
+    for obstacle in dict.fromkeys(job.obstacle for job in jobs if job.obstacle):
+        count = sum(job.obstacle == obstacle for job in jobs)
+        notice(f"{count} of the jobs cannot start: {obstacle}")
     done = sum(job.run is not None for job in jobs)
     seconds = seconds_left(jobs, budget.about)
     left = "nothing left to do" if done == len(jobs) else spoken(seconds)
     if seconds is None:
         left = "unknown how long the others take until the first of each sweep is done"
-    console.print(f"{study.name}, budget {budget.name}: {done} of {len(jobs)} jobs done, {left}", highlight=False)
+    notice(f"{study.name}, budget {budget.name}: {done} of {len(jobs)} jobs done, {left}")
 
 
-def show_closing(
-    study: Study, plans: Sequence[SweepPlan], jobs: Sequence[StudyJob], files: dict[int, Path]
-) -> None:
+def notice(text: str) -> None:
+    """A line on stderr; not by the log, which Hydra's launchers take over and give back between jobs."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def show_closing(study: Study, plans: Sequence[SweepPlan], jobs: Sequence[StudyJob], files: dict[int, Path]) -> None:
     """Table on stderr of what became of each sweep's jobs; below it each that failed, why, and its file."""
     from rich.table import Table
 
@@ -188,8 +189,7 @@ def show_closing(
     for place, file in files.items():
         job = jobs[place]
         why = job.mistake.splitlines()[-1] if job.mistake.startswith("Traceback") else job.mistake
-        line = f"failed: {job.sweep}: {' '.join(job.overrides)}\n  {why}\n  {file}"
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        notice(f"failed: {job.sweep}: {' '.join(job.overrides)}\n  {why}\n  {file}")
 
 
 def list_studies(runs: Path) -> int:

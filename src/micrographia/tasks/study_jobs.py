@@ -9,9 +9,9 @@ from traceback import format_exception
 from micrographia.errors import UserError, answer
 from micrographia.hydra_messages import explain, is_mistake
 from micrographia.presets import check_presets
-from micrographia.runs.address import composed
 from micrographia.runs.run import How, Run, What, addressed_run
 from micrographia.schema import check_run
+from micrographia.studies.composition import Composer
 from micrographia.studies.expansion import StudyJob, SweepPlan, expand, products
 from micrographia.tasks.jobs import run_jobs
 
@@ -20,46 +20,33 @@ Said = Callable[[int, float | None], None]
 
 
 def look_up(jobs: Sequence[StudyJob]) -> None:
-    """Compose each job, and find its run.
-
-    What keeps a run from being found, as images that are not there, is the job's ``mistake``.
+    """Compose each job, and find its run; an evaluation of a run that is not there waits.
 
     Raises
     ------
     UserError
-        If a job does not compose, or has a value that does not fit.
+        With the sweep, if a job's overrides do not fit its verb.
     """
+    composers: dict[str, Composer] = {}
     for job in jobs:
         if job.origin and not job.origin.run:
             continue
-        what, how = compose_job(job)
-        job.what = what
+        compose = composers.setdefault(job.verb, Composer(job.verb))
+        overrides = launched(job)
         try:
-            job.place, job.mistake = place_of(job.verb, what, how), ""
+            check_presets(job.verb, overrides)
+            job.what, how = compose(overrides)
+            check_run({**job.what, "how": how})
         except UserError as error:
-            job.mistake = str(error)
-
-
-def compose_job(job: StudyJob) -> tuple[What, How]:
-    """*What* and *how* of a job.
-
-    Raises
-    ------
-    UserError
-        With the sweep, if its overrides do not fit its verb.
-    """
-    overrides = launched(job)
-    try:
-        check_presets(job.verb, overrides)
-        what, how = composed(job.verb, overrides)
-        check_run({**what, "how": how})
-    except UserError as error:
-        raise UserError(f"sweep {job.sweep}: {error}") from error
-    except Exception as error:
-        if not is_mistake(error):
-            raise
-        raise UserError(f"sweep {job.sweep}: {explain(error, job.verb, overrides)}") from error
-    return what, how
+            raise UserError(f"sweep {job.sweep}: {error}") from error
+        except Exception as error:
+            if not is_mistake(error):
+                raise
+            raise UserError(f"sweep {job.sweep}: {explain(error, job.verb, overrides)}") from error
+        try:
+            job.place, job.obstacle = place_of(job.verb, job.what, how), ""
+        except UserError as error:
+            job.obstacle = str(error)
 
 
 def launched(job: StudyJob) -> tuple[str, ...]:
@@ -103,7 +90,7 @@ def make(plan: SweepPlan, said: Said) -> None:
     look_up(left)
     for job in left:
         if not job.run:
-            job.mistake = mistakes.get(launched(job)) or job.mistake or "ended without a result, and said nothing."
+            job.mistake = mistakes.get(launched(job)) or job.obstacle or "ended without a result, and said nothing."
 
 
 @contextmanager
