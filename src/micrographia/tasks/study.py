@@ -9,7 +9,8 @@ from micrographia.console import console, show_notices
 from micrographia.errors import UserError
 from micrographia.studies.estimate import seconds_left, spoken
 from micrographia.studies.expansion import FAILED, StudyJob, SweepPlan, is_execution, plan
-from micrographia.studies.specification import Budget, Study, find_study, read_study, study_files
+from micrographia.studies.reading import find_study, read_study, study_files
+from micrographia.studies.specification import Budget, Study
 from micrographia.studies.state import read_state, save_mistakes, save_state
 
 MANY = 200  # jobs that are asked for by --yes
@@ -91,11 +92,9 @@ def run_study(study: Study, budget: Budget, given: Sequence[str], dry: bool = Fa
     for sweep in plans:
         make_sweep(study, sweep, folder, about, jobs)
     files = save_mistakes(folder, jobs)
-    save_state(folder, about, jobs)
-    written = write_result(study, budget, jobs, folder, about["command"])
-    for file in written:
-        notice(str(file))
     show_closing(study, plans, jobs, files)
+    for file in write_result(study, budget, jobs, folder, about["command"]):
+        notice(str(file))
     print(folder, flush=True)
     return 2 if any(job.status == FAILED for job in jobs) else 0
 
@@ -148,8 +147,10 @@ def make_sweep(study: Study, sweep: SweepPlan, folder: Path, about: dict[str, An
         if done < count:
             notice(f"{title}: job {done + 1} of {count}, {spoken(seconds)}")
 
-    make(sweep, said)
-    save_state(folder, about, jobs)
+    try:
+        make(sweep, said)
+    finally:
+        save_state(folder, about, jobs)
 
 
 def show_jobs(study: Study, budget: Budget, jobs: Sequence[StudyJob]) -> None:
