@@ -68,10 +68,10 @@ def test_a_file_that_is_no_yaml(tmp_path):
 
 
 def test_near_names_are_offered():
-    with pytest.raises(UserError, match="no such study.*Did you mean rls_ablation"):
+    with pytest.raises(UserError, match=r"no such study.*Did you mean rls_ablation"):
         find_study("rls_ablatoin")
 
 
 def test_an_unknown_budget_names_those_that_there_are(study, content):
-    with pytest.raises(UserError, match="budget=large: own has no such budget. It has: smoke, paper"):
+    with pytest.raises(UserError, match=r"budget=large: own has no such budget\. It has: smoke, paper"):
         study(content).budget("large")

@@ -79,7 +79,7 @@ def test_the_caption_states_what_the_numbers_rest_on(study, content, jobs):
     assert text == (
         "Which is better? Mean ± standard deviation (n − 1) over seed (n = 3). 3 runs; seeds varied: training (3); "
         "budget smoke. Against bicubic: paired t-test, sign-flip permutation and Wilcoxon test over 3 pairs by seed; "
-        "p-values after Holm over 1 comparisons. 1 of 4 jobs failed and are missing here."
+        "p-values after Holm over 1 comparison. 1 of 4 jobs failed and are missing here."
     )
 
 
@@ -119,7 +119,9 @@ def test_short_names_are_understood_unless_two_end_alike(study, content, job):
     assert summary_of(study(content), own).cells["beta"].tolist() == ["1", "4"]
     two = job("source.model.beta=1", "finetune.beta=4", metrics={"score/omes": 0.5})
     with pytest.raises(UserError, match=r"beta: is short for source\.model\.beta and finetune\.beta"):
-        summary_of(study(content), [*own, two, job("source.model.beta=1", "finetune.beta=1", metrics={"score/omes": 1})])
+        summary_of(
+            study(content), [*own, two, job("source.model.beta=1", "finetune.beta=1", metrics={"score/omes": 1})]
+        )
 
 
 def test_an_evaluation_has_the_keys_of_what_it_evaluates(study, content, job):

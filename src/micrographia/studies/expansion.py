@@ -156,7 +156,7 @@ def products(jobs: Sequence[tuple[str, ...]]) -> list[list[str]]:
     >>> products(expand(["a=0,1", "b=0,1,2"]))
     [['a=0,1', 'b=0,1,2']]
     """
-    blocks = [tuple((part,) for part in job) for job in jobs]
+    blocks: list[tuple[tuple[str, ...], ...]] = [tuple((part,) for part in job) for job in jobs]
     for place in reversed(range(max((len(block) for block in blocks), default=0))):
         blocks = joined(blocks, place)
     return [[with_values(values) for values in block] for block in blocks]

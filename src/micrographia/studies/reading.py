@@ -68,6 +68,7 @@ Shown = TypedDict(
         "hue": NotRequired[str],
         "panels": NotRequired[str],
         "label": NotRequired[str],
+        "share": NotRequired[bool],
         "collect": NotRequired[str],
     },
 )
@@ -214,6 +215,7 @@ def entry_of(place: int, node: Any) -> Entry:
         "scale",
         "label",
         "digits",
+        "share",
         "compare",
     }
     allowed |= {"table", "rows", "columns", "best"} if is_table else {"figure", "kind", "x", "hue", "panels", "collect"}
