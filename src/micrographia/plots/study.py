@@ -16,7 +16,7 @@ MOST_PANELS = 4  # side by side
 
 
 @in_house_style
-def dots_figure(values: pd.DataFrame, share: bool = False) -> Figure:
+def dots_figure(values: pd.DataFrame, share: bool = False, across: int = MOST_PANELS) -> Figure:
     """Draw a table: a panel per column, each row's mean and standard deviation beside its single values.
 
     Parameters
@@ -26,6 +26,8 @@ def dots_figure(values: pd.DataFrame, share: bool = False) -> Figure:
         repeats.
     share
         Whether all panels have one axis of values.
+    across
+        Panels side by side.
 
     Raises
     ------
@@ -34,7 +36,7 @@ def dots_figure(values: pd.DataFrame, share: bool = False) -> Figure:
     """
     values = finite(values)
     rows, columns = present(values["row"]), present(values["column"])
-    across = min(MOST_PANELS, len(columns))
+    across = min(across, MOST_PANELS, len(columns))
     down = -(-len(columns) // across)
     figure, axes = panels(down, across, 1.5 + 2.1 * across, down * (0.9 + 0.27 * len(rows)))
     for place, (panel, column) in enumerate(zip(axes, columns, strict=False)):

@@ -96,7 +96,8 @@ def draw(summary: Summary, study: Study) -> Figure:
         rows = joined(values, [key for key in entry.rows if key not in fixed])
         columns = joined(values, telling) if telling else pd.Series(label(entry.name, study.labels), values.index)
         table = pd.DataFrame({"row": rows, "column": columns, "value": values["value"]})
-        return dots_figure(table, share)
+        across = {"across": values[telling[-1]].nunique()} if len(telling) > 1 else {}
+        return dots_figure(table, share, **across)
     node = entry.node
     values = values.rename(columns={node["x"]: "x", node.get("hue"): "hue", node.get("panels"): "panel"})
     return study_figure(
