@@ -58,7 +58,7 @@ def test_wandb_groups_the_runs_of_a_study(study, content):
     found = study(content)
     (cells,) = plan(found, found.budget("smoke"), ["logger=wandb", "how.logger.tags=[mine]"])
     assert {"how.logger.group=own-smoke", "how.logger.tags=[mine]"} <= set(cells.jobs[0].overrides)
-    what, how = Composer("superresolve")(cells.jobs[0].overrides)
+    _, how = Composer("superresolve")(cells.jobs[0].overrides)
     assert (how["logger"]["group"], how["logger"]["tags"]) == ("own-smoke", ["mine"])
     assert "group" not in str(plan(found, found.budget("smoke"))[0].jobs[0].overrides)
 

@@ -47,8 +47,7 @@ def made(monkeypatch):
         return {"score/omes": what["model"]["beta"] / 10 + what["seed"] / 100}
 
     monkeypatch.setattr("micrographia.tasks.train.train_model", train_model)
-    done_and_troubles = done
-    return done_and_troubles, troubles
+    return done, troubles
 
 
 @pytest.fixture
