@@ -201,12 +201,16 @@ def at_precision_of(run: Run, how: How) -> How:
 
 def finished_run(what: What, how: How) -> Run | None:
     """The finished run of a configuration, made here or shipped; None where there is none."""
+    run = addressed_run(what, how)
+    return run if run.finished else None
+
+
+def addressed_run(what: What, how: How) -> Run:
+    """The run of a configuration: where it lies or is to lie, or the shipped one."""
     address = address_of(with_precision(what, how), how)
     run = located(Path(how["paths"]["runs"]) / what["task"], what["name"], address)
-    if run.finished:
-        return run
-    shipped = shipped_folder(address)
-    return Run(shipped) if shipped else None
+    shipped = None if run.finished else shipped_folder(address)
+    return Run(shipped) if shipped else run
 
 
 def located(folder: Path, name: str, address: str) -> Run:

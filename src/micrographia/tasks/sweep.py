@@ -5,7 +5,7 @@ import math
 import os
 import re
 import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatch
 from itertools import accumulate, takewhile
 from typing import Any
@@ -19,8 +19,8 @@ from micrographia.presets import GROUP, chosen
 from micrographia.pretrained import is_shipped
 from micrographia.runs.grouping import GROUP_VARIABLE, TAGS_VARIABLE
 from micrographia.runs.run import Run
+from micrographia.runs.seeds import flat, is_seed, seeds_varied
 from micrographia.runs.writing import write_atomically
-from micrographia.schema import is_input
 from micrographia.tasks.jobs import Job
 from micrographia.training.show import sweep_table
 
@@ -226,55 +226,3 @@ def headlines(runs: Sequence[Run]) -> dict[str, list[float]]:
     names = dict.fromkeys(name for found in metrics for name in found)
     headed = [name for name in names if any(fnmatch(name, pattern) for pattern in HEADLINES)]
     return {name: [found[name] for found in metrics if name in found] for name in headed}
-
-
-def seeds_varied(configs: Sequence[Mapping[str, Any]]) -> str:
-    """Which seeds are not the same in all configurations, and how many values each side has.
-
-    A side is an input run's (``source``), or the run's own: ``target`` if it has inputs, else ``training``.
-
-    Examples
-    --------
-    >>> seeds_varied([{"seed": n, "source": {"task": "train", "seed": n}} for n in range(3)])
-    'source (3), target (3)'
-    >>> seeds_varied([{"seed": n, "source": {"run": "pretrained/ada_gvae"}} for n in range(3)])
-    'target (3)'
-    """
-    sides: dict[str, set[tuple[Any, ...]]] = {}
-    for config in configs:
-        for side, values in seeds(config).items():
-            sides.setdefault(side, set()).add(tuple(values))
-    return ", ".join(f"{side} ({len(values)})" for side, values in sorted(sides.items()) if len(values) > 1) or "none"
-
-
-def seeds(config: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """Values of a configuration's seeds, by the side that they belong to."""
-    found: dict[str, list[Any]] = {}
-    names = inputs(config)
-    for key, value in flat(config):
-        if is_seed(key):
-            side = next((name for name in key.split(".") if name in names), "target" if names else "training")
-            found.setdefault(side, []).append(value)
-    return found
-
-
-def inputs(config: Mapping[str, Any]) -> set[str]:
-    """Names of the keys, at any depth, that hold a run which is taken as an input."""
-    nodes = {name: node for name, node in config.items() if isinstance(node, Mapping)}
-    deeper = [inputs(node) for node in nodes.values()]
-    return {name for name, node in nodes.items() if is_input(node)}.union(*deeper)
-
-
-def is_seed(key: str) -> bool:
-    """Whether a key holds a seed: ``seed``, ``source.seed``, ``data.split_seed``."""
-    name = key.rpartition(".")[2]
-    return name == "seed" or name.endswith("_seed")
-
-
-def flat(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value of a configuration with its full key."""
-    for name, value in node.items():
-        if isinstance(value, Mapping):
-            yield from flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value

@@ -1,0 +1,82 @@
+"""What a study's folder holds of its progress: ``study.json``, and the mistakes of the jobs that failed."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from micrographia.errors import UserError
+from micrographia.runs.writing import write_atomically
+from micrographia.studies.expansion import FAILED, StudyJob
+
+STATE = "study.json"
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Hold the lock under which a study's folder is written: two processes of one study take turns."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder.with_name(f".{folder.name}.lock"))
+        lock.acquire()
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be locked ({error.strerror}). Set how.paths.runs=FOLDER.") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def save_state(folder: Path, about: dict[str, Any], jobs: Sequence[StudyJob]) -> None:
+    """Write ``study.json``: the question, the command, and each job with its overrides, run and status."""
+    listed = [
+        {
+            "sweep": job.sweep,
+            "verb": job.verb,
+            "overrides": list(job.overrides),
+            "status": job.status,
+            "run": str(job.run.folder) if job.run else None,
+            "mistake": job.mistake or None,
+        }
+        for job in jobs
+    ]
+    content = json.dumps({**about, "jobs": listed}, indent=2) + "\n"
+    with writing(folder):
+        write_text(folder / STATE, content)
+
+
+def read_state(folder: Path) -> dict[str, Any] | None:
+    """Content of ``study.json``; None where there is none that can be read."""
+    try:
+        return dict(json.loads((folder / STATE).read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return None
+
+
+def save_mistakes(folder: Path, jobs: Sequence[StudyJob]) -> dict[int, Path]:
+    """Write why each job failed, in a file of its own; files of jobs that have been done since are removed.
+
+    Returns
+    -------
+    The files by the jobs' places.
+    """
+    files = {}
+    for place, job in enumerate(jobs):
+        name = re.sub(r"[^\w.-]+", ".", f"{job.sweep}-{place + 1}")
+        file = folder / "failed" / f"{name}.log"
+        if job.status == FAILED:
+            text = "\n".join([f"micrographia {job.verb} {' '.join(job.overrides)}", "", job.mistake, ""])
+            write_text(file, text)
+            files[place] = file
+        else:
+            file.unlink(missing_ok=True)
+    return files
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file."""
+    write_atomically(path, lambda part: part.write_text(text, encoding="utf-8"))
