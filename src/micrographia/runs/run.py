@@ -42,10 +42,16 @@ class Run:
     It holds ``config.yaml`` (the resolved *what*), ``environment.json``, ``last.ckpt`` to resume from,
     ``weights.safetensors``, ``curves.csv``, ``tables/*.csv``, ``figures/*.png`` and, once it is finished,
     ``result.json``.
+
+    Attributes
+    ----------
+    found
+        Whether `obtain` found it finished, and had nothing to do.
     """
 
-    def __init__(self, folder: Path | str):
+    def __init__(self, folder: Path | str, found: bool = False):
         self.folder = Path(folder)
+        self.found = found
 
     @classmethod
     def named(cls, run: str, key: str = "run") -> "Run":
@@ -157,7 +163,7 @@ def obtain(what: What, how: How, recipe: Callable[[What, How, Run], Metrics], re
         return returned(run)
     if not rerun and (shipped := shipped_folder(address)):
         log.info("pretrained/%s: already finished, ships with the package", shipped.name)
-        return Run(shipped)
+        return Run(shipped, found=True)
     with held(run):
         run = located(folder, what["name"], address)
         if run.finished and not rerun:  # another process has made it meanwhile
@@ -220,7 +226,7 @@ def returned(run: Run) -> Run:
     made_by = run.result.get("version")
     other = "" if made_by == __version__ else f" by version {made_by} (how.rerun=true makes it anew)"
     log.info("%s: already finished%s", run.folder, other)
-    return run
+    return Run(run.folder, found=True)
 
 
 @contextmanager
