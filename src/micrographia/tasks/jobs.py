@@ -1,5 +1,6 @@
 """The jobs of one command: composed by Hydra, spread by whichever launcher, and what each of them has made."""
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout, suppress
@@ -121,7 +122,7 @@ class JobRunner:
         CPU threads of a job that names none.
     shares_devices
         Several processes share the machine's GPUs.
-    process
+    process, folder
         That the command was given in.
     made
         What the jobs in this process have made.
@@ -133,12 +134,15 @@ class JobRunner:
     threads: int | None = None
     shares_devices: bool = False
     process: str = PROCESS
+    folder: Path = field(default_factory=Path.cwd)
     made: list[list[Job]] = field(default_factory=list)
 
     def __call__(self, config: "DictConfig") -> list[Job]:
         """Make the runs of a job, and answer for what befalls it."""
         from hydra.core.hydra_config import HydraConfig
 
+        if self.process != PROCESS:
+            os.chdir(self.folder)  # relative paths mean what they mean to the command
         show_notices()
         overrides = tuple(HydraConfig.get().overrides.task)
         if not self.sweeping:
