@@ -93,13 +93,13 @@ def log_of(desk, seed):
     return log.read_text()
 
 
-@pytest.mark.parametrize("launcher", [JOBLIB, pytest.param(*SUBMITIT.values, id="submitit", marks=[*SUBMITIT.marks])])
+@pytest.mark.parametrize("launcher", [JOBLIB, SUBMITIT])
 def test_jobs_that_fail_leave_the_others_alone(launcher, desk, sweep):
     status, out, err = sweep(launcher, 0, REFUSED, BUG, FULL_DISK, 1)
     assert status == 2
     assert seeds_of(desk, out) == [0, 1]  # in the sweep's order, each once, and nothing else
     assert "micrographia: 5 jobs: 2 done, 3 failed" in err.splitlines()
-    named = re.findall(r"^micrographia: failed: seed=(\d+) \(log: (.*)\)$", err, re.M)
+    named = re.findall(r"^micrographia: failed: seed=(\d+): .* \(log: (.*)\)$", err, re.M)
     assert [int(seed) for seed, _ in named] == [REFUSED, BUG, FULL_DISK]
     assert all((desk / log).exists() for _, log in named)
     assert "Traceback" not in err
@@ -126,8 +126,7 @@ def test_a_worker_that_dies_takes_its_own_job_with_it(launcher, desk, sweep):
     assert status == 2
     assert seeds_of(desk, out) == [0, 1, DEADLY_ONCE, 2]
     assert "micrographia: 5 jobs: 4 done, 1 failed" in err.splitlines()
-    assert "its worker died" in err
-    assert re.search(rf"^micrographia: failed: seed={DEADLY} \(log: .*\)$", err, re.M)
+    assert re.search(rf"^micrographia: failed: seed={DEADLY}: its worker died.* \(log: .*\)$", err, re.M)
     finished = [Run(desk / folder) for folder in out]
     assert all(len(attempts(run)) <= 2 for run in finished)
     status, again, err = sweep(launcher, 0, 1, DEADLY_ONCE, 2)

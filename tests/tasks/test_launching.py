@@ -84,7 +84,9 @@ def test_the_same_holds_where_every_second_job_is_deadly(answers):
 
 
 def test_a_launcher_that_starts_nothing_is_a_mistake(answers):
-    with pytest.raises(UserError, match=r"no job could be started. ValueError: n_jobs == 0 in Parallel has no meaning$"):
+    with pytest.raises(
+        UserError, match=r"no job could be started. ValueError: n_jobs == 0 in Parallel has no meaning$"
+    ):
         launched(answers, Plugin(answers, starts=False), ["seed=0", "seed=1"])
 
 

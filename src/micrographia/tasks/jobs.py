@@ -166,15 +166,16 @@ class JobRunner:
             with redirect_stdout(sys.stderr):  # stdout carries the run's folder alone, whatever a library prints
                 return self.jobs_of(config, overrides)
         except Exception as error:
-            mistake = mistake_of(error)
-            if not mistake and not self.sweeping:
-                raise
-            trace = "".join(format_exception(error)).strip()
-            if log:
-                log.add(f"failed: {mistake or trace}")
+            mistake = told = mistake_of(error)
             if not mistake:
-                mistake = f"{type(error).__name__}: {error} (traceback: {log.path})" if log else trace
-            print(f"micrographia: {mistake}", file=sys.stderr, flush=True)
+                if not self.sweeping:
+                    raise
+                trace = "".join(format_exception(error)).strip()
+                mistake = f"{type(error).__name__}: {error}"
+                told = f"{mistake} (traceback: {log.path})" if log else trace
+            if log:
+                log.add(f"failed: {mistake if told == mistake else trace}")
+            print(f"micrographia: {told}", file=sys.stderr, flush=True)
             return [Job(overrides, mistake=mistake)]
 
     def jobs_of(self, config: "DictConfig", overrides: tuple[str, ...]) -> list[Job]:

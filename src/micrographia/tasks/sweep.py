@@ -63,7 +63,7 @@ def summarise(verb: str, jobs: Sequence[Job], further: Further = lambda runs: {}
 
 
 def tally(jobs: Sequence[Job]) -> str:
-    """Say how many jobs were done, found finished and failed, and of each failed one what it was and where its log is.
+    """Say how many jobs were done, found finished and failed, and of each failed one why, with its log.
 
     Examples
     --------
@@ -71,7 +71,7 @@ def tally(jobs: Sequence[Job]) -> str:
     >>> one, two = Job(("seed=0",), Run("runs/train/a")), Job(("seed=1",), Run("runs/train/b", found=True))
     >>> print(tally([one, two, Job(("seed=2",), mistake="no such file", log=Path("runs/sweeps/logs/2.log"))]))
     micrographia: 3 jobs: 1 done, 1 found finished, 1 failed
-    micrographia: failed: seed=2 (log: runs/sweeps/logs/2.log)
+    micrographia: failed: seed=2: no such file (log: runs/sweeps/logs/2.log)
     """
     failed = [job for job in jobs if not job.run]
     found = sum(bool(job.run and job.run.found) for job in jobs)
@@ -81,8 +81,9 @@ def tally(jobs: Sequence[Job]) -> str:
     swept = swept_keys(jobs)
     for job in failed:
         choices = " ".join(f"{key}={job.choices[key]}" for key in swept if key in job.choices)
+        why = f": {' '.join(job.mistake.split())}" if job.mistake else ""
         place = f" (log: {job.log})" if job.log else ""
-        lines.append(f"failed: {choices or ' '.join(job.overrides)}{place}")
+        lines.append(f"failed: {choices or ' '.join(job.overrides)}{why}{place}")
     return "\n".join(f"micrographia: {line}" for line in lines)
 
 
