@@ -1,7 +1,7 @@
 """Sweeps in processes of their own: Hydra's launchers, whatever becomes of a job or of its worker.
 
-No monkeypatch reaches the processes of a launcher: they read this file's own ``train``, of no time, whose seed says what
-befalls it.
+No monkeypatch reaches the processes of a launcher: they read this file's own ``train``, of no time, whose seed says
+what befalls it.
 """
 
 import errno
@@ -24,14 +24,15 @@ SOURCES = Path(__file__).parents[2] / "src"
 REFUSED, BUG, FULL_DISK, DEADLY, DEADLY_ONCE = range(104, 109)  # seeds
 
 
-def with_plugin(name, *overrides):
+def with_plugin(name, *overrides, marks=()):
     """Overrides that choose a launcher, where its plugin is installed."""
     missing = importlib.util.find_spec("hydra_plugins") is None or not importlib.util.find_spec(f"hydra_plugins.{name}")
-    return pytest.param(overrides, id=name, marks=pytest.mark.skipif(missing, reason="needs a plugin of Hydra's"))
+    needed = pytest.mark.skipif(missing, reason="needs a plugin of Hydra's")
+    return pytest.param(overrides, id=name, marks=[needed, *marks])
 
 
 JOBLIB = with_plugin("hydra_joblib_launcher", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
-SUBMITIT = with_plugin("hydra_submitit_launcher", "hydra/launcher=submitit_local")
+SUBMITIT = with_plugin("hydra_submitit_launcher", "hydra/launcher=submitit_local", marks=[pytest.mark.slow])
 
 
 def train(what, how, rerun=False):
@@ -120,6 +121,7 @@ def test_jobs_that_fail_leave_the_others_alone(launcher, desk, sweep):
     assert "micrographia: 3 jobs: 2 found finished, 1 failed" in again[2].splitlines()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("launcher", [JOBLIB])
 def test_a_worker_that_dies_takes_its_own_job_with_it(launcher, desk, sweep):
     status, out, err = sweep(launcher, 0, DEADLY, 1, DEADLY_ONCE, 2)

@@ -19,13 +19,8 @@ def test_notices_and_warnings_are_in_the_log_and_on_stderr(tmp_path, capsys, cap
         log.add("failed: a mistake")
     logging.getLogger("a.library").warning("after the job")
     text = file.read_text()
-    for expected in (
-        "micrographia train seed=1 (process",
-        "a notice",
-        "of a library",
-        "UserWarning: a warning of Python",
-        "a mistake",
-    ):
+    noted = ("train seed=1 (process", "a notice", "of a library", "UserWarning: a warning of Python", "a mistake")
+    for expected in noted:
         assert text.count(expected) == 1
     assert "after the job" not in text
     assert "a warning of a library" in capsys.readouterr().err

@@ -98,6 +98,7 @@ def test_a_launcher_that_starts_no_more_is_not_asked_for_ever(answers):
 
     jobs = launched(answers, Expiring(answers, deadly=["seed=1"]), [f"seed={seed}" for seed in range(4)])
     assert [bool(job.run) for job in jobs] == [True, False, False, False]
+    assert [job.mistake.partition(".")[0] for job in jobs[2:]] == ["not started"] * 2
 
 
 def test_submitted_jobs_that_die_are_not_submitted_again(answers):

@@ -138,7 +138,10 @@ class AnsweringLauncher(Launcher):
     def lost(self, number: int, job: Sequence[str]) -> JobReturn:
         """What is returned of a job whose worker died."""
         overrides = task_overrides(job)
-        mistake = f"its worker died. The same command goes on from its last checkpoint. {reason(self.errors[number])}"
+        what = (
+            "its worker died; the same command goes on from its last checkpoint" if self.begun(job) else "not started"
+        )
+        mistake = f"{what}. {reason(self.errors[number])}"
         answer = [Job(tuple(overrides), mistake=mistake, log=self.answers.log(overrides))]
         return JobReturn(status=JobStatus.COMPLETED, _return_value=answer)
 
@@ -153,9 +156,9 @@ def task_overrides(job: Sequence[str]) -> list[str]:
 
 
 def reason(error: Exception) -> str:
-    """What kind of error a plugin raised, and its first line."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    """What kind of error a plugin raised, and its first sentence."""
+    first = str(error).strip().partition("\n")[0].partition(". ")[0]
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
 
 
 def threads_of_each(launcher: Mapping[str, Any], jobs: int) -> int | None:
