@@ -49,7 +49,7 @@ def test_a_full_disk_costs_the_log_alone(capsys):
 
 def test_a_log_is_named_by_what_the_job_is(tmp_path):
     many = {f"model.parameter_{n}": "1" for n in range(40)}
-    assert len(log_file(tmp_path, "train", many).name) < 200
-    assert log_file(tmp_path, "train", many) != log_file(tmp_path, "train", {**many, "seed": "1"})
-    assert log_file(tmp_path, "train", {"seed": "1"}).name.startswith("train-seed=1-")
-    assert log_file(tmp_path, "train", {"data.root": "/a/b"}).parent == tmp_path / "sweeps" / "logs"
+    assert len(log_file(tmp_path, "train", many, [*many]).name) < 200
+    assert log_file(tmp_path, "train", many, []) != log_file(tmp_path, "train", {**many, "seed": "1"}, [])
+    assert log_file(tmp_path, "train", {**many, "seed": "1"}, ["seed"]).name.startswith("train-seed=1-")
+    assert log_file(tmp_path, "train", {"data.root": "/a/b"}, ["data.root"]).parent == tmp_path / "sweeps" / "logs"

@@ -19,8 +19,8 @@ LONGEST_NAME = 120  # characters of the overrides in a log's name; file systems 
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
-def log_file(runs: Path, verb: str, choices: Mapping[str, str]) -> Path:
-    """Where the log of a job is: its name tells what the job is, and not how it is executed.
+def log_file(runs: Path, verb: str, choices: Mapping[str, str], swept: Sequence[str]) -> Path:
+    """Where the log of a job is: its name tells it from other jobs, and not how it is executed.
 
     Parameters
     ----------
@@ -28,16 +28,20 @@ def log_file(runs: Path, verb: str, choices: Mapping[str, str]) -> Path:
         Folder of runs.
     choices
         The job's overrides that say what its run is.
+    swept
+        Keys that have several values.
 
     Examples
     --------
-    >>> log_file(Path("runs"), "train", {"seed": "0", "data": "synthetic/cells"}).as_posix()
-    'runs/sweeps/logs/train-seed=0-data=synthetic.cells-4cf9c174.log'
+    >>> choices = {"data": "synthetic/cells", "seed": "0"}
+    >>> log_file(Path("runs"), "train", choices, ["seed"]).as_posix()
+    'runs/sweeps/logs/train-seed=0-7e96193d.log'
     """
     words = [f"{key}={value}" for key, value in choices.items()]
-    shown = re.sub(r"[^\w.=-]+", ".", "-".join([verb, *words]))
+    shown = "-".join([verb, *(f"{key}={choices[key]}" for key in swept if key in choices)])
     digest = sha256("\n".join([verb, *sorted(words)]).encode()).hexdigest()[:8]
-    return runs / "sweeps" / "logs" / f"{shown[:LONGEST_NAME]}-{digest}.log"
+    name = re.sub(r"[^\w.=-]+", ".", shown)[:LONGEST_NAME]
+    return runs / "sweeps" / "logs" / f"{name}-{digest}.log"
 
 
 class LogFile(logging.FileHandler):

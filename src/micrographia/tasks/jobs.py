@@ -116,6 +116,8 @@ class JobRunner:
         Of the command.
     sweeping
         A job has a log, and a bug in it, too, leaves the others alone.
+    swept
+        Keys that have several values.
     answers
         Where jobs in other processes leave what they have made.
     threads
@@ -130,6 +132,7 @@ class JobRunner:
 
     verb: str
     sweeping: bool
+    swept: tuple[str, ...] = ()
     answers: Answers | None = None
     threads: int | None = None
     shares_devices: bool = False
@@ -148,7 +151,7 @@ class JobRunner:
         if not self.sweeping:
             jobs = self.answered(config, overrides, None)
         else:
-            file = log_file(runs_folder(config), self.verb, Job(overrides).choices)
+            file = log_file(runs_folder(config), self.verb, Job(overrides).choices, self.swept)
             if self.answers:
                 self.answers.begin(overrides, file)
             with logged(file, ["micrographia", self.verb, *overrides]) as log_of_job:

@@ -3,8 +3,9 @@
 import itertools
 import logging
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -12,8 +13,8 @@ from uuid import uuid4
 
 from filelock import FileLock, Timeout
 from hydra._internal.callbacks import Callbacks
-from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra._internal.hydra import Hydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus, filter_overrides
 from hydra.plugins.launcher import Launcher
@@ -51,16 +52,37 @@ def spread(hydra: Hydra, verb: str, overrides: Sequence[str], runner: JobRunner)
     callbacks.on_multirun_start(config=config, config_name=verb)
     context = HydraContext(config_loader=hydra.config_loader, callbacks=callbacks)
     sweeper = Plugins.instance().instantiate_sweeper(config=config, hydra_context=context, task_function=runner)
-    if sweeper.launcher and not isinstance(sweeper.launcher, BasicLauncher):  # else no process but this one can die
-        answers = Answers(Path(config.hydra.sweep.dir).absolute() / uuid4().hex)
-        sweeper.launcher = AnsweringLauncher(sweeper.launcher, config.hydra.launcher, runner, answers)
-    try:
-        batches = sweeper.sweep(arguments=list(config.hydra.overrides.task))
-    finally:
-        if runner.answers:
-            runner.answers.remove()
+    given = list(config.hydra.overrides.task)
+    runner.swept = swept_keys(given)
+    with ExitStack() as stack:
+        # Its class is told by its name, since Hydra loads plugins anew. With it no process but this one can die.
+        if sweeper.launcher and type(sweeper.launcher).__name__ != "BasicLauncher":
+            answers = Answers(Path(config.hydra.sweep.dir).absolute() / uuid4().hex)
+            stack.callback(answers.remove)
+            sweeper.launcher = AnsweringLauncher(sweeper.launcher, config.hydra.launcher, runner, answers)
+            stack.enter_context(redirect_stdout(sys.stderr))  # Ray shows there what its processes print
+            stack.callback(end_ray)
+        batches = sweeper.sweep(arguments=given)
     callbacks.on_multirun_end(config=config, config_name=verb)
     return [job.return_value for batch in batches for job in batch]
+
+
+def swept_keys(overrides: Sequence[str]) -> tuple[str, ...]:
+    """Keys of the overrides that have several values.
+
+    Examples
+    --------
+    >>> swept_keys(["seed=0,1", "model.beta=4", "+data.fixed.Color=1,2", "data.channels=[0,1]"])
+    ('seed', 'data.fixed.Color')
+    """
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    return tuple(override.get_key_element().lstrip("+") for override in parsed if override.is_sweep_override())
+
+
+def end_ray() -> None:
+    """Leave Ray, where its launcher has started or joined it, which else goes on printing."""
+    if ray := sys.modules.get("ray"):
+        ray.shutdown()
 
 
 class AnsweringLauncher(Launcher):
