@@ -138,15 +138,16 @@ def is_tuning(overrides: Sequence[str]) -> bool:
 
 
 def conclude(verb: str, jobs: "list[Job]", sweeping: bool) -> int:
-    """Say of a sweep how many of its jobs failed and what they have in common; return the exit status."""
-    failures = sum(job.run is None for job in jobs)
-    if (sweeping or len(jobs) > 1) and failures:
-        print(f"micrographia: {failures} of the sweep's jobs failed; the others are done.", file=sys.stderr)
-    if sweeping and len(jobs) > 1:
-        from micrographia.tasks.sweep import summarise
+    """Show the table of a sweep, then what became of its jobs; return the exit status."""
+    if sweeping or len(jobs) > 1:
+        from micrographia.tasks.sweep import summarise, tally
 
-        summarise(verb, jobs)
-    return 2 if failures else 0
+        try:
+            if sweeping and len(jobs) > 1:
+                summarise(verb, jobs)
+        finally:
+            print(tally(jobs), file=sys.stderr)
+    return 2 if any(job.run is None for job in jobs) else 0
 
 
 def with_named_run(override: str) -> list[str]:

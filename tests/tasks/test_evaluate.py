@@ -315,7 +315,7 @@ def test_whatever_befalls_one_run_the_others_are_evaluated(micrographia, tiny, t
     told = capsys.readouterr()
     assert "config.yaml" in told.err
     assert "CUDA out of memory" in told.err
-    assert "2 of the sweep's jobs failed" in told.err
+    assert "micrographia: 3 jobs: 1 done, 2 failed" in told.err.splitlines()
     assert len(told.out.splitlines()) == 1
 
 

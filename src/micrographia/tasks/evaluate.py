@@ -4,7 +4,6 @@ import logging
 import re
 from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor
-from contextlib import suppress
 from glob import has_magic
 from pathlib import Path
 from traceback import format_exception
@@ -13,11 +12,11 @@ import torch
 from joblib import Parallel, delayed
 
 from micrographia.console import show_notices
-from micrographia.errors import UserError, answer
+from micrographia.errors import UserError
 from micrographia.runs.run import PREVIOUS, How, Run, What, obtain
 from micrographia.scores.disentanglement import udr
 from micrographia.tasks.evaluated import described
-from micrographia.tasks.jobs import Job
+from micrographia.tasks.jobs import Job, mistake_of
 from micrographia.tasks.scoring import score_run
 from micrographia.tasks.sweep import distinguishing_keys, summarise
 from micrographia.training.progress import progress_bar
@@ -145,10 +144,7 @@ def attempt(place: int, scored: Run, what: What, how: How, rerun: bool) -> tuple
 
 def reason(error: Exception) -> str:
     """Why a run could not be evaluated: a user's mistake in its own words, anything else with its traceback."""
-    if isinstance(error, UserError | OSError):
-        with suppress(OSError):
-            return answer(error)
-    return "".join(format_exception(error)).strip()
+    return mistake_of(error) or "".join(format_exception(error)).strip()
 
 
 def agreement(evaluations: Sequence[Run]) -> dict[str, list[float]]:

@@ -57,7 +57,7 @@ def launched(job: StudyJob) -> tuple[str, ...]:
 def place_of(verb: str, what: What, how: How) -> Run:
     """The run of a job, finished or not."""
     if verb == "evaluate":
-        from micrographia.tasks.scoring import described
+        from micrographia.tasks.evaluated import described
 
         what = described(what, how, Run.named(what["run"]))
     return addressed_run(what, how)

@@ -94,6 +94,31 @@ def group_settings(verb: str, overrides: Sequence[str], sweeping: bool) -> list[
     return [f"++hydra.job.env_set.{name}={value}" for name, value in told.items() if name not in os.environ]
 
 
+def tally(jobs: Sequence[Job]) -> str:
+    """Say how many jobs were done, found finished and failed, and of each failed one why, with its log.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> one, two = Job(("seed=0",), Run("runs/train/a")), Job(("seed=1",), Run("runs/train/b", found=True))
+    >>> print(tally([one, two, Job(("seed=2",), mistake="no such file", log=Path("runs/sweeps/logs/2.log"))]))
+    micrographia: 3 jobs: 1 done, 1 found finished, 1 failed
+    micrographia: failed: seed=2: no such file (log: runs/sweeps/logs/2.log)
+    """
+    failed = [job for job in jobs if not job.run]
+    found = sum(bool(job.run and job.run.found) for job in jobs)
+    counts = {"done": len(jobs) - found - len(failed), "found finished": found, "failed": len(failed)}
+    shown = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    lines = [f"{len(jobs)} {'job' if len(jobs) == 1 else 'jobs'}: {shown}"]
+    swept = swept_keys(jobs)
+    for job in failed:
+        choices = " ".join(f"{key}={job.choices[key]}" for key in swept if key in job.choices)
+        why = f": {' '.join(job.mistake.split())}" if job.mistake else ""
+        place = f" (log: {job.log})" if job.log else ""
+        lines.append(f"failed: {choices or ' '.join(job.overrides)}{why}{place}")
+    return "\n".join(f"micrographia: {line}" for line in lines)
+
+
 def swept_keys(jobs: Sequence[Job]) -> list[str]:
     """Keys whose override is not the same in all jobs."""
     keys = dict.fromkeys(key for job in jobs for key in job.choices)
