@@ -19,8 +19,10 @@ from micrographia.degradations import (
     SaltAndPepper,
 )
 from micrographia.errors import UserError
+from micrographia.tasks.recovery_inputs import as_seen
 
 CONFIGS = sorted(file.stem for file in (config_directory() / "degradation").glob("*.yaml"))
+UNTOLD = sorted(file.stem for file in (config_directory() / "untold").glob("*.yaml"))
 FACTORS = [2, 4, 8, 16, 32, 64]
 
 
@@ -162,6 +164,18 @@ def test_clean_leaves_alterations_out():
     assert noisy.factor == 8
 
 
+def test_further_alterations_come_on_top_and_are_as_unknown():
+    image, keys = images(dtype=torch.float32), torch.arange(2)
+    noisy = Degradation("noisy", {"reduce": Bicubic(8)}, {"noise": GaussianNoise(0.1)}, seed=3)
+    blurred = noisy.altered({"blur": GaussianBlur(1.0)})
+    assert torch.equal(blurred.clean(image), noisy.clean(image))
+    assert torch.equal(blurred(image, keys), GaussianBlur(1.0)(noisy(image, keys)))
+    assert list(noisy.alterations) == ["noise"]
+    twice = noisy.altered({"again": GaussianNoise(0.1)})(image, keys)
+    first, second = noisy(image, keys) - noisy.clean(image), twice - noisy(image, keys)
+    assert torch.corrcoef(torch.stack([first.flatten(), second.flatten()]))[0, 1].abs() < 0.3
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.integers(1, 5), st.integers(1, 3), st.sampled_from([(2, 4), (4, 2), (2, 2, 4)]))
 def test_steps_compose(multiple, channels, factors):
@@ -195,3 +209,15 @@ def test_every_config_reduces_eightfold(name):
     degradation = instantiate(OmegaConf.to_container(node), "degradation")
     assert (degradation.name, degradation.factor, degradation.seed) == (name, 8, 3)
     assert degradation(images(dtype=torch.float32), torch.arange(2)).shape == (2, 2, 8, 8)
+
+
+@pytest.mark.parametrize("name", UNTOLD)
+def test_every_untold_config_alters_the_low_resolution_image_alone(name):
+    with initialize_config_dir(str(config_directory().absolute()), version_base="1.3"):
+        nodes = OmegaConf.to_container(compose(overrides=[f"+untold={name}"]).untold)
+    told = Degradation("told", {"reduce": Bicubic(8)})
+    seen = as_seen(told, nodes, low=False)
+    image, keys = images(dtype=torch.float32), torch.arange(2)
+    assert torch.equal(seen.clean(image), told(image))
+    assert torch.equal(seen(image, keys), told(image)) == (name == "none")
+    assert seen(image, keys).shape == (2, 2, 8, 8)

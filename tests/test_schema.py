@@ -30,7 +30,7 @@ def choices(verb):
     groups = {
         "train": ["data", "backbone", "model", "optimizer", "logger"],
         "transfer": ["source", "data", "finetune"],
-        "superresolve": ["generator", "flow", "degradation", "measurement"],
+        "superresolve": ["generator", "flow", "degradation", "untold", "measurement"],
         "evaluate": ["data"],
     }
     offered = group_choices(config_directory())

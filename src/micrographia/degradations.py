@@ -167,6 +167,10 @@ class Degradation(nn.Module):
             images = module(images)
         return images
 
+    def altered(self, further: Mapping[str, nn.Module]) -> "Degradation":
+        """The same, with alterations that come after its own."""
+        return Degradation(self.name, dict(self.steps.items()), {**self.alterations, **further}, self.seed)
+
     def forward(self, images: Tensor, keys: Tensor | None = None) -> Tensor:
         """Degraded images.
 

@@ -129,6 +129,7 @@ KEYS: dict[str, Any] = {
     "interpretation": Interpretation,
     "measured": Traversals,
     "open_set": OpenSetSettings,
+    "labels": Positive | None,
     "baseline": bool,
     "how": Execution,
     "part": Literal["train", "val", "test"],

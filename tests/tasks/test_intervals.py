@@ -29,6 +29,15 @@ def test_calibrated_intervals_cover_what_they_say_and_the_spread_alone_does_not(
     metrics = interval_metrics(table)
     assert metrics["assay/coverage/rls"] == pytest.approx(0.9, abs=0.05)
     assert metrics["assay/coverage_face_value/rls"] < 0.6
+    widths = table["high"] - table["low"]
+    assert metrics["assay/interval_width/rls"] == pytest.approx(widths.mean())
+    assert metrics["assay/interval_width/rls"] > metrics["assay/interval_width_face_value/rls"] > 0
+
+
+def test_without_any_interval_there_is_no_metric():
+    table = intervals_of(cells(0, count=20), cells(1), "rls", VALUE, 0.9)
+    empty = table.assign(low=np.nan, high=np.nan, low_face_value=np.nan, high_face_value=np.nan)
+    assert interval_metrics(empty) == {}
 
 
 def test_the_reference_is_the_truth_where_there_is_any():
@@ -53,5 +62,6 @@ def test_a_method_with_too_few_calibration_cells_is_named_and_left_out(tmp_path,
     reported = pd.concat([cells(0), cells(3).replace({"rls": "pulse"}).query("method == 'pulse'")])
     metrics = error_bars(reported, known, ["rls", "pulse"], VALUE, 0.9, Run(tmp_path))
     assert "rls: no intervals, since 5 measured cells are too few" in caplog.text
-    assert set(metrics) == {"assay/coverage/pulse", "assay/coverage_face_value/pulse"}
+    names = ("coverage", "coverage_face_value", "interval_width", "interval_width_face_value")
+    assert set(metrics) == {f"assay/{name}/pulse" for name in names}
     assert (tmp_path / "figures" / "intervals.png").stat().st_size > 1000

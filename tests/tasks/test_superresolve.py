@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+import torch
 
 from micrographia.cli import command
 from micrographia.inversion.solutions import Solutions
@@ -82,6 +83,31 @@ def test_several_solutions_are_searched_for_other_cells_too(micrographia, capsys
     others = {key for part in kept for key in part.keys.tolist()}
     assert len(others) >= 8
     assert not others & set(run.table("images")["key"])
+    assert (run.folder / "figures" / "solutions_rls.png").stat().st_size > 1000
+    plain = micrographia("superresolve", *TINY, *several, "measurement=none")
+    assert (plain.folder / "figures" / "solutions_rls.png").stat().st_size > 1000
+
+
+@pytest.mark.usefixtures("kept_runs")
+def test_nothing_is_told_of_what_else_is_done_to_the_images(micrographia):
+    several = ("methods.rls.solutions=2", "~methods.no_regularization", "intervals.images=4")
+    network = ("+inversion@methods.supervised=supervised", "methods.supervised.network.model.filters=4")
+    network += ("methods.supervised.network.model.blocks=1", "methods.supervised.network.budget.steps=2")
+    network += ("methods.supervised.network.budget.batch_size=4", "methods.supervised.network.budget.validate_every=1")
+    told, untold = (
+        micrographia("superresolve", *TINY, *several, *network, *further)
+        for further in ((), ("untold=gaussian_noise", "untold.noise.sigma=0.05"))
+    )
+    (network_run,) = (told.folder.parents[1] / "train").glob("super_resolver-*/result.json")
+    assert network_run.exists()  # the one of both
+    for kind, alike in (("calibration", True), ("solutions", False)):
+        files = [sorted((run.folder / kind / "rls").iterdir()) for run in (told, untold)]
+        for one, other in zip(*files, strict=True):
+            assert torch.equal(Solutions.load(one).images, Solutions.load(other).images) == alike
+    rows = untold.table("images").query("method == 'bicubic'").set_index("key")
+    clear = told.table("images").query("method == 'bicubic'").set_index("key")
+    assert (rows["psnr"] < clear["psnr"]).all()
+    assert (rows["lr_residual"] > clear["lr_residual"]).all()  # of what was seen, noise included
 
 
 @pytest.mark.usefixtures("kept_runs")
@@ -271,6 +297,7 @@ def test_deep_images_are_scaled_as_the_generator_has_learned_them(micrographia, 
         (4, ("encoder=trained",), "encoder: it would learn from these low-resolution images"),
         (4, ("+inversion@methods.supervised=supervised",), "methods.supervised.network: it would learn from these"),
         (4, ("data.fit=resize",), "data.fit=resize hides the size of the images"),
+        (4, ("untold=blur",), "untold.blur: these images are of low resolution themselves"),
         (4, ("data.size=32",), "data.size=32: a generator of 32 px takes low-resolution images of 4 px"),
     ],
 )
@@ -348,6 +375,12 @@ def test_folders_of_several_sizes_are_answered(sides, answer, generator, microgr
         (("+inversion@methods.extra=rls",), "needs a flow"),
         (("methods.bicubic=null", "methods.no_regularization=null"), "methods: none is left"),
         (("methods.bicubic=5",), "methods.bicubic=5: no method"),
+        (("untold.noise=5",), "untold.noise=5: no filter and no noise"),
+        (("untold=gaussian_noise", "untold.noise.sigma=-1"), "sigma=-1 must be above 0"),
+        (
+            ("+untold.pool={_target_: micrographia.degradations.AveragePooling, factor: 2}",),
+            "untold.pool: it reduces the image, which belongs into degradation.steps",
+        ),
     ],
 )
 def test_mistakes_are_answered_before_any_search(options, answer, generator, micrographia, capsys, tmp_path):

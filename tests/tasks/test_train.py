@@ -60,6 +60,24 @@ def test_the_cnn_classifies_cells(micrographia, tiny):
     )
 
 
+def test_a_classifier_learns_from_few_labels_and_is_scored_on_all(micrographia, tiny, capsys):
+    given = ("train", "model=cnn", "model.filters=4", "data=synthetic/cells", *tiny.training, *tiny.cells)
+    whole = micrographia(*given).table("scores")
+    run = micrographia(*given, "model.labels=2", "seed=3")
+    pd.testing.assert_series_equal(run.table("scores")["n"], whole["n"])
+    assert run.table("labelled").groupby(["part", "class"]).size().eq(2).all()
+    assert run.record("model")["data"]["labelled"] == {"train": 12, "val": 12}
+    last = micrographia(*given, "model.labels=2", "seed=3", "model.select=last")
+    assert set(last.table("labelled")["part"]) == {"train"}  # nothing is selected by labels
+    micrographia(*given, "model.labels=0", status=2)
+    assert "model.labels=0: expected a whole number from 1 on or null." in capsys.readouterr().err
+
+
+def test_a_model_without_labels_has_no_number_of_them(micrographia, tiny, capsys):
+    micrographia("train", *tiny.training, *tiny.sprites, "+model.labels=5", status=2)
+    assert "model.labels: no such key" in capsys.readouterr().err
+
+
 def test_a_source_that_is_gone_is_not_trained_anew_to_read_a_model_back(micrographia, tiny, tmp_path):
     run = micrographia(
         *("train", "model=transfer_classifier", "source@model.source=trained", "model.source.seed=5"),

@@ -50,6 +50,10 @@ def test_the_main_job_end_to_end(micrographia, tiny):
     assert codes.shape[1] == 1 + 10 + 2
     assert run.metrics["latents_before/reconstruction"] > 0
     assert run.metrics["latents_after/reconstruction"] > 0
+    (source,) = (run.folder.parents[1] / "train").glob("beta_vae-*")
+    for score in ("mig", "omes"):  # of both models, on the source's images
+        assert run.metrics[f"score_before/{score}"] == pytest.approx(Run(source).metrics[f"score/{score}"])
+        assert 0 <= run.metrics[f"score_after/{score}"] <= 1
     features = run.table("features").set_index("item")
     assert len(features) == len(codes.query("part == 'test'"))
     found = run.table("latents_and_features_after")
@@ -116,6 +120,49 @@ def test_no_finetuning_leaves_out_the_phase(micrographia, tiny):
     options = [option for option in tiny.transfer if not option.startswith("finetune")]
     run = micrographia("transfer", *trained_source(tiny), *tiny.cells, *options, "finetune=none")
     assert set(run.table("probes")["phase"]) == {"before", "baseline"}
+
+
+@pytest.mark.usefixtures("kept_runs", "undrawn")
+def test_probes_learn_from_few_labels_and_finetuning_from_all_images(micrographia, tiny):
+    given = ("transfer", *trained_source(tiny), *tiny.cells, *tiny.transfer)
+    whole, few, fewer = (micrographia(*given, f"labels={labels}") for labels in ("null", 4, 2))
+    chosen = few.table("labelled")
+    assert chosen["part"].eq("train").all()
+    assert chosen.groupby("class").size().eq(4).all()
+    assert set(fewer.table("labelled")["item"]) < set(chosen["item"])
+    assert few.record("data")["labelled"] == {"train": 24}
+    for phase in ("before", "after"):  # codes do not depend on labels
+        pd.testing.assert_frame_equal(few.table(f"codes_{phase}"), whole.table(f"codes_{phase}"))
+    counts = few.table("probes").groupby("part")["n"].unique()
+    assert counts["train"].tolist() == [24]  # of the raw baseline, too
+    pd.testing.assert_series_equal(
+        few.table("probes").query("part != 'train'")["n"], whole.table("probes").query("part != 'train'")["n"]
+    )
+
+
+@pytest.mark.usefixtures("kept_runs", "undrawn")
+def test_labels_that_are_not_seen_teach_nothing(micrographia, tiny, monkeypatch):
+    """Spoil the labels of all other training images: probes answer the same."""
+    given = ("transfer", *trained_source(tiny), *tiny.cells, *tiny.transfer, "labels=3", "open_set.classes=[monocyte]")
+    first = micrographia(*given)
+    known = set(first.table("labelled")["item"])
+    table = SyntheticCells.table
+
+    def spoiled(data, indices):
+        found = table(data, indices)
+        train = set(data.indices("train").tolist())
+        hidden = np.array([item in train and item not in known for item in indices.tolist()])
+        found.loc[hidden, "class"] = np.where(found.loc[hidden, "class"] == "monocyte", "monocyte", "lymphocyte")
+        return found
+
+    monkeypatch.setattr(SyntheticCells, "table", spoiled)
+    monkeypatch.setattr("micrographia.data.few_labels.FewLabels.draw", lambda few, part: torch.tensor(sorted(known)))
+    again = micrographia(*given, "how.rerun=true")
+    for name in ("probes", "open_set_predictions"):
+        pd.testing.assert_frame_equal(
+            again.table(name).query("part != 'train'") if name == "probes" else again.table(name),
+            first.table(name).query("part != 'train'") if name == "probes" else first.table(name),
+        )
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -9,6 +9,8 @@ def test_the_closing_table_says_how_many_images_and_how_channels_were_mapped(cap
     shown = capsys.readouterr().err
     assert "val/loss" in shown
     assert "images: 3 train, 1 val; channels: DAPI, zero" in shown
+    closing_table("cnn", {}, {"images": {"train": 3, "val": 1}, "labelled": {"train": 2}})
+    assert "images: 3 train, 1 val; labelled: 2 train" in capsys.readouterr().err
 
 
 def test_an_undefined_score_shows_why_and_intervals_only_where_there_are_some(capsys):

@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -11,12 +11,15 @@ from torch.nn import functional
 from torch.optim import Optimizer
 from torchmetrics.classification import MulticlassConfusionMatrix
 
+from micrographia.config import Between
 from micrographia.data.batches import Batch
 from micrographia.errors import UserError
 from micrographia.models.augmentation import flip_and_turn
 from micrographia.models.counting import CountingModule, MakeOptimizer, seeded_initialisation
 from micrographia.models.residual import ResidualEncoder
 from micrographia.models.vae.vae import VAE
+
+Labels = Annotated[int, Between(1)] | None
 
 
 class Classifier(CountingModule):
@@ -50,6 +53,8 @@ class Classifier(CountingModule):
         Weights to end with: ``best`` on the validation part by balanced accuracy (the earliest of equals), or ``last``.
     encoder_lr_factor
         Learning rate of the encoder, as a part of the head's.
+    labels
+        Labelled images per class that it is to be trained on, and to select weights by; None: all. The task draws them.
 
     Attributes
     ----------
@@ -81,6 +86,7 @@ class Classifier(CountingModule):
         class_weights: Literal["none", "balanced"],
         select: Literal["best", "last"],
         encoder_lr_factor: float = 1.0,
+        labels: Labels = None,
     ):
         super().__init__(name, shape, seed)
         if len(classes) < 2:
@@ -97,6 +103,7 @@ class Classifier(CountingModule):
         self.balanced = class_weights == "balanced"
         self.select = select
         self.encoder_lr_factor = encoder_lr_factor
+        self.labels = labels
         self.head = perceptron([width, *hidden, len(self.classes)])
         self.register_buffer("class_weights", torch.ones(len(self.classes)))
         self.confusion = MulticlassConfusionMatrix(len(self.classes))
@@ -201,7 +208,7 @@ class TransferClassifier(Classifier):
         VAE whose encoder to use; it is copied, and its decoder left out.
     tune
         What learns beside the head: ``none``; ``last``, the encoder's last two layers with weights; or ``all`` of it.
-    name, shape, classes, optimizer, seed, hidden, augment, class_weights, select, encoder_lr_factor
+    name, shape, classes, optimizer, seed, hidden, augment, class_weights, select, encoder_lr_factor, labels
         See `Classifier`.
     """
 
@@ -219,6 +226,7 @@ class TransferClassifier(Classifier):
         augment: bool = False,
         class_weights: Literal["none", "balanced"] = "balanced",
         select: Literal["best", "last"] = "best",
+        labels: Labels = None,
     ):
         if tuple(shape) != tuple(source_model.shape):
             raise UserError(
@@ -228,7 +236,9 @@ class TransferClassifier(Classifier):
         width = source_model.latents
         with seeded_initialisation(seed):
             super().__init__(
-                name, shape, classes, optimizer, seed, width, hidden, augment, class_weights, select, encoder_lr_factor
+                *(name, shape, classes, optimizer, seed, width, hidden, augment, class_weights, select),
+                encoder_lr_factor=encoder_lr_factor,
+                labels=labels,
             )
         self.latent_names = list(source_model.latent_names)
         self.tune = tune
@@ -268,7 +278,7 @@ class CNN(Classifier):
         Channels of the first of its four stages, doubled at each further one.
     blocks
         Residual blocks per stage.
-    name, shape, classes, optimizer, seed, hidden, augment, class_weights, select
+    name, shape, classes, optimizer, seed, hidden, augment, class_weights, select, labels
         See `Classifier`.
     """
 
@@ -285,11 +295,13 @@ class CNN(Classifier):
         augment: bool = True,
         class_weights: Literal["none", "balanced"] = "balanced",
         select: Literal["best", "last"] = "best",
+        labels: Labels = None,
     ):
         with seeded_initialisation(seed):
             encoder = ResidualEncoder(shape, filters, blocks)
             super().__init__(
-                name, shape, classes, optimizer, seed, encoder.width, hidden, augment, class_weights, select
+                *(name, shape, classes, optimizer, seed, encoder.width, hidden, augment, class_weights, select),
+                labels=labels,
             )
         self.encoder = encoder
 

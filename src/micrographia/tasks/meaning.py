@@ -36,7 +36,7 @@ class Meaning:
 
 
 @torch.no_grad()
-def name_latents(model: VAE, data: IndexedImages, samples: int, strength: float, scored: bool = True) -> Meaning:
+def name_latents(model: VAE, data: IndexedImages, samples: int, strength: float) -> Meaning:
     """Compare latents and factors on a sample of a data set with known truth, and name those that earn it.
 
     A latent that was trained with the factors' labels may bear its own factor's name only, and bears it once it has
@@ -48,8 +48,6 @@ def name_latents(model: VAE, data: IndexedImages, samples: int, strength: float,
         Images to encode; also the pairs per factor for OMES.
     strength
         Least normalised mutual information above chance for a name, 0..1.
-    scored
-        Compute the scores too, for which more images are encoded.
     """
     indices = data.draw_indices(samples, SAMPLE_SEED, 0)
     latents = [f"z{index}" for index in range(model.latents)]
@@ -57,10 +55,10 @@ def name_latents(model: VAE, data: IndexedImages, samples: int, strength: float,
     factors = data.table(indices)[list(data.factors)].set_index(codes.index)
     matrix = association_above_chance(codes, factors)
     table = names_by_association(matrix, strength, tied=model.labelled_latents)
-    scores = {}
-    if scored:
-        scores["score/mig"] = mig(codes, factors).score
-        scores["score/omes"] = omes(interventions(model, data, indices, codes)).score
+    scores = {
+        "score/mig": mig(codes, factors).score,
+        "score/omes": omes(interventions(model, data, indices, codes)).score,
+    }
     names = table["name"].tolist()
     return Meaning(names, table, matrix.set_axis(names, axis=0), scores)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 import torch
+from torch import nn
 
 from micrographia.config import instantiate
 from micrographia.data.latents import mapping_fingerprint
@@ -18,6 +19,38 @@ from micrographia.models.gan.generator import Generator
 from micrographia.models.latent_encoder import LatentEncoder
 from micrographia.runs.run import How, Run, What
 from micrographia.tasks.assembly import DEFAULT_SIZE, load_model, source_run
+
+
+def as_seen(degradation: Degradation, untold: Mapping[str, Any], low: bool) -> Degradation:
+    """A degradation with what is done to images on top of it and nobody is told: no search, network or interval.
+
+    Parameters
+    ----------
+    untold
+        Nodes of filters and noise by name; null ones are none.
+    low
+        Whether the images are of low resolution themselves, so that nothing is done to them.
+
+    Raises
+    ------
+    UserError
+        If there is something to be done to images of low resolution, or it is no filter, or one that reduces.
+    """
+    nodes = {name: node for name, node in untold.items() if node is not None}
+    if nodes and low:
+        raise UserError(
+            f"untold.{next(iter(nodes))}: these images are of low resolution themselves, and nothing is done to them. "
+            "Set untold=none."
+        )
+    further: dict[str, nn.Module] = {}
+    for name, node in nodes.items():
+        step = instantiate(node, f"untold.{name}") if isinstance(node, Mapping) and "_target_" in node else None
+        if not isinstance(step, nn.Module):
+            raise UserError(f"untold.{name}={node}: no filter and no noise. Choose one, as untold=gaussian_noise.")
+        if getattr(step, "factor", 1) != 1:
+            raise UserError(f"untold.{name}: it reduces the image, which belongs into degradation.steps.")
+        further[f"untold_{name}"] = step
+    return degradation.altered(further)
 
 
 def checked_methods(nodes: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

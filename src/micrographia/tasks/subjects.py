@@ -68,6 +68,8 @@ def find_subjects(
     ----------
     channels, size
         Of the generator's images; channels None where it is still to learn them.
+    degradation
+        What is done to images of high resolution, told and untold.
     low
         Whether the images are low-resolution themselves: see `are_low`.
 

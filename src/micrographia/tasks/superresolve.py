@@ -31,9 +31,10 @@ from micrographia.tasks.assay_report import (
 )
 from micrographia.tasks.assembly import load_generator
 from micrographia.tasks.fidelity import feature_network, fidelity
-from micrographia.tasks.intervals import error_bars
+from micrographia.tasks.intervals import draw_solutions, error_bars
 from micrographia.tasks.recovered_files import write_images
 from micrographia.tasks.recovery_inputs import (
+    as_seen,
     build_assay,
     build_method,
     checked_methods,
@@ -74,7 +75,8 @@ def recover(what: What, how: How, run: Run) -> Metrics:
         )
     low = are_low(what, size, size // degradation.factor)
     # What could be refused is refused before generators are trained and codes searched, which takes hours.
-    data, subjects, controls = find_subjects(what, how, channels, size, degradation, low)
+    seen = as_seen(degradation, what["untold"], low)
+    data, subjects, controls = find_subjects(what, how, channels, size, seen, low)
     what = networks_alike(what, data)
     assay = build_assay(what, data.shape[0], size, low)
     if assay is not None and isinstance(data, SimulatedAssay):
@@ -102,6 +104,7 @@ def recover(what: What, how: How, run: Run) -> Metrics:
 
     recovered = solved_by(methods, subjects, "solutions")
     metrics = fidelity(recovered, subjects, network, run)
+    table = None
     if assay is not None:
         training = None
         if low:
@@ -115,6 +118,8 @@ def recover(what: What, how: How, run: Run) -> Metrics:
             known = measurements(assay, again, others, controls)
             metrics |= error_bars(table, known, repeated, assay.values[0], what["intervals"]["nominal"], run)
     draw_images(recovered, subjects, run)
+    for name in repeated:
+        draw_solutions(name, recovered[name], subjects, table, assay.values[0] if assay else "", run)
     if isinstance(data, ImageFolder) and low:
         write_images(recovered, subjects, data, run)
 
@@ -135,7 +140,8 @@ def calibration_subjects(
 ) -> Subjects | None:
     """Cells that calibrate the intervals of methods with several solutions, others than those that are reported on.
 
-    Of low-resolution images there are none, since nobody knows the truth.
+    They are reduced as the search is told, so that the intervals know nothing of what it does not. Of low-resolution
+    images there are none, since nobody knows the truth.
     """
     part, count = what["intervals"]["part"], what["intervals"]["images"]
     if low:

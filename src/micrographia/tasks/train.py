@@ -5,6 +5,8 @@ import torch
 from pytorch_lightning import Callback
 
 from micrographia.data.datamodule import IndexedImages, require_parts
+from micrographia.data.few_labels import FewLabels
+from micrographia.models.classifier import Classifier
 from micrographia.models.counting import CountingModule
 from micrographia.models.gan.stylegan2 import StyleGAN2
 from micrographia.models.vae.networks import FeatureNetwork
@@ -34,10 +36,14 @@ def train_model(what: What, how: How, run: Run) -> Metrics:
     if isinstance(model, VAE) and isinstance(model.network, FeatureNetwork):
         everything = torch.arange(len(data)) if data.factors else data.indices("train")
         model.network.set_range(data.chunks(everything))
+    learned, record = data, data.record()
+    if isinstance(model, Classifier) and model.labels is not None:
+        learned = few_labels(model, model.labels, data, run)
+        record["labelled"] = learned.counts()
     with opened_loggers(how, run, what) as loggers:
         fit(
             model,
-            data,
+            learned,
             what["budget"],
             how,
             run.folder,
@@ -57,13 +63,21 @@ def train_model(what: What, how: How, run: Run) -> Metrics:
                 "factors": list(data.factors),
                 "latents": model.latent_names,
                 "images": model.images,
-                "data": data.record(),
+                "data": record,
             },
         )
         run.save_figure("curves", curves_figure(pd.read_csv(run.folder / "curves.csv")))
         log_results(loggers, run, metrics, model.images)
-    closing_table(what["name"], metrics, data.record())
+    closing_table(what["name"], metrics, record)
     return metrics
+
+
+def few_labels(model: Classifier, labels: int, data: IndexedImages, run: Run) -> FewLabels:
+    """The images that a classifier may learn the labels of, or select its weights by; kept in a table."""
+    learned = FewLabels(data, labels, model.seed, ("train", "val") if model.select == "best" else ("train",))
+    learned.report("model.labels")
+    run.save_table("labelled", learned.labelled())
+    return learned
 
 
 def watching(model: CountingModule, data: IndexedImages, how: How, run: Run) -> list[Callback]:

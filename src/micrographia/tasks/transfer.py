@@ -13,6 +13,7 @@ import torch
 
 from micrographia.config import instantiate
 from micrographia.data.datamodule import PARTS, IndexedImages, all_indices, require_parts, spread
+from micrographia.data.few_labels import FewLabels
 from micrographia.errors import UserError, within
 from micrographia.interpretation.counterfactuals import check_counterfactuals, explain_answers
 from micrographia.interpretation.differences import contrast_of, tell_apart
@@ -50,27 +51,29 @@ def carry_over(what: What, how: How, run: Run) -> Metrics:
     source = source_run(what["source"], how)
     target = target_data(what, how, source)
     truth = labels(target)
+    known = truth if what["labels"] is None else few_labels(target, truth, what, run)
     left_out = left_out_classes(what["open_set"], truth)
     learned = finetuning_data(target, left_out, what["open_set"])
     check_counterfactuals(what["interpretation"]["counterfactuals"], what["probes"], target.classes)
     contrast = contrast_of(target, what)
-    known = known_factors(source, what, how)
+    factors = known_factors(source, what, how)
     draw_samples(target, run)
     with opened_loggers(how, run, what) as loggers:
         before = model = load_vae(source, how, "source.run")
         evidence = look_at(target, contrast, what, how, run)
+        scores: Metrics = {}
         phases = {"before": explain(before, target, evidence, what, how, run, "before")}
         if what["finetune"]["epochs"]:
             model = finetune(before, learned, what, how, run, loggers)
-            rename_latents(before, model, known, what, run)
+            scores = rename_latents(before, model, factors, what, run)
             phases["after"] = explain(model, target, evidence, what, how, run, "after")
         codes = {name: phase.features for name, phase in phases.items()}
         seen = codes | ({"baseline": raw_inputs(target)} if what["baseline"] else {})
 
-        results = fit_probes(seen, truth, target.classes, what, how)
+        results = fit_probes(seen, known, target.classes, what, how)
         metrics = save_probes(results, codes, truth["class"], run)
         metrics |= {name: value for phase in phases.values() for name, value in phase.metrics.items()}
-        metrics |= evidence.metrics
+        metrics |= evidence.metrics | scores
         last = list(phases)[-1]
         fitted = {probe: result for (phase, probe), result in results.items() if phase == last}
         metrics |= explain_answers(
@@ -79,8 +82,10 @@ def carry_over(what: What, how: How, run: Run) -> Metrics:
         draw_projections(codes, truth["class"], what["interpretation"]["projections"], what["seed"], how, run)
         unseen = unseen_phases(codes, left_out, what["open_set"])
         probes = partial(build_probes, what)
-        metrics |= leave_out(left_out, unseen, truth, target, probes, what["open_set"], how, run)
+        metrics |= leave_out(left_out, unseen, known, target, probes, what["open_set"], how, run)
         record = target.record()
+        if what["labels"] is not None:
+            record["labelled"] = {"train": int((known["part"] == "train").sum())}
         run.save_record("data", record)
         log_results(loggers, run, metrics, trained_images(what, learned))
     transfer_table(what["name"], record, metrics)
@@ -187,18 +192,28 @@ def known_factors(source: Run, what: What, how: How) -> IndexedImages | None:
     return build_data(source.config, how)
 
 
-def rename_latents(before: VAE, after: VAE, known: IndexedImages | None, what: What, run: Run) -> None:
-    """Derive the latents' names again on source images, and report those that fine-tuning, and no other rule, lost."""
+def rename_latents(before: VAE, after: VAE, known: IndexedImages | None, what: What, run: Run) -> Metrics:
+    """Derive the latents' names again on source images, and report those that fine-tuning, and no other rule, lost.
+
+    Returns
+    -------
+    dict
+        How disentangled both models are on the same source images: ``score_<phase>/mig`` and ``score_<phase>/omes``.
+    """
     if known is None:
         after.latent_names = before.latent_names
-        return
-    former = name_latents(before, known, **what["naming"], scored=False).names
-    meaning = name_latents(after, known, **what["naming"])
+        return {}
+    former, meaning = (name_latents(model, known, **what["naming"]) for model in (before, after))
     after.latent_names = meaning.names
     run.save_table("latents_after", meaning.table)
     run.save_table("association_after", meaning.association, index=True)
-    if lost := lost_names(former, meaning.names):
+    if lost := lost_names(former.names, meaning.names):
         log.info("after fine-tuning no latent stands for %s any more", ", ".join(lost))
+    return {
+        name.replace("score/", f"score_{phase}/"): value
+        for phase, found in (("before", former), ("after", meaning))
+        for name, value in found.scores.items()
+    }
 
 
 def labels(data: IndexedImages) -> pd.DataFrame:
@@ -209,6 +224,15 @@ def labels(data: IndexedImages) -> pd.DataFrame:
         index = pd.Index(indices.tolist(), name="item")
         tables.append(pd.DataFrame({"class": data.table(indices)["class"].to_numpy(), "part": part}, index=index))
     return pd.concat(tables)
+
+
+def few_labels(target: IndexedImages, truth: pd.DataFrame, what: What, run: Run) -> pd.DataFrame:
+    """Class and part of every item, the training part being those few whose label is known; kept in a table."""
+    few = FewLabels(target, what["labels"], what["seed"])
+    few.report("labels")
+    run.save_table("labelled", few.labelled())
+    unlabelled = (truth["part"] == "train") & ~truth.index.isin(few.indices("train").tolist())
+    return truth.assign(part=truth["part"].mask(unlabelled, "unlabelled"))
 
 
 def raw_inputs(data: IndexedImages) -> pd.DataFrame:

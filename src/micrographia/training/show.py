@@ -42,11 +42,15 @@ def closing_table(title: str, metrics: Mapping[str, float], data: Mapping[str, A
 
 
 def print_data(data: Mapping[str, Any]) -> None:
-    """Print how many images a set has in each part, and how their channels were mapped."""
-    counts = ", ".join(f"{count} {part}" for part, count in data["images"].items())
-    console.print(
-        f"images: {counts}" + (f"; channels: {data['channels']}" if "channels" in data else ""), highlight=False
-    )
+    """Print how many images a set has in each part, of how few a label was known, and how channels were mapped."""
+    words = [
+        f"{name}: " + ", ".join(f"{count} {part}" for part, count in data[name].items())
+        for name in ("images", "labelled")
+        if name in data
+    ]
+    if "channels" in data:
+        words.append(f"channels: {data['channels']}")
+    console.print("; ".join(words), highlight=False)
 
 
 def transfer_table(title: str, data: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
