@@ -108,7 +108,7 @@ def test_a_key_without_its_value_is_named():
         ({"column": "dose", "negative": 0, "positive": 10}, None),
         (None, None),
         ({"column": "dose", "negative": 0}, "contrast.positive: no value given"),
-        ("dose", "contrast=dose: expected the keys column, negative, positive, well, replicate or null"),
+        ("dose", "contrast=dose: expected the keys column, negative, positive, well, replicate, block or null"),
         (
             {"column": "dose", "negative": 0, "positive": 10, "well": 3},
             "contrast.well=3: expected text.",

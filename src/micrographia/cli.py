@@ -95,13 +95,21 @@ def run_verb(verb: str, arguments: list[str]) -> int:
     overrides = [part for override in overrides for part in with_named_run(override)]
     check_presets(verb, overrides)
     try:
-        if not options.keys() <= {*SWEEPING, *FOLDER}:
+        showing = not options.keys() <= {*SWEEPING, *FOLDER}
+        if is_tuning(overrides):
+            from micrographia.tasks.tuning import tune, without_search
+
+            if not showing:
+                return tune(verb, list(options), overrides)
+            overrides = without_search(overrides)
+        if showing:
             return show_config(verb, options, overrides)
         from micrographia.tasks.jobs import run_jobs
+        from micrographia.tasks.sweep import group_settings
 
         sweeping = bool(options.keys() & SWEEPING)
         folder = next((options[name] for name in FOLDER if name in options), None)
-        jobs = run_jobs(verb, overrides, sweeping, folder)
+        jobs = run_jobs(verb, [*group_settings(verb, overrides, sweeping), *overrides], sweeping, folder)
     except Exception as error:
         if not is_mistake(error):
             raise
@@ -124,16 +132,22 @@ def show_config(verb: str, options: Mapping[str, str], overrides: list[str]) -> 
     return 0
 
 
-def conclude(verb: str, jobs: "list[Job]", sweeping: bool) -> int:
-    """Say of a sweep how many of its jobs failed and what they have in common; return the exit status."""
-    failures = sum(job.run is None for job in jobs)
-    if (sweeping or len(jobs) > 1) and failures:
-        print(f"micrographia: {failures} of the sweep's jobs failed; the others are done.", file=sys.stderr)
-    if sweeping and len(jobs) > 1:
-        from micrographia.tasks.sweep import summarise
+def is_tuning(overrides: Sequence[str]) -> bool:
+    """Whether a command's overrides ask for a tuning: ``sweep=optuna``."""
+    return any(override.startswith("sweep=") and override != "sweep=none" for override in overrides)
 
-        summarise(verb, jobs)
-    return 2 if failures else 0
+
+def conclude(verb: str, jobs: "list[Job]", sweeping: bool) -> int:
+    """Show the table of a sweep, then what became of its jobs; return the exit status."""
+    if sweeping or len(jobs) > 1:
+        from micrographia.tasks.sweep import summarise, tally
+
+        try:
+            if sweeping and len(jobs) > 1:
+                summarise(verb, jobs)
+        finally:
+            print(tally(jobs), file=sys.stderr)
+    return 2 if any(job.run is None for job in jobs) else 0
 
 
 def with_named_run(override: str) -> list[str]:

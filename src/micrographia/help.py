@@ -45,7 +45,7 @@ def groups_of(verb: str, run: str = "") -> dict[str, list[str]]:
     choices = choices_of(verb)
     found = {}
     for group, package in presets.groups(config_directory() / f"{verb}.yaml"):
-        if run and group in ("how", "logger", presets.GROUP):
+        if run and group in ("how", "logger", "sweep", presets.GROUP):
             continue
         nested = [name for name in choices if name.startswith(f"{group}/")]
         for name in (group, *nested):

@@ -15,6 +15,8 @@ from micrographia.runs.address import following
 
 # How Hydra's plain ValueError begins where a group is given a number or null.
 NO_CHOICE = "Config group override must be"
+# Launchers that come with a plugin of Hydra's, and our extra that brings it.
+LAUNCHERS = {"joblib": "joblib", "submitit_local": "cluster", "submitit_slurm": "cluster", "ray": "ray"}
 
 
 def is_mistake(error: Exception) -> bool:
@@ -40,6 +42,12 @@ def explain(error: Exception, verb: str, overrides: Sequence[str]) -> str:
         return unknown_choice(missing[1], verb)
     if refused := re.search(r"Could not (?:override|delete from config\.?|append to config\.?) '?([\w./@]+)'?", text):
         return unknown_key(refused[1], verb, overrides)
+    if "INTERVAL_SWEEP" in text or "requires --multirun" in text:
+        given = next((item for item in overrides if "(" in value_of(item)), "")
+        return (
+            f"{given}: intervals are searched by sweep=optuna how.sweep.metric=METRIC, without -m; "
+            "choice(...) and range(...) make a run of each value with -m."
+        )
     if "mbiguous value" in text:
         several = next((item for item in overrides if "," in value_of(item)), "")
         return f"{several}: several values. Add -m to make a run of each, or write a list in brackets, as key=[a,b]."
@@ -62,10 +70,12 @@ def explain(error: Exception, verb: str, overrides: Sequence[str]) -> str:
 
 def unknown_choice(name: str, verb: str) -> str:
     """Answer a group's choice that does not exist."""
-    groups = choices_of(verb)
+    groups = {**choices_of(verb), "hydra/launcher": ["basic", *LAUNCHERS]}
     group = max((group for group in groups if name.startswith(f"{group}/")), key=len, default="")
     choices = groups.get(group, [])
     wanted = name.removeprefix(f"{group}/")
+    if group == "hydra/launcher" and wanted in LAUNCHERS:
+        return f"{group}={wanted}: its plugin is not installed: pip install 'micrographia[{LAUNCHERS[wanted]}]'"
     return f"{group}={wanted}: no such choice{suggestion(wanted, choices)}.\n{group} is one of: {', '.join(choices)}."
 
 

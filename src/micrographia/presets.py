@@ -34,14 +34,24 @@ def check_presets(verb: str, overrides: Sequence[str]) -> None:
     UserError
         If an override chooses one.
     """
-    for override in overrides:
-        key, _, names = override.lstrip("+").partition("=")
-        for name in names.split(",") if key == GROUP else ():
-            if preset_file(name).is_file() and (verbs := verbs_of(name)) and verb not in verbs:
-                raise UserError(
-                    f"{GROUP}={name} is a preset of {' and '.join(verbs)}; "
-                    f"presets of {verb}: {', '.join(presets(verb)) or 'none'}."
-                )
+    for name in chosen(overrides):
+        if preset_file(name).is_file() and (verbs := verbs_of(name)) and verb not in verbs:
+            raise UserError(
+                f"{GROUP}={name} is a preset of {' and '.join(verbs)}; "
+                f"presets of {verb}: {', '.join(presets(verb)) or 'none'}."
+            )
+
+
+def chosen(overrides: Sequence[str]) -> list[str]:
+    """Names of the presets that overrides choose.
+
+    Examples
+    --------
+    >>> chosen(["seed=1", "experiment=drl/plankton,drl/yeast"])
+    ['drl/plankton', 'drl/yeast']
+    """
+    pairs = [override.lstrip("+").partition("=") for override in overrides]
+    return [name for key, _, names in pairs if key == GROUP for name in names.split(",")]
 
 
 def offers(root: Path) -> set[str]:

@@ -21,6 +21,32 @@ class Paths(TypedDict):
     cache: str
 
 
+class Tuning(TypedDict):
+    """What is tuned, on which metric, in how many trials; nothing without an engine."""
+
+    engine: Literal["optuna"] | None
+    metric: NotRequired[str]
+    direction: NotRequired[Literal["maximize", "minimize"]]
+    trials: NotRequired[Positive]
+    space: NotRequired[dict[str, Any] | None]
+    baseline: NotRequired[bool]
+    random: NotRequired[Positive]
+    seed: NotRequired[Seed]
+    intermediate: NotRequired[str | None]
+    intermediate_direction: NotRequired[Literal["maximize", "minimize"]]
+    patience: NotRequired[Positive]
+    warmup: NotRequired[Count]
+
+
+class Devices(TypedDict):
+    """How many processes share the work of a run."""
+
+    devices: Positive
+    nodes: Positive
+    backend: Literal["gloo", "nccl"] | None
+    timeout: Positive
+
+
 class Execution(TypedDict):
     """How a run is executed."""
 
@@ -34,6 +60,8 @@ class Execution(TypedDict):
     rerun: bool
     paths: Paths
     logger: dict[str, Any]
+    sweep: NotRequired[Tuning]  # not of evaluate
+    trainer: NotRequired[Devices]  # of verbs that train or search
     processes: NotRequired[Positive | None]  # of evaluate
 
 
@@ -66,6 +94,7 @@ class Interpretation(TypedDict):
     """What the latents are compared with on the target."""
 
     images: Count
+    features: list[Literal["basic", "cellprofiler"]]
     resamples: Annotated[int, Between(2)]
     strength: Annotated[float, Between(0, 1)]
     traversals: Count
@@ -73,14 +102,6 @@ class Interpretation(TypedDict):
     counterfactuals: Counterfactuals
     importance: list[Literal["own", "permutation", "shap"]]
     projections: list[Literal["pca", "tsne", "umap"]]
-
-
-class Traversals(TypedDict):
-    """How many images are measured, and decoded along how many values of each latent."""
-
-    images: Count
-    traversals: Count
-    steps: Annotated[int, Between(2)]
 
 
 class OpenSetSettings(TypedDict):
@@ -110,6 +131,7 @@ class Contrast(TypedDict):
     positive: str | int | float
     well: NotRequired[str]  # column of the replicates
     replicate: NotRequired[str]  # column that is resampled in place of wells, where these are too few; of transfer
+    block: NotRequired[str | None]  # column within whose values replicates are permuted, null: over all; of transfer
 
 
 class Intervals(TypedDict):
@@ -127,7 +149,6 @@ KEYS: dict[str, Any] = {
     "naming": Naming,
     "finetune": FineTuning,
     "interpretation": Interpretation,
-    "measured": Traversals,
     "open_set": OpenSetSettings,
     "labels": Positive | None,
     "baseline": bool,
@@ -138,6 +159,7 @@ KEYS: dict[str, Any] = {
     "samples": Annotated[int, Between(2)],
     "bootstrap": Count,
     "only": list[str] | None,
+    "interpret": bool | None,
     "contrast": Contrast | None,
     "intervals": Intervals,
     "given": Literal["high", "low"] | None,

@@ -26,10 +26,32 @@ def test_one_failing_job_does_not_stop_the_others(desk, micrographia, training):
     assert len(set(out)) == 2
     assert all((desk / line / "result.json").exists() for line in out)
     answers = [line for line in err.splitlines() if line.startswith("micrographia: ")]
+    (log,) = (desk / "runs" / "sweeps" / "logs").glob("*beta=high*.log")
     assert answers == [
         "micrographia: model.beta=high: expected a number.",
-        "micrographia: 1 of the sweep's jobs failed; the others are done.",
+        "micrographia: 3 jobs: 2 done, 1 failed",
+        f"micrographia: failed: model.beta=high: model.beta=high: expected a number. (log: {log.relative_to(desk)})",
     ]
+    assert "failed: model.beta=high: expected a number." in log.read_text()
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a bug"), OSError(5, "Input/output error")])
+def test_a_bug_in_one_job_is_in_its_log_and_stops_no_other(error, desk, micrographia, training, monkeypatch):
+    def fail(what, how, run):
+        if what["seed"] == 1:
+            raise error
+        return {"score/mig": 1.0}
+
+    monkeypatch.setattr("micrographia.tasks.train.train_model", fail)
+    status, out, err = micrographia("train", "-m", *training, "seed=0,1,2", "how.progress=false")
+    assert status == 2
+    assert len(out) == 2
+    assert "Traceback" not in err
+    (log,) = (desk / "runs" / "sweeps" / "logs").glob("*seed=1-*.log")
+    assert f"micrographia: {type(error).__name__}: {error} (traceback: {log.relative_to(desk)})" in err.splitlines()
+    assert "Traceback" in log.read_text()
+    again = micrographia("train", "-m", *training, "seed=0,2,3", "how.progress=false")
+    assert "micrographia: 3 jobs: 1 done, 2 found finished" in again[2].splitlines()
 
 
 def test_a_choice_that_does_not_exist_stops_a_sweep_before_it_starts(desk, mistake, training):
@@ -97,4 +119,4 @@ def test_a_single_job_has_no_table(desk, micrographia, transfer, quick_transfer)
     _, out, err = micrographia("transfer", *transfer, "-m", "seed=1", "how.progress=false")
     assert len(out) == 1
     assert "CSV" not in err
-    assert not (desk / "runs" / "sweeps").exists()
+    assert not list((desk / "runs" / "sweeps").glob("*.csv"))

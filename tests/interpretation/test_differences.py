@@ -59,7 +59,8 @@ def test_fields_stand_for_wells_that_are_too_few_and_say_so():
 
 def test_wells_of_one_name_on_two_plates_are_two():
     data = Plate(drug=["DMSO", 5] * 6, well=["A", "B"] * 6, plate=np.repeat([1, 2, 3], 4))
-    assert contrast(data).words == "3 and 3 wells (too few for a p below 0.1) resampled"
+    assert contrast(data).words == "3 and 3 wells (too few for a p below 0.25) resampled; permuted within each plate"
+    assert contrast(data, block=None).words == "3 and 3 wells (too few for a p below 0.1) resampled"
 
 
 def test_without_a_column_of_replicates_there_is_no_interval():
@@ -101,3 +102,31 @@ def test_metrics_are_numbers_only():
     assert numbers(table, "after") == {"difference/after/significant": 1, "difference/after/leading": -2.0}
     assert numbers(table.assign(q=np.nan), "after") == {"difference/after/leading": -2.0}
     assert numbers(table.assign(q=np.nan, effect=np.nan), "after") == {}
+
+
+def test_replicates_are_permuted_within_plates_where_the_table_knows_them():
+    plates = {**TWELVE, "plate": [1, 1, 1, 2, 2, 2] * 2}
+    found = contrast(Plate(**plates))
+    assert found.words == "6 and 6 wells resampled; permuted within each plate"
+    table = found.table(pd.DataFrame({"z0": np.arange(12.0)}))
+    assert table["permuted_within"].tolist() == ["plate"]
+    assert table["p_least"].tolist() == [2 / 400]
+    over_all = contrast(Plate(**plates), block=None)
+    assert over_all.words == "6 and 6 wells resampled"
+    assert over_all.table(pd.DataFrame({"z0": np.arange(12.0)}))["p_least"].tolist() == [2 / 924]
+    batches = Plate(**plates, batch=list("aabbccaabbcc"))
+    assert contrast(batches, block="batch").words.endswith("permuted within each batch")
+
+
+def test_plates_of_one_condition_give_no_p_value_and_say_so():
+    found = contrast(Plate(**TWELVE, plate=[1] * 6 + [2] * 6))
+    assert found.words.endswith("no plate holds both conditions, no p-value")
+    assert found.table(pd.DataFrame({"z0": np.arange(12.0)}))["p"].isna().all()
+
+
+def test_a_block_that_does_not_fit_is_answered():
+    with pytest.raises(UserError, match=r"contrast\.block: the table of plate has no column batch"):
+        contrast(Plate(**TWELVE), block="batch")
+    split = Plate(drug=["DMSO", "DMSO", 5, 5], well=list("AABC"), batch=[1, 2, 1, 2])
+    with pytest.raises(UserError, match=r"contrast\.block=batch"):
+        contrast(split, block="batch")

@@ -1,15 +1,15 @@
 """Sets of images through Trainer.predict: chunks, a killed process, bad images."""
 
 import os
-import subprocess
+import signal
 import sys
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 import torch
 
+from micrographia.devices.crew import assembled
 from micrographia.errors import UserError
 from micrographia.inversion.checks import flags_of
 from micrographia.inversion.method import Bicubic, Supervised
@@ -227,26 +227,62 @@ def test_methods_without_codes_through_the_same_door(problem, source, tmp_path):
             method.check(problem)
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_two_devices_share_the_images(short, problem, source, tmp_path):
-    # In a process of its own, since torch forks only before it has computed in threads.
+@pytest.fixture(scope="module")
+def crew():
+    """Two processes for all tests, as for all methods of a run."""
+    before = list(sys.path)
+    sys.path.append(str(Path(__file__).parents[2]))  # where others find this module
+    trainer = {"devices": 2, "nodes": 1, "backend": None, "timeout": 60}
+    try:
+        with assembled({"accelerator": "cpu", "threads": 1, "trainer": trainer}) as crew:
+            yield crew
+    finally:
+        sys.path[:] = before
+
+
+def asked(folder):
+    """Keys that all processes have asked for."""
+    return [int(key) for file in folder.iterdir() for key in file.read_text().split()]
+
+
+class NotingSource:
+    """Low-resolution images by key; each process writes down for which it is asked, and one of them may be killed."""
+
+    def __init__(self, source, folder, deadly=None):
+        folder.mkdir()
+        self.source, self.folder, self.deadly = source, folder, deadly
+
+    def __call__(self, keys):
+        if self.deadly in keys.tolist():
+            os.kill(os.getpid(), signal.SIGKILL)
+        with (self.folder / str(os.getpid())).open("a") as file:
+            file.writelines(f"{key}\n" for key in keys.tolist())
+        return self.source(keys)
+
+
+def test_two_processes_share_the_images(short, problem, source, tmp_path, crew):
     one = superresolve(short(), problem, source, KEYS, tmp_path / "one")
-    torch.save(torch.stack(list(source.low.values())), tmp_path / "low.pt")
-    script = f"""
-import sys, importlib.util, torch
-from pathlib import Path
-torch.set_num_threads(1)
-spec = importlib.util.spec_from_file_location("toys", {str(Path(__file__).with_name("conftest.py"))!r})
-toys = importlib.util.module_from_spec(spec); spec.loader.exec_module(toys)
-from micrographia.inversion.prediction import superresolve
-folder = Path({str(tmp_path)!r})
-low = dict(zip({KEYS.tolist()}, torch.load(folder / "low.pt")))
-method = toys.search(schedule=toys.Schedule(10), chunk=3)
-superresolve(method, toys.toy_problem(), lambda keys: torch.stack([low[key] for key in keys.tolist()]),
-             torch.tensor({KEYS.tolist()}), folder / "two", devices=2)
-"""
-    subprocess.run([sys.executable, "-c", script], check=True, timeout=180)
-    two = superresolve(short(), problem, pytest.fail, KEYS, tmp_path / "two")
-    assert torch.equal(one.codes, two.codes)
-    np.testing.assert_array_equal(one.table["loss"], two.table["loss"])
+    noting = NotingSource(source, tmp_path / "asked")
+    two = superresolve(short(), problem, noting, KEYS, tmp_path / "two", crew=crew)
+    assert len(list((tmp_path / "asked").iterdir())) == 2
+    assert sorted(asked(tmp_path / "asked")) == sorted(KEYS.tolist())
+    assert two.keys.tolist() == KEYS.tolist()
+    torch.testing.assert_close(one.codes, two.codes, rtol=0, atol=1e-6)
+    pd.testing.assert_frame_equal(one.table, two.table, rtol=1e-6)
+    again = superresolve(short(), problem, pytest.fail, KEYS, tmp_path / "two", crew=crew)
+    assert torch.equal(again.codes, two.codes)
+
+
+@pytest.mark.slow
+def test_what_a_killed_process_leaves_is_searched_once(short, problem, source, tmp_path, crew):
+    killing = NotingSource(source, tmp_path / "first", deadly=60)
+    with pytest.raises(UserError, match=r"process 1 of 2 has ended .* \(signal 9\)"):
+        superresolve(short(chunk=2), problem, killing, KEYS, tmp_path / "run", crew=crew)
+    done = asked(tmp_path / "first")
+    assert 0 < len(done) < len(KEYS)
+    found = superresolve(
+        short(chunk=2), problem, NotingSource(source, tmp_path / "then"), KEYS, tmp_path / "run", crew=crew
+    )
+    assert sorted(done + asked(tmp_path / "then")) == sorted(KEYS.tolist())
+    whole = superresolve(short(), problem, source, KEYS, tmp_path / "whole")
+    torch.testing.assert_close(found.codes, whole.codes, rtol=0, atol=1e-6)

@@ -14,8 +14,9 @@ def test_each_image_stands_beside_what_it_would_have_to_be():
         "original",
         "decoded",
         "counterfactual",
-        "change",
+        "change, scaled",
     ]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["copepod\nto egg", "b"]
     assert "Scale +1.00 sd" in [text.get_text() for text in axes.texts]
     change, unchanged = (axes.images[row * 4 + 3].get_array() for row in range(2))
     assert change[3, 0, 0] > change[3, 0, 2]  # brighter is red

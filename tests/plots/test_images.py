@@ -87,3 +87,15 @@ def test_contact_sheet_needs_a_title_per_image():
         contact_sheet(torch.rand(2, 3, 4, 4), ["one"])
     with pytest.raises(ValueError, match="no images"):
         contact_sheet(torch.rand(0, 3, 4, 4), [])
+
+
+def test_dark_traversals_are_drawn_brighter_alike_and_that_is_said():
+    images = torch.zeros(2, 3, 1, 8, 8)
+    images[0], images[1, 1:] = 0.1, 0.2
+    figure = traversal_figure(images, ["a", "b"], [2.0, 1.0], ["1", "2", "3"], "share below")
+    axes = figure.axes[0]
+    assert axes.get_xlabel() == "share below; drawn 4.5 times brighter"
+    assert float(axes.images[0].get_array()[0, 0, 0]) == pytest.approx(0.45)
+    bright = traversal_figure(images + 0.5, ["a", "b"], [2.0, 1.0], ["1", "2", "3"], "share below")
+    assert bright.axes[0].get_xlabel() == "share below"
+    assert float(bright.axes[0].images[0].get_array()[0, 0, 0]) == pytest.approx(0.6)

@@ -24,8 +24,8 @@ def names(axes):
 def test_a_bar_per_latent_the_farthest_on_top_beside_an_image_of_each_class():
     figure = distances_figure("Arcella", {"before": PAPER}, {"before": torch.rand(2, 3, 8, 8)})
     one, other, bars = figure.subfigs[0].axes
-    assert one.get_title(loc="left") == "left out: Arcella"
-    assert other.get_title(loc="left") == "known: Euplotes"
+    assert one.get_title(loc="left") == "left out:\nArcella"
+    assert other.get_title(loc="left") == "known:\nEuplotes"
     assert len(one.images) == len(other.images) == 1
     assert names(bars) == ["Shape", "Texture", "Scale", "Color"]
     assert [bar.get_width() for bar in bars.patches] == [1.42, 0.95, 0.27, 0.18]

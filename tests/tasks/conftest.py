@@ -23,12 +23,15 @@ class Tiny:
     )
     cells = ("data.count=120",)
     probes = ("probes.gbt.trees=2", "probes.mlp.steps=5", "probes.logistic.iterations=5")
+    interpretation = (
+        *("interpretation.resamples=5", "interpretation.traversals=2", "interpretation.steps=2"),
+        "interpretation.counterfactuals.images=2",
+    )
     transfer = (
         "finetune.epochs=1",
         "finetune.batch_size=32",
         "naming.samples=200",
-        *("interpretation.resamples=5", "interpretation.traversals=2", "interpretation.steps=2"),
-        "interpretation.counterfactuals.images=2",
+        *interpretation,
         *probes,
     )
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
+from micrographia.data.synthetic.cells import SyntheticCells
 from micrographia.runs.run import Run
 from micrographia.scores.disentanglement import mig, modularity
 from micrographia.tasks.assembly import build_data, load_model
@@ -22,7 +23,12 @@ FEW = (
     ),
     *("scores.beta_vae.votes=20", "scores.beta_vae.test_votes=10", "scores.beta_vae.batch=4"),
     *("scores.factor_vae.votes=20", "scores.factor_vae.test_votes=10", "scores.factor_vae.batch=4"),
-    *("scores.factor_vae.samples=50", "measured.images=12", "measured.traversals=2", "measured.steps=2"),
+    *(
+        "scores.factor_vae.samples=50",
+        "interpretation.images=12",
+        "interpretation.traversals=2",
+        "interpretation.steps=2",
+    ),
 )
 NAMES = {
     *("mig", "sap", "modularity", "explicitness", "dci_disentanglement", "dci_completeness", "dci_informativeness"),
@@ -113,12 +119,86 @@ def test_a_transfer_is_scored_after_its_fine_tuning(micrographia, tiny):
     assert not np.allclose(after.table("codes"), before.table("codes"))
 
 
+SAID = {
+    *("codes", "latents_and_features", "readable_latents", "traversals", "measured_variance"),
+    *("projections", "principal_components"),
+}
+OF_PROBES = ("features", "probes", "importance", "confusion", "counterfactuals", "open_set", "open_set_distances")
+
+
+@pytest.mark.usefixtures("kept_runs")
+def test_a_transfer_is_interpreted_as_it_was_when_it_was_made(micrographia, tiny):
+    source = micrographia("train", "model.latents=3", *tiny.training, *tiny.sprites)
+    names = SyntheticCells.classes[:2]
+    asked = (f"open_set.classes=[{','.join(names)}]", "open_set.resamples=3")
+    command = ("transfer", f"source={source.folder}", *tiny.cells, *tiny.transfer, *asked, "baseline=false")
+    moved = micrographia(*command, "open_set.exclude_from_finetuning=true")
+    run = micrographia("evaluate", f"run={moved.folder}", *FEW[:-3], *tiny.interpretation, *asked)
+    tables = [f"{name}_{phase}" for name in SAID for phase in ("before", "after")] + list(OF_PROBES)
+    for name in tables:
+        pd.testing.assert_frame_equal(run.table(name), moved.table(name), rtol=1e-4, atol=1e-5, obj=name)
+    assert set(run.metrics) - {name for name in run.metrics if name.startswith("score/")} == set(moved.metrics)
+    assert set(run.table("scores")["score"]) >= NAMES
+    figures = {file.name for file in (moved.folder / "figures").iterdir()} - {"samples.png", "curves.png"}
+    assert figures <= {file.name for file in (run.folder / "figures").iterdir()}
+    assert "traversals_after.html" in figures
+    further = (
+        "interpretation.counterfactuals.probe=logistic",
+        "interpretation.importance=[own]",
+        "open_set.classes=[]",
+    )
+    other = micrographia("evaluate", f"run={moved.folder}", *FEW[:-3], *tiny.interpretation, *further)
+    assert set(other.table("counterfactuals")["probe"]) == {"logistic"}
+    assert set(other.table("importance")["kind"]) == {"gain"}
+    assert not (other.folder / "tables" / "open_set.csv").exists()
+
+
 @pytest.mark.usefixtures("kept_runs", "undrawn")
-def test_a_transfer_without_fine_tuning_is_answered(micrographia, tiny, capsys):
+def test_fine_tuning_that_has_seen_a_class_tells_nothing_of_its_novelty(micrographia, tiny, capsys):
+    source = micrographia("train", "model.latents=3", *tiny.training, *tiny.sprites)
+    moved = micrographia("transfer", f"source={source.folder}", *tiny.cells, *tiny.transfer, "baseline=false")
+    asked = (f"open_set.classes=[{SyntheticCells.classes[0]}]", "open_set.resamples=0", "only=[active_units]")
+    command = ("evaluate", f"run={moved.folder}", "interpret=true", *FEW[:1], *tiny.interpretation, *asked)
+    assert set(micrographia(*command).table("open_set")["phase"]) == {"before"}
+    micrographia(*command, "open_set.exclude_from_finetuning=true", status=2)
+    assert "open_set.exclude_from_finetuning" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("kept_runs", "undrawn")
+def test_a_training_is_interpreted_on_a_target_with_classes(micrographia, tiny):
+    trained = micrographia("train", "model.latents=3", *tiny.training, *tiny.sprites)
+    command = ("evaluate", f"run={trained.folder}", *tiny.interpretation, "scores.omes.samples=20", "samples=50")
+    target = ("data=synthetic/cells", *tiny.cells, "interpret=true", "only=[active_units]")
+    run = micrographia(*command, *target, "+probe@probes.tree=gbt", "probes.tree.trees=2")
+    assert set(run.table("probes")["probe"]) == {"tree"}
+    assert set(run.table("probes")["phase"]) == {"before"}
+    assert len(run.table("codes_before")) == 120
+    assert "latents_before/readable" in run.metrics
+    by_default = micrographia(*command, *target, "interpretation.importance=[]")
+    assert set(by_default.table("probes")["probe"]) == {"gbt", "mlp", "logistic"}
+
+
+@pytest.mark.usefixtures("kept_runs", "undrawn")
+def test_a_set_without_classes_is_interpreted_without_probes(micrographia, tiny):
+    trained = micrographia("train", "model.latents=3", *tiny.training, *tiny.sprites)
+    command = ("evaluate", f"run={trained.folder}", "samples=50", "only=[active_units]", *tiny.interpretation)
+    assert not (micrographia(*command).folder / "tables" / "codes_before.csv").exists()
+    run = micrographia(*command, "interpret=true")
+    assert {"latents_before/readable", "latents_before/mvg"} <= set(run.metrics)
+    assert list(run.table("codes_before"))[-1] == "part"
+    assert not (run.folder / "tables" / "probes.csv").exists()
+    micrographia(*command, "interpret=true", "open_set.classes=[heart]", status=2)
+
+
+@pytest.mark.usefixtures("kept_runs", "undrawn")
+def test_a_transfer_without_fine_tuning_is_evaluated_by_its_sources_model(micrographia, tiny):
     source = micrographia("train", "model.latents=3", *tiny.training, *tiny.sprites)
     moved = micrographia("transfer", f"source={source.folder}", "finetune=none", *tiny.cells, *tiny.probes)
-    micrographia("evaluate", f"run={moved.folder}", status=2)
-    assert "has its source's model: evaluate that" in capsys.readouterr().err
+    only = ("only=[mig]", "samples=30")
+    run = micrographia("evaluate", f"run={moved.folder}", "interpret=true", *only, *tiny.interpretation)
+    assert run.metrics["score/mig"] == micrographia("evaluate", f"run={source.folder}", *only).metrics["score/mig"]
+    pd.testing.assert_frame_equal(run.table("codes_before"), moved.table("codes_before"), atol=1e-5)
+    assert run.folder.name.startswith(moved.config["name"])
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -235,7 +315,7 @@ def test_whatever_befalls_one_run_the_others_are_evaluated(micrographia, tiny, t
     told = capsys.readouterr()
     assert "config.yaml" in told.err
     assert "CUDA out of memory" in told.err
-    assert "2 of the sweep's jobs failed" in told.err
+    assert "micrographia: 3 jobs: 1 done, 2 failed" in told.err.splitlines()
     assert len(told.out.splitlines()) == 1
 
 

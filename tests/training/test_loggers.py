@@ -21,6 +21,7 @@ from micrographia.training.loggers import (
     opened_loggers,
     usual_mode,
 )
+from micrographia.training.pruning import StoppedError
 
 needs_wandb = pytest.mark.skipif(
     importlib.util.find_spec("wandb") is None, reason="micrographia[wandb] is not installed"
@@ -68,7 +69,7 @@ def test_wandb_has_config_losses_metrics_tables_and_figures(run, wandb_records):
     (start,) = of_kind(records, "run")
     assert start["run_id"] == run.record("wandb")["id"]
     assert (start["display_name"], start["job_type"], start["project"]) == (run.folder.name, "train", "micrographia")
-    assert start["tags"] == ["a tag"]
+    assert start["tags"] == ["a tag", "train"]
     assert {key: start["config"]["update"][key] for key in CONFIG} == CONFIG
     *losses, result = [row["item"] for row in of_kind(records, "history")]
     assert [(row["images"], row["batches"], row["train/loss"]) for row in losses] == [(8, 1, 1.0), (16, 2, 0.5)]
@@ -118,7 +119,30 @@ def fail(how, run):
 def test_one_tag_may_stand_without_brackets(run, wandb_records):
     log_everything({"logger": {**WANDB["logger"], "tags": "baseline"}}, run)
     (records,) = wandb_records(run.folder)
-    assert of_kind(records, "run")[0]["tags"] == ["baseline"]
+    assert of_kind(records, "run")[0]["tags"] == ["baseline", "train"]
+
+
+@needs_wandb
+@pytest.mark.parametrize(("own", "expected"), [(None, "sweep-0"), ("of the user", "of the user")])
+def test_runs_of_a_sweep_have_its_group_and_tags_unless_the_user_says_otherwise(
+    own, expected, run, monkeypatch, wandb_records
+):
+    monkeypatch.setenv("MICROGRAPHIA_GROUP", "sweep-0")
+    monkeypatch.setenv("MICROGRAPHIA_TAGS", f"drl/plankton,{'x' * 70}")
+    if own:
+        monkeypatch.setenv("WANDB_RUN_GROUP", own)
+    log_everything(WANDB, run)
+    (start,) = of_kind(wandb_records(run.folder)[0], "run")
+    assert start["run_group"] == expected
+    assert start["tags"] == ["a tag", "train", "drl/plankton", "x" * 64]
+
+
+@needs_wandb
+def test_a_run_that_a_tuning_stopped_has_not_failed(run, wandb_records):
+    with contextlib.suppress(StoppedError), opened_loggers(WANDB, run, CONFIG) as loggers:
+        log_two_losses(loggers)
+        raise StoppedError("stopped after 2 of 5 validations")
+    assert of_kind(wandb_records(run.folder)[0], "exit")[0]["exit_code"] == 0
 
 
 @needs_wandb

@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterator
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from micrographia.devices.shares import BatchGenerator
+
 Batch = dict[str, torch.Tensor]
 OrderOf = Callable[[int, int], torch.Tensor]
 """From seed and epoch to the order of an epoch's items."""
 
 
-def step_generator(seed: int, step: int, device: torch.device | str = "cpu") -> torch.Generator:
+def step_generator(seed: int, step: int, device: torch.device | str = "cpu") -> BatchGenerator:
     """Generator of the random numbers of one training step.
 
     Parameters
@@ -24,9 +26,10 @@ def step_generator(seed: int, step: int, device: torch.device | str = "cpu") -> 
     >>> bool((first == again).all())
     True
     """
-    generator = torch.Generator(device)
+    generator = BatchGenerator(device)
     # An odd multiplier mixes the seed into the high bits, so that neighbouring seeds share no step's stream.
-    return generator.manual_seed((seed * 0x9E3779B97F4A7C15 + step) % 2**63)
+    generator.manual_seed((seed * 0x9E3779B97F4A7C15 + step) % 2**63)
+    return generator
 
 
 def epoch_batch(count: int, batch_size: int, seed: int, step: int, order_of: OrderOf | None = None) -> torch.Tensor:

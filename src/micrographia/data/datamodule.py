@@ -12,6 +12,7 @@ from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
 from micrographia.data.batches import Batch, StepDataset, epoch_batch, step_generator, step_loader
+from micrographia.devices.shares import ALONE, Place, Share
 from micrographia.errors import UserError
 
 Part = Literal["train", "val", "test"]
@@ -205,6 +206,8 @@ class IndexedImages(LightningDataModule):
         changed_factors: int | None = None,
         labelled: bool = False,
         workers: int = 0,
+        place: Place = ALONE,
+        groups: int = 1,
     ) -> "IndexedImages":
         """Fix how training batches are drawn; call before `train_dataloader`.
 
@@ -220,22 +223,28 @@ class IndexedImages(LightningDataModule):
             Add the integer ``target``.
         workers
             Loader processes; 0 draws in the training process.
+        place, groups
+            Of each batch this process takes its share: see `Place.share`.
         """
-        draw = partial(self.training_batch, seed, batch_size, changed_factors, labelled)
+        batch_size = len(self.draw_indices(batch_size, seed, 0)) if changed_factors is None else batch_size
+        share = place.share(batch_size, groups)
+        draw = partial(self.training_batch, seed, batch_size, changed_factors, labelled, share=share)
         self._train = (draw, interval, steps, workers)
+        self._share, self._groups = share, groups
         self._loader = None
         self._labelled = labelled
         self._batch_size = batch_size
         return self
 
     def training_batch(
-        self, seed: int, batch_size: int, changed_factors: int | None, labelled: bool, step: int
+        self, seed: int, batch_size: int, changed_factors: int | None, labelled: bool, step: int, share: Share
     ) -> Batch:
-        """Batch of one step; its arguments are those of `fit`."""
+        """The own share of the batch of one step; its arguments are those of `fit`."""
+        rows = share.rows
         if changed_factors is not None:
             first, second, mask = self.draw_pairs(batch_size, changed_factors, step_generator(seed, step))
-            return {"image": self.images(first), "partner": self.images(second), "changed": mask}
-        chosen = self.draw_indices(batch_size, seed, step)
+            return {"image": self.images(first[rows]), "partner": self.images(second[rows]), "changed": mask[rows]}
+        chosen = self.draw_indices(batch_size, seed, step)[rows]
         batch = {"image": self.images(chosen)}
         if labelled:
             batch["target"] = self.targets(chosen)
@@ -261,9 +270,27 @@ class IndexedImages(LightningDataModule):
         """Let the loader's workers go; Lightning calls this when a training ends."""
         self._loader = None
 
-    def val_dataloader(self) -> DataLoader[Batch]:
-        """The validation part once, in order."""
+    @property
+    def training_share(self) -> Share:
+        """Rows of each training batch that this process takes."""
+        return self._share
+
+    def validation_share(self, position: int) -> Share:
+        """Rows of a batch of the validation part that this process takes."""
+        return self._share.place.share(len(self.validation_chunks()[position]), self._groups)
+
+    def validation_chunks(self) -> list[torch.Tensor]:
+        """The validation part in batches; none has fewer images than there are processes."""
         chunks = list(self.indices("val").split(max(self._batch_size, 256)))
+        if len(chunks) > 1 and len(chunks[-1]) < self._share.place.size:
+            chunks[-2:] = [torch.cat(chunks[-2:])]
+        return chunks
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """The validation part once, in order; of each batch the own share."""
+        chunks = [
+            chunk[self.validation_share(position).rows] for position, chunk in enumerate(self.validation_chunks())
+        ]
 
         def draw(position: int) -> Batch:
             batch = {"image": self.images(chunks[position])}

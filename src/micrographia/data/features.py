@@ -100,6 +100,10 @@ class FeatureData(IndexedImages):
         key = hashlib.sha256(f"{identity} {backbone.identity}".encode()).hexdigest()[:16]
         self.folder = Path(cache).expanduser() / "features" / key  # about.json in it says what of
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What travels to other processes, which open the store and show no progress."""
+        return {name: value for name, value in super().__getstate__().items() if name != "store"} | {"progress": None}
+
     def images(self, indices: Tensor) -> Tensor:
         """Features of the given items, ``(n, features)``, float32; computes those that nobody has computed yet."""
         self.compute(indices)

@@ -24,14 +24,14 @@ def controls_of(data: IndexedImages, what: What) -> Comparison | None:
             f"It has {', '.join(map(str, columns))}."
         )
     well = given.get("well", Comparison().well)
-    for kind in ("well", "replicate"):
-        if kind in given and given[kind] not in columns:
+    for kind in ("well", "replicate", "block"):
+        if given.get(kind) is not None and given[kind] not in columns:
             raise UserError(
                 f"{key}.{kind}: the table of {data.name} has no column {given[kind]}. "
                 f"It has {', '.join(map(str, columns))}."
             )
     table = data.table(all_indices(data))
-    for name in (given["column"], well, given.get("replicate")):
+    for name in (given["column"], well, given.get("replicate"), given.get("block")):
         if name in columns and (missing := int(table[name].isna().sum())):
             raise UserError(f"{key}: {missing} rows of the table of {data.name} have no {name}. Fill it in.")
     found = {as_text(value) for value in table[given["column"]]}

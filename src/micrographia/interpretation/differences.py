@@ -1,9 +1,8 @@
 """What tells two conditions of the target apart: which latents, which hand-made features, and what it looks like."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import comb
 
 import numpy as np
 import pandas as pd
@@ -18,12 +17,13 @@ from micrographia.interpretation.phenotype import phenotype
 from micrographia.models.vae.vae import VAE
 from micrographia.plots.differences import forest_figure
 from micrographia.runs.run import Metrics, Run, What
-from micrographia.scores.differences import SIGNIFICANT, Differences, significant
+from micrographia.scores.differences import SIGNIFICANT, Differences, least_p, significant
 from micrographia.scores.wells import LEAST_WELLS, Comparison
 
 log = logging.getLogger(__name__)
 
-REPLICATE, WELL = "replicate", "well"  # columns of what is known
+REPLICATE, WELL, BLOCK = "replicate", "well", "block"  # columns of what is known
+PLATE = "plate"  # the block where none is named: what happens to a plate happens to all of its wells
 
 
 @dataclass(frozen=True)
@@ -38,15 +38,18 @@ class Contrast:
         The negative and the positive one.
     known : DataFrame
         A row per image, under its index: ``condition``, ``replicate`` (what is resampled, all one where nothing is
-        named) and, where the table knows it, ``well``, with names that are unique over plates and wells.
+        named) and, where the table knows it, ``well``, with names that are unique over plates and wells; ``block``.
     resampled : str or None
         Column of the data's table that names the replicates; None where none is named.
+    block : str or None
+        Column of the data's table within whose values replicates are permuted; None permutes them over all.
     """
 
     column: str
     conditions: tuple[str, str]
     known: pd.DataFrame
     resampled: str | None
+    block: str | None
 
     @property
     def comparison(self) -> Comparison:
@@ -78,13 +81,35 @@ class Contrast:
         numbers = f"{counts[0]} and {counts[1]} {self.resampled}s"
         if min(counts) < LEAST_WELLS:
             return f"{numbers}: too few for an interval or a p-value"
-        if (least := 2 / comb(sum(counts), min(counts))) > SIGNIFICANT:
+        if not np.isfinite(least := self.least_p()):
+            return f"{numbers} resampled: no {self.block} holds both conditions, no p-value"
+        if least > SIGNIFICANT:
             numbers += f" (too few for a p below {least:.2g})"
+        within = f"; permuted within each {self.block}" if self.block else ""
         wells = self.count(WELL)
         if wells == counts:
-            return f"{numbers} resampled"
+            return f"{numbers} resampled{within}"
         few = min(wells) < LEAST_WELLS
-        return f"{numbers} resampled, of {wells[0]} and {wells[1]} wells" + (": no p-value over wells" if few else "")
+        told = f"{numbers} resampled, of {wells[0]} and {wells[1]} wells"
+        return told + (": no p-value over wells" if few else "") + within
+
+    def least_p(self) -> float:
+        """The least p that the replicates can give; NaN of none."""
+        rows = self.known.groupby(["condition", REPLICATE], sort=False).first().reset_index()
+        blocks = pd.factorize(rows[BLOCK])[0].astype(np.int64) if self.block else None
+        return least_p(self.comparison.is_positive(rows), blocks, Differences.permutations)
+
+    def table(self, values: pd.DataFrame, periods: Mapping[str, float] | None = None) -> pd.DataFrame:
+        """Which columns differ, of some of the images, and what was resampled and permuted."""
+        known = self.known.loc[values.index]
+        found = Differences().table(values, known, self.comparison, periods, BLOCK if self.block else None)
+        negative, positive = self.count(WELL) if WELL in self.known else (None, None)
+        return found.assign(
+            resampled=self.resampled or "none",
+            permuted_within=self.block or "all",
+            wells_negative=negative,
+            wells_positive=positive,
+        )
 
 
 def contrast_of(target: IndexedImages, what: What) -> Contrast | None:
@@ -117,9 +142,16 @@ def contrast_of(target: IndexedImages, what: What) -> Contrast | None:
         known[WELL] = joined(table, ["plate", controls.well])
     replicate = given.get("replicate", controls.well)
     if replicate not in table:
-        return Contrast(controls.condition, sides, known, None)
+        return Contrast(controls.condition, sides, known, None, None)
     known[REPLICATE] = joined(table, ["plate", controls.well, replicate])
-    return Contrast(controls.condition, sides, known, str(replicate))
+    block = given.get("block", PLATE if PLATE in table and controls.condition != PLATE else None)
+    if block is not None:
+        known[BLOCK] = table[block].astype(str)
+        several = known.groupby(["condition", REPLICATE])[BLOCK].transform("nunique") > 1
+        if several.any():
+            name = known.loc[several, REPLICATE].iloc[0]
+            raise UserError(f"contrast.block={block}: {replicate} {name} has several. Name another column.")
+    return Contrast(controls.condition, sides, known, str(replicate), block)
 
 
 def is_number(text: str) -> bool:
@@ -152,10 +184,11 @@ def feature_differences(measured: Measured | None, contrast: Contrast, run: Run)
     if measured is None:
         return pd.DataFrame(), {}
     features = measured.table
-    known = contrast.known.loc[contrast.known.index.intersection(features.index)]
-    table = Differences().table(features.loc[known.index], known, contrast.comparison, measured.periods)
-    table.insert(1, "unit", table["column"].map(features.attrs["units"]))
-    run.save_table("differences_features", with_replicates(table, contrast))
+    units = features.attrs["units"]
+    there = contrast.known.index.intersection(features.index)
+    table = contrast.table(features.loc[there], measured.periods)
+    table.insert(1, "unit", table["column"].map(units))
+    run.save_table("differences_features", table)
     return table, numbers(table, "features")
 
 
@@ -168,7 +201,7 @@ def tell_apart(
     run: Run,
     phase: str,
 ) -> Metrics:
-    """Save and draw which latents differ and, of a model of images, what their change looks like.
+    """Save and draw which latents differ and what their change looks like.
 
     Parameters
     ----------
@@ -182,8 +215,7 @@ def tell_apart(
         enough replicates to tell; ``difference/<phase>/leading``: effect of the one that differs most;
         ``difference/<phase>/decoded``: of `phenotype`.
     """
-    table = Differences().table(codes.loc[contrast.known.index], contrast.known, contrast.comparison)
-    run.save_table(f"differences_{phase}", with_replicates(table, contrast))
+    table = run.save_table(f"differences_{phase}", contrast.table(codes.loc[contrast.known.index]))
     tables = {"latents": table} | ({"features": features} if len(features) else {})
     run.save_figure(
         f"differences_{phase}", forest_figure(tables, contrast.titles, contrast.words, contrast.resampled or "")
@@ -191,20 +223,13 @@ def tell_apart(
     found = numbers(table, phase)
     if (count := found.get(f"difference/{phase}/significant")) is not None:
         log.info("%s: %d of %d latents differ (q < 0.05)", phase, count, len(table))
-    if model.network.of_images:
-        figure, agreement = phenotype(
-            model, codes, table, contrast.known, contrast.comparison, contrast.titles, images_of(target)
-        )
+    images = images_of(target)
+    if len(images.shape) == 3:
+        figure, agreement = phenotype(model, codes, table, contrast.known, contrast.comparison, contrast.titles, images)
         run.save_figure(f"phenotype_{phase}", figure)
         if np.isfinite(agreement):
             found[f"difference/{phase}/decoded"] = agreement
     return found
-
-
-def with_replicates(table: pd.DataFrame, contrast: Contrast) -> pd.DataFrame:
-    """A table of differences that says what was resampled, and of how many wells that is."""
-    negative, positive = contrast.count(WELL) if WELL in contrast.known else (None, None)
-    return table.assign(resampled=contrast.resampled or "none", wells_negative=negative, wells_positive=positive)
 
 
 def numbers(table: pd.DataFrame, phase: str) -> Metrics:

@@ -27,7 +27,7 @@ def look_at(target: IndexedImages, contrast: Contrast | None, what: What, how: H
     """Measure hand-made features of test images, and say which differ between two conditions."""
     count = what["interpretation"]["images"]
     also = contrast.sample(count) if contrast else None
-    measured = measure_images(target, count, how, also)
+    measured = measure_images(target, count, how, also, what["interpretation"]["features"])
     if measured is not None:
         run.save_table("features", measured.table, index=True)
     differences, metrics = feature_differences(measured, contrast, run) if contrast else (pd.DataFrame(), {})

@@ -26,11 +26,14 @@ class Measured:
         Channels that were measured: those that are no copy of another.
     names : list of str or None
         Their names; None: numbers, or red, green and blue.
+    kinds : sequence of str
+        Of features: see `hand_made_features`.
     """
 
     table: pd.DataFrame
     channels: list[int]
     names: Sequence[str] | None
+    kinds: Sequence[str] = ("basic",)
 
     @property
     def periods(self) -> dict[str, float]:
@@ -43,7 +46,9 @@ class Measured:
 
     def of(self, images: torch.Tensor) -> pd.DataFrame:
         """The same features of other images ``(n, channels, height, width)`` in 0..1, such as decoded ones."""
-        return hand_made_features(images[:, self.channels].double().numpy(), channels=self.names)
+        pixels = images[:, self.channels].double().numpy()
+        found = hand_made_features(pixels, channels=self.names, kinds=self.kinds)
+        return found.reindex(columns=self.table.columns)  # where no object was found at all, some are not known
 
 
 def periods_of(features: pd.DataFrame) -> dict[str, float]:
@@ -51,7 +56,13 @@ def periods_of(features: pd.DataFrame) -> dict[str, float]:
     return {name: float(unit.rsplit(" ", 1)[1]) for name, unit in features.attrs["units"].items() if "period" in unit}
 
 
-def measure_images(data: IndexedImages, count: int, how: How, also: torch.Tensor | None = None) -> Measured | None:
+def measure_images(
+    data: IndexedImages,
+    count: int,
+    how: How,
+    also: torch.Tensor | None = None,
+    kinds: Sequence[str] = ("basic",),
+) -> Measured | None:
     """Measure test images of a set; None where none is to be measured, or none can be.
 
     Parameters
@@ -60,6 +71,8 @@ def measure_images(data: IndexedImages, count: int, how: How, also: torch.Tensor
         Images, evenly from the part: see `evenly`.
     also
         Indices of images that are measured beside those.
+    kinds
+        Of features: see `hand_made_features`.
     """
     images, indices = images_of(data), evenly(data, count)
     if not len(indices) or len(images.shape) != 3:
@@ -69,9 +82,11 @@ def measure_images(data: IndexedImages, count: int, how: How, also: torch.Tensor
     pixels = torch.cat(list(images.chunks(indices))).numpy()
     channels, names = distinct_channels(images)
     progress = WorkProgress("measuring features", how["progress"])
-    table = hand_made_features(pixels[:, channels].astype(np.float64), channels=names, progress=progress)
+    table = hand_made_features(pixels[:, channels].astype(np.float64), channels=names, progress=progress, kinds=kinds)
+    if not len(table.columns):  # no object in any image, or no kind of features
+        return None
     table.index = pd.Index(indices.tolist(), name="item")
-    return Measured(table, channels, names)
+    return Measured(table, channels, names, kinds)
 
 
 def evenly(data: IndexedImages, count: int) -> torch.Tensor:

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import pandas as pd
@@ -46,17 +46,23 @@ def finetuning_data(target: IndexedImages, left_out: list[str], settings: Mappin
 
 
 def unseen_phases(
-    codes: Mapping[str, pd.DataFrame], left_out: list[str], settings: Mapping[str, Any]
+    codes: Mapping[str, pd.DataFrame], left_out: list[str], unseen: Collection[str]
 ) -> dict[str, pd.DataFrame]:
-    """Codes of the phases whose model has not learned from the classes left out, and word of one that has."""
-    if settings["exclude_from_finetuning"] or "after" not in codes:
+    """Codes of the phases whose model has not learned from the classes left out, and word of one that has.
+
+    Parameters
+    ----------
+    unseen
+        Classes of which fine-tuning has seen no image.
+    """
+    seen = [name for name in left_out if name not in unseen]
+    if not seen or "after" not in codes:
         return dict(codes)
-    if left_out:
-        log.info(
-            "open set: fine-tuning has seen %s, so only the phase before it is told of; "
-            "open_set.exclude_from_finetuning=true leaves them out there too",
-            ", ".join(left_out),
-        )
+    log.info(
+        "open set: fine-tuning has seen %s, so only the phase before it is told of; "
+        "a transfer with open_set.exclude_from_finetuning=true leaves them out there too",
+        ", ".join(seen),
+    )
     return {phase: table for phase, table in codes.items() if phase != "after"}
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from micrographia.measure.cellprofiler import require_cellprofiler
 from micrographia.plots.projections import projections_figure
 from micrographia.probes.importance import require_shap
 from micrographia.runs.run import How, Run
@@ -17,7 +18,7 @@ COMPONENTS = 10  # principal components in the table
 
 
 def require_packages(settings: Mapping[str, Any]) -> None:
-    """Refuse a projection or an importance whose package is missing, before any work.
+    """Refuse a projection, an importance or features whose package is missing, before any work.
 
     Raises
     ------
@@ -28,6 +29,8 @@ def require_packages(settings: Mapping[str, Any]) -> None:
         require_umap()
     if "shap" in settings["importance"]:
         require_shap()
+    if "cellprofiler" in settings["features"]:
+        require_cellprofiler()
 
 
 def draw_projections(

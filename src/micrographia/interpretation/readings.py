@@ -1,5 +1,6 @@
 """What the latents follow among hand-made features of real images: a table, the names it suggests, a figure."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -14,7 +15,7 @@ SHOWN = 16  # features in the figure, those that some latent follows most
 
 
 def read_latents(
-    codes: pd.DataFrame, measured: Measured | None, settings: dict[str, Any], run: Run, phase: str
+    codes: pd.DataFrame, measured: Measured | None, settings: Mapping[str, Any], run: Run, phase: str
 ) -> Metrics:
     """Compare latents with measured features, and save what was found.
 

@@ -1,5 +1,6 @@
 """What each latent moves: along its range among real images, decoded or shown by real images, and measured again."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -112,7 +113,13 @@ def moved_features(
 
 
 def measure_traversals(
-    model: VAE, codes: pd.DataFrame, measured: Measured | None, settings: dict[str, Any], how: How, run: Run, phase: str
+    model: VAE,
+    codes: pd.DataFrame,
+    measured: Measured | None,
+    settings: Mapping[str, Any],
+    how: How,
+    run: Run,
+    phase: str,
 ) -> Metrics:
     """Measure decoded images again while each latent moves, and say which trait each moves, and which alone.
 

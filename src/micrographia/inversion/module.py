@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from micrographia.data.batches import Batch, StepDataset
+from micrographia.devices.shares import ALONE, Place
 from micrographia.inversion.checks import UNUSABLE, flags_of, require_fits, unsearched, with_reservations
 from micrographia.inversion.method import Keep, Method
 from micrographia.inversion.problem import Problem
@@ -113,11 +114,11 @@ class InversionModule(LightningModule):
         """Tell the progress: the images that are done, and the share of the present batch's work."""
         if self.progress is not None:
             loaders: Any = self.trainer.datamodule  # type: ignore[attr-defined]
-            self.progress((self.done + working) * self.trainer.world_size, loaders.count)
+            self.progress(min((self.done + working) * loaders.place.size, loaders.count), loaders.count)
 
 
 class LowResolutionImages(LightningDataModule):
-    """Chunks of low-resolution images, dealt out to the devices.
+    """Chunks of low-resolution images, dealt out to the processes.
 
     Parameters
     ----------
@@ -127,18 +128,20 @@ class LowResolutionImages(LightningDataModule):
         Of all images, int64.
     chunk
         Images per batch.
+    place
+        This process among those that share the images.
     """
 
-    def __init__(self, low_images: LowImages, keys: Tensor, chunk: int):
+    def __init__(self, low_images: LowImages, keys: Tensor, chunk: int, place: Place = ALONE):
         super().__init__()
         self.low_images = low_images
+        self.place = place
         self.count = len(keys)
         self.chunks = list(keys.split(chunk))
 
     def predict_dataloader(self) -> DataLoader[Batch]:
-        """Chunks of one device."""
-        rank, devices = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        own = self.chunks[rank::devices]
+        """Chunks of this process."""
+        own = self.chunks[self.place.rank :: self.place.size]
 
         def draw(position: int) -> Batch:
             return {"image": self.low_images(own[position]), "key": own[position]}

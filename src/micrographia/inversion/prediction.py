@@ -13,6 +13,8 @@ from torch import Tensor
 
 from micrographia import __version__
 from micrographia.console import quieten_lightning
+from micrographia.devices.crew import Crew
+from micrographia.devices.shares import Place
 from micrographia.errors import UserError
 from micrographia.inversion.checks import UNUSABLE
 from micrographia.inversion.method import Method
@@ -30,7 +32,7 @@ def superresolve(
     keys: Tensor,
     folder: Path,
     accelerator: Literal["cpu", "gpu", "cuda", "mps", "auto"] = "cpu",
-    devices: int = 1,
+    crew: Crew | None = None,
     progress: Progress | None = None,
     blank: Sequence[int] = (),
 ) -> Solutions:
@@ -46,8 +48,10 @@ def superresolve(
         Of the images, int64, each once.
     folder
         Where solutions are kept as soon as they are found, in files that are written whole or not at all.
-    accelerator, devices
-        As Lightning's; several devices share the chunks among them.
+    accelerator
+        As Lightning's.
+    crew
+        Processes that share the images, each of which is searched by one of them; None: this one alone.
     progress
         Called with the images done and those to do.
     blank
@@ -65,39 +69,49 @@ def superresolve(
         log.info("%s: %d of %d images are done", folder, len(keys) - len(missing), len(keys))
     if len(missing):
         method.check(problem)
-        predict(
-            method,
-            problem,
-            LowResolutionImages(low_images, missing, method.chunk_size(problem)),
-            folder,
-            accelerator,
-            devices,
-            progress,
-            blank,
-        )
+        # A method that answers in one pass is not worth the way to other processes.
+        crew = crew if crew is not None and method.code_layers(problem) is not None else Crew()
+        chunk = min(method.chunk_size(problem), -(-len(missing) // crew.size))
+        shared = (method, problem, low_images, missing, chunk, folder, accelerator, crew.devices, blank)
+        start = time.perf_counter()
+        crew.run(predict_share, *shared, together=False, progress=progress)
+        minutes = (time.perf_counter() - start) / 60
+        log.info("%s: %d images, %.1f images/min", method.name, len(missing), len(missing) / minutes)
         kept = kept_solutions(folder)
     found = concatenated(kept, keys.tolist())
     require_some(found, method)
     return found
 
 
-def predict(
+def predict_share(
+    place: Place,
     method: Method,
     problem: Problem,
-    images: LowResolutionImages,
+    low_images: LowImages,
+    keys: Tensor,
+    chunk: int,
     folder: Path,
     accelerator: str,
     devices: int,
-    progress: Progress | None,
     blank: Sequence[int],
+    progress: Progress | None = None,
 ) -> None:
-    """Run Lightning's prediction loop; the solutions are in the folder then."""
+    """Run Lightning's prediction loop in one of the processes that share the images; the solutions are in the folder.
+
+    Parameters
+    ----------
+    chunk
+        Images that are searched at once.
+    devices
+        Processes on each machine.
+    """
     quieten_lightning()
     module = InversionModule(method, problem, folder, progress, blank)
-    trainer = Trainer(
+    images = LowResolutionImages(low_images, keys, chunk, place)
+    on_gpu = place.size > 1 and accelerator != "cpu" and torch.cuda.is_available()
+    trainer: Trainer = Trainer(
         accelerator=accelerator,
-        devices=devices,
-        strategy="ddp_fork" if devices > 1 and accelerator == "cpu" else "auto",
+        devices=[place.rank % devices] if on_gpu else 1,
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -105,13 +119,10 @@ def predict(
         use_distributed_sampler=False,  # the chunks are dealt out by LowResolutionImages
         inference_mode=False,  # a search needs gradients
     )
-    start = time.perf_counter()
     try:
         trainer.predict(module, datamodule=images, return_predictions=False)
     except SystemExit as stopped:  # Lightning's answer to Ctrl-C and to SIGTERM
         raise KeyboardInterrupt from stopped
-    minutes = (time.perf_counter() - start) / 60
-    log.info("%s: %d images, %.1f images/min", method.name, images.count, images.count / minutes)
 
 
 def kept_solutions(folder: Path) -> list[Solutions]:

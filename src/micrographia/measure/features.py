@@ -1,13 +1,14 @@
 """Hand-made features of images with one object each: a named row per image, with the unit of each column."""
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from micrographia.errors import UserError
-from micrographia.measure import shape, texture
+from micrographia.measure import cellprofiler, shape, texture
 from micrographia.measure.colour import COLOURS, colour_features, colour_units
 from micrographia.measure.objects import object_mask
 
@@ -21,6 +22,7 @@ def hand_made_features(
     channels: Sequence[str] | None = None,
     um_per_px: float | None = None,
     progress: Progress | None = None,
+    kinds: Sequence[str] = ("basic",),
 ) -> pd.DataFrame:
     """Shape, colour and texture of the object of each image.
 
@@ -36,6 +38,8 @@ def hand_made_features(
         Size of a pixel in micrometres; None leaves lengths in pixels.
     progress
         Called with (images done, of how many).
+    kinds
+        Of features: ``basic``, and ``cellprofiler`` for all that CellProfiler measures, under its names (an extra).
 
     Returns
     -------
@@ -61,23 +65,38 @@ def hand_made_features(
         )
     if masks is not None and masks.shape != (len(images), *images.shape[2:]):
         raise UserError(f"features: masks {masks.shape} for images {images.shape}. Give one mask for each image.")
-    rows = []
+    basic, rows = "basic" in kinds, []
     for number, image in enumerate(images):
         mask = object_mask(image) if masks is None else masks[number].astype(bool)
-        rows.append(
-            {
-                **shape.shape_features(mask),
-                **colour_features(image, mask, names),
-                **texture.texture_features(image.mean(axis=0), mask),
-            }
-        )
+        row = basic_features(image, mask, names) if basic else {}
+        if "cellprofiler" in kinds:
+            row |= cellprofiler.cellprofiler_features(image, mask, names)
+        rows.append(row)
         if progress is not None and (number % CHUNK == CHUNK - 1 or number == len(images) - 1):
             progress(number + 1, len(images))
-    units = {**shape.UNITS, **colour_units(names), **texture.UNITS}
-    table = pd.DataFrame(rows, columns=list(units))
+    units = {**shape.UNITS, **colour_units(names), **texture.UNITS} if basic else {}
+    units |= cellprofiler.units_of([name for name in max(rows, key=len, default={}) if name not in units])
+    table = pd.DataFrame(rows, columns=list(units), dtype=float)
     if um_per_px is not None:
-        table["area"] *= um_per_px**2
-        table["perimeter"] *= um_per_px
-        units |= {"area": "um^2", "perimeter": "um"}
+        table, units = in_micrometres(table, units, um_per_px)
     table.attrs["units"] = units
     return table
+
+
+def basic_features(image: NDArray, mask: NDArray[np.bool_], channels: Sequence[str]) -> dict[str, float]:
+    """Our own few features of one object, which have plain names."""
+    return {
+        **shape.shape_features(mask),
+        **colour_features(image, mask, channels),
+        **texture.texture_features(image.mean(axis=0), mask),
+    }
+
+
+def in_micrometres(
+    table: pd.DataFrame, units: Mapping[str, str], um_per_px: float
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Features whose unit is a power of pixels as powers of micrometres, and all units."""
+    found = {name: re.fullmatch(r"px(?:\^(\d+))?", unit) for name, unit in units.items()}
+    powers = {name: int(power[1] or 1) for name, power in found.items() if power}
+    scaled = table.assign(**{name: table[name] * um_per_px**power for name, power in powers.items()})
+    return scaled, {name: unit.replace("px", "um") if name in powers else unit for name, unit in units.items()}

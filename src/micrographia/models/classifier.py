@@ -13,6 +13,7 @@ from torchmetrics.classification import MulticlassConfusionMatrix
 
 from micrographia.config import Between
 from micrographia.data.batches import Batch
+from micrographia.devices.collective import mean_over
 from micrographia.errors import UserError
 from micrographia.models.augmentation import flip_and_turn
 from micrographia.models.counting import CountingModule, MakeOptimizer, seeded_initialisation
@@ -72,6 +73,7 @@ class Classifier(CountingModule):
     """
 
     labelled: bool = True
+    shareable: bool = True
 
     def __init__(
         self,
@@ -140,6 +142,9 @@ class Classifier(CountingModule):
             images = flip_and_turn(images, self.step_generator())
         logits = self(images)
         loss = functional.cross_entropy(logits, target, self.class_weights)
+        if self.place.size > 1:  # the whole batch's loss is divided by the sum of all its images' weights
+            weight = self.class_weights[target].sum()
+            loss = loss * weight / mean_over(self.place, weight)
         accuracy = (logits.argmax(1) == target).float().mean()
         self.count(batch, {"loss": loss, "accuracy": accuracy})
         return loss
@@ -148,7 +153,7 @@ class Classifier(CountingModule):
         """Add a batch to the validation part's loss and confusion matrix."""
         logits = self(batch["image"])
         loss = functional.cross_entropy(logits, batch["target"])
-        self.log("val/loss", loss, on_step=False, on_epoch=True, logger=False, batch_size=len(logits))
+        self.log_validation({"loss": loss}, batch, batch_idx)
         self.confusion.update(logits, batch["target"])
 
     def on_validation_epoch_end(self) -> None:

@@ -1,6 +1,6 @@
 """What every trained module has in common: counters, random numbers, steps, and a loss that must be finite."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,6 +10,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from micrographia.data.batches import Batch, step_generator
+from micrographia.devices.collective import average_gradients, mean_over
+from micrographia.devices.shares import ALONE, BatchGenerator, Place
 from micrographia.errors import UserError
 
 MakeOptimizer = Callable[[Iterable[Any]], Optimizer]
@@ -47,6 +49,13 @@ class CountingModule(LightningModule):
         Whether batches need the classes.
     training_only : tuple of str
         Beginnings of the names of weights that only training needs: kept in checkpoints, not in a finished run.
+    shareable : bool
+        Whether several processes that share its batches train the same model as one alone: whether the loss is a mean
+        over the batch, what is not goes through `micrographia.devices.collective`, and noise through `drawn`.
+    batch_groups : int
+        Parts of a batch that are compared row by row, so that rows of all parts stay together: see `Place.share`.
+    place : Place
+        This process among those that train the model.
 
     Raises
     ------
@@ -57,6 +66,9 @@ class CountingModule(LightningModule):
     changed_factors: int | None = None
     labelled: bool = False
     training_only: tuple[str, ...] = ()
+    shareable: bool = False
+    batch_groups: int = 1
+    place: Place = ALONE
 
     def __init__(self, name: str, shape: tuple[int, ...], seed: int):
         super().__init__()
@@ -72,9 +84,12 @@ class CountingModule(LightningModule):
         """Weights and buffers that a finished run keeps."""
         return {name: value for name, value in self.state_dict().items() if not name.startswith(self.training_only)}
 
-    def step_generator(self) -> torch.Generator:
-        """Random numbers of the current batch."""
-        return step_generator(self.seed, self.batches, self.device)
+    def step_generator(self) -> BatchGenerator:
+        """Random numbers of the current batch, of the own share of it."""
+        generator = step_generator(self.seed, self.batches, self.device)
+        if self.place.size > 1:
+            generator.share = self.trainer.datamodule.training_share  # type: ignore[attr-defined]
+        return generator
 
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """Loss of a batch under ``"loss"``, and its named terms; for modules that are trained by one loss."""
@@ -88,17 +103,37 @@ class CountingModule(LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Log ``val/loss`` and its terms, means over the validation part; the noise is the same at every validation."""
-        parts = self.loss(batch, step_generator(self.seed, batch_idx, self.device))
+        generator = step_generator(self.seed, batch_idx, self.device)
+        if self.place.size > 1:
+            generator.share = self.trainer.datamodule.validation_share(batch_idx)  # type: ignore[attr-defined]
+        parts = self.loss(batch, generator)
+        self.log_validation(parts, batch, batch_idx)
+
+    def log_validation(self, parts: Mapping[str, Tensor], batch: Batch, batch_idx: int) -> None:
+        """Log means over a validation batch, whose means over the validation part become ``val/...``."""
+        count = len(batch["image"])
+        if self.place.size > 1:
+            # Weighted here: Lightning's weights of the processes are rounded to whole images.
+            total = self.trainer.datamodule.validation_share(batch_idx).total  # type: ignore[attr-defined]
+            parts = {name: part * (count * self.place.size / total) for name, part in parts.items()}
+            count = total
         named = {f"val/{name}": part for name, part in parts.items()}
-        self.log_dict(named, on_step=False, on_epoch=True, logger=False, batch_size=len(batch["image"]))
+        self.log_dict(named, on_step=False, on_epoch=True, logger=False, sync_dist=True, batch_size=count)
 
     def count(self, batch: Batch, parts: dict[str, Tensor]) -> None:
         """Record a training batch: its terms and the counters; look at times whether the loss is finite."""
-        self.parts = {name: part.detach() for name, part in parts.items()}
+        self.parts = self.of_whole_batch({name: part.detach() for name, part in parts.items()})
         if self.device.type == "cpu" or self.batches % CHECK_INTERVAL == 0:
             self.require_finite()
         self.batches += 1
-        self.images += sum(len(batch[key]) for key in ("image", "partner") if key in batch)
+        self.images += self.place.size * sum(len(batch[key]) for key in ("image", "partner") if key in batch)
+
+    def of_whole_batch(self, parts: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Means over all processes of what was computed of their shares."""
+        if self.place.size == 1:
+            return parts
+        together = torch.stack([part.to(self.device, torch.float32) for part in parts.values()])
+        return dict(zip(parts, mean_over(self.place, together), strict=True))
 
     def require_finite(self) -> None:
         """Raise if the last loss is NaN or infinite, which later ones then are too."""
@@ -112,6 +147,7 @@ class CountingModule(LightningModule):
         """Descend one loss by one optimiser; for modules that are trained by several."""
         optimizer.zero_grad()
         self.manual_backward(loss)
+        average_gradients(self.place, optimizer)
         optimizer.step()
 
     def on_train_end(self) -> None:

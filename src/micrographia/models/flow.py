@@ -66,6 +66,8 @@ class LatentFlow(CountingModule):
     NeurIPS 2019 (arXiv 1906.04032); its use as a prior of W: Gheisari & Genovesio, 2024 (arXiv 2405.19112).
     """
 
+    shareable = True
+
     mean: Tensor
     std: Tensor
 
@@ -134,7 +136,7 @@ class LatentFlow(CountingModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Log ``val/loss``, nats per held-out code."""
         loss = -self.log_prob(batch["image"]).mean()
-        self.log("val/loss", loss, on_step=False, on_epoch=True, logger=False, batch_size=len(batch["image"]))
+        self.log_validation({"loss": loss}, batch, batch_idx)
 
     def on_validation_epoch_end(self) -> None:
         """Keep the weights if they are the best so far."""

@@ -1,5 +1,6 @@
 """An encoder from low-resolution images to a generator's styles: where a short search begins."""
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -7,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from micrographia.data.batches import Batch, step_generator
+from micrographia.devices.shares import drawn
 from micrographia.errors import UserError
 from micrographia.models.counting import CountingModule, MakeOptimizer, seeded_initialisation
 from micrographia.models.super_resolver import KEYS, Residual
@@ -44,6 +46,7 @@ class LatentEncoder(CountingModule):
     """
 
     training_only = ("generator.", "degradation.")
+    shareable = True
 
     def __init__(
         self,
@@ -99,13 +102,13 @@ class LatentEncoder(CountingModule):
     @torch.no_grad()
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
         """Mapped samples ``(n, d)``."""
-        z = torch.randn(count, self.generator.z_dim, generator=generator, device=generator.device)
+        z = drawn(torch.randn, (count, self.generator.z_dim), generator)
         return self.generator.mapping(z.to(next(self.generator.parameters())))
 
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """Error of the styles of as many generated pairs as there are images, and how these are explained."""
         images = batch["image"]
-        keys = torch.randint(KEYS, (2, len(images)), generator=generator, device=generator.device).to(images.device)
+        keys = drawn(partial(torch.randint, KEYS), (2, len(images)), generator, dim=1).to(images.device)
         w = self.sample(len(images), generator)
         with torch.no_grad():
             generated = self.generator.synthesis(w[:, None].expand(-1, self.layers, -1))

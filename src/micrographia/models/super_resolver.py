@@ -1,5 +1,6 @@
 """A residual network from low-resolution to high-resolution images, trained on pairs."""
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -7,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from micrographia.data.batches import Batch
+from micrographia.devices.shares import drawn
 from micrographia.errors import UserError
 from micrographia.models.counting import CountingModule, MakeOptimizer, seeded_initialisation
 
@@ -60,6 +62,7 @@ class SuperResolver(CountingModule):
     """
 
     training_only = ("degradation.",)
+    shareable = True
 
     def __init__(
         self,
@@ -107,7 +110,7 @@ class SuperResolver(CountingModule):
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """Mean absolute difference, and peak signal-to-noise ratio in dB."""
         truth = batch["image"]
-        keys = torch.randint(KEYS, (len(truth),), generator=generator, device=generator.device)
+        keys = drawn(partial(torch.randint, KEYS), (len(truth),), generator)
         with torch.no_grad():
             low = self.degradation(truth, keys.to(truth.device))
         difference = self(low) - truth

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from micrographia.plots.images import GAP, colour_images, middles, tiled
 from micrographia.plots.style import broken, in_house_style
 
-COLUMNS = ("original", "decoded", "counterfactual", "change")
+COLUMNS = ("original", "decoded", "counterfactual", "change, scaled")
 
 
 @in_house_style

@@ -44,6 +44,8 @@ def traversal_figure(
 ) -> Figure:
     """Draw what each latent does to an image: one row per latent, the most informative first.
 
+    Images that are dark throughout are drawn brighter, all alike, and the figure says so: see `brightened`.
+
     Parameters
     ----------
     images
@@ -64,8 +66,9 @@ def traversal_figure(
         raise ValueError(f"{len(images)} rows of images, {len(names)} names, {len(divergences)} divergences")
     if len(columns) != images.shape[1]:
         raise ValueError(f"{images.shape[1]} columns of images, but {len(columns)} titles")
-    order = sorted(range(len(names)), key=lambda latent: -divergences[latent])
-    figure, axes = tiled(colour_images(images[order]), tile=0.7, margin=(1.6, 0.5))
+    order = most_informative_first(divergences)
+    pictures, gain = brightened(colour_images(images[order]))
+    figure, axes = tiled(pictures, tile=0.7, margin=(1.6, 0.5))
     axes.set_yticks(
         middles(axes, len(columns)),
         [f"{broken(names[latent], 20)}\n{divergences[latent]:.2f} nats" for latent in order],
@@ -74,8 +77,44 @@ def traversal_figure(
     axes.xaxis.set_label_position("top")
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
-    axes.set_xlabel(axis)
+    axes.set_xlabel(axis + note_of(gain))
     return figure
+
+
+def brightened(pictures: np.ndarray) -> tuple[np.ndarray, float]:
+    """Pictures in 0..1 of which hardly a pixel reaches half of the range, brightened alike, and by how much.
+
+    Examples
+    --------
+    >>> pictures, gain = brightened(np.full((2, 2), 0.2))
+    >>> pictures.max().round(2), round(gain, 2)
+    (np.float64(0.9), 4.5)
+    """
+    brightest = float(np.quantile(pictures, 0.999))
+    gain = 1.0 if brightest >= 0.5 or brightest <= 0 else 0.9 / brightest
+    return np.clip(pictures * gain, 0, 1), gain
+
+
+def note_of(gain: float) -> str:
+    """How much brighter pictures are drawn; nothing where they are not.
+
+    Examples
+    --------
+    >>> note_of(4.5), note_of(1.0)
+    ('; drawn 4.5 times brighter', '')
+    """
+    return f"; drawn {gain:.1f} times brighter" if gain != 1 else ""
+
+
+def most_informative_first(divergences: Sequence[float]) -> list[int]:
+    """Positions of the latents, those that diverge most from the prior first.
+
+    Examples
+    --------
+    >>> most_informative_first([0.1, 2.0, 1.0])
+    [1, 2, 0]
+    """
+    return sorted(range(len(divergences)), key=lambda latent: -divergences[latent])
 
 
 @in_house_style

@@ -66,7 +66,7 @@ def distances_figure(
         first = table.iloc[0]
         if phase in shown:
             grid = part.add_gridspec(2, 2, width_ratios=[1, 2.9])
-            names = f"left out: {left_out}", f"known: {first['taken_for']}"
+            names = f"left out:\n{left_out}", f"known:\n{first['taken_for']}"
             for place, (image, name) in enumerate(zip(colour_images(shown[phase]), names, strict=True)):
                 axes = part.add_subplot(grid[place, 0])
                 axes.imshow(image)

@@ -16,7 +16,7 @@ MOST_PANELS = 4  # side by side
 
 
 @in_house_style
-def dots_figure(values: pd.DataFrame) -> Figure:
+def dots_figure(values: pd.DataFrame, share: bool = False, across: int = MOST_PANELS) -> Figure:
     """Draw a table: a panel per column, each row's mean and standard deviation beside its single values.
 
     Parameters
@@ -24,6 +24,10 @@ def dots_figure(values: pd.DataFrame) -> Figure:
     values
         Columns ``row`` and ``column`` (categories in the order to draw) and ``value``; several values of one cell are
         repeats.
+    share
+        Whether all panels have one axis of values.
+    across
+        Panels side by side.
 
     Raises
     ------
@@ -32,7 +36,7 @@ def dots_figure(values: pd.DataFrame) -> Figure:
     """
     values = finite(values)
     rows, columns = present(values["row"]), present(values["column"])
-    across = min(MOST_PANELS, len(columns))
+    across = min(across, MOST_PANELS, len(columns))
     down = -(-len(columns) // across)
     figure, axes = panels(down, across, 1.5 + 2.1 * across, down * (0.9 + 0.27 * len(rows)))
     for place, (panel, column) in enumerate(zip(axes, columns, strict=False)):
@@ -52,13 +56,17 @@ def dots_figure(values: pd.DataFrame) -> Figure:
         panel.grid(axis="both", color=GRID, linewidth=0.8)
         panel.xaxis.set_major_locator(MaxNLocator(4))
         panel.set_title(broken(column, 30) if len(columns) > 1 else "")
+    if share:
+        limits = [panel.get_xlim() for panel in axes[: len(columns)]]
+        for panel in axes[: len(columns)]:
+            panel.set_xlim(min(low for low, _ in limits), max(high for _, high in limits))
     for panel in axes[len(columns) :]:
         panel.remove()
     return figure
 
 
 @in_house_style
-def study_figure(values: pd.DataFrame, kind: str, x_label: str, y_label: str) -> Figure:
+def study_figure(values: pd.DataFrame, kind: str, x_label: str, y_label: str, share: bool = False) -> Figure:
     """Draw values over a key, in colours by another and panels by a third.
 
     Parameters
@@ -70,6 +78,8 @@ def study_figure(values: pd.DataFrame, kind: str, x_label: str, y_label: str) ->
         ``lines``, ``points`` or ``bars`` of means with their repeats; ``boxes`` of all values.
     x_label, y_label
         Of the axes.
+    share
+        Whether all panels have one axis of values.
 
     Raises
     ------
@@ -85,7 +95,7 @@ def study_figure(values: pd.DataFrame, kind: str, x_label: str, y_label: str) ->
     down = -(-len(names) // across)
     places = present(values["x"])
     width = max(3.0, 0.75 + 0.2 * len(places) * (len(hues) if kind in ("bars", "boxes") else 1))
-    figure, axes = panels(down, across, 0.6 + min(width, 12 / across) * across, 2.9 * down + 0.3)
+    figure, axes = panels(down, across, 0.6 + min(width, 12 / across) * across, 2.9 * down + 0.3, share)
     for panel, name in zip(axes, names, strict=False):
         own = values[values["panel"] == name] if name else values
         positions = positions_of(places, kind)

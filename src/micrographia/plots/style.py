@@ -119,17 +119,21 @@ def phase_colour(phase: str) -> str:
 def broken(name: object, width: int = 26) -> str:
     """A long name in lines of at most ``width`` characters where it can be broken: after spaces, underscores, hyphens.
 
+    Lines that it has already stay.
+
     Examples
     --------
     >>> print(broken("siphonophore_calycophoran_rocketship_young", 26))
     siphonophore_calycophoran_
     rocketship_young
     """
-    lines = [""]
-    for piece in re.findall(r"[^ _-]*[ _-]?", str(name)):
-        if lines[-1] and len((lines[-1] + piece).rstrip()) > width:
-            lines.append("")
-        lines[-1] += piece
+    lines = []
+    for given in str(name).split("\n"):
+        lines.append("")
+        for piece in re.findall(r"[^ _-]*[ _-]?", given):
+            if lines[-1] and len((lines[-1] + piece).rstrip()) > width:
+                lines.append("")
+            lines[-1] += piece
     return "\n".join(line.rstrip() for line in lines)
 
 

@@ -9,7 +9,7 @@ import torch
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from PIL import Image
 
-from micrographia.plots.images import colour_images
+from micrographia.plots.images import brightened, colour_images, most_informative_first, note_of
 
 
 def traversal_page(
@@ -45,11 +45,11 @@ def traversal_page(
             f"images of {tuple(images.shape)}, {len(names)} names, {len(divergences)} divergences, "
             f"{len(columns)} titles"
         )
-    pictures = (255 * colour_images(images)).round().astype(np.uint8)
-    order = sorted(range(len(names)), key=lambda latent: -divergences[latent])
+    drawn, gain = brightened(colour_images(images))
+    pictures = (255 * drawn).round().astype(np.uint8)
     latents = [
         {"name": names[latent], "divergence": divergences[latent], "strip": strip_of(pictures[latent])}
-        for latent in order
+        for latent in most_informative_first(divergences)
     ]
     environment = Environment(
         loader=PackageLoader("micrographia.plots", "."),
@@ -58,7 +58,13 @@ def traversal_page(
     )
     height, width = images.shape[-2:]
     return environment.get_template("traversals.html.j2").render(
-        title=title, latents=latents, columns=list(columns), axis=axis, steps=len(columns), height=height, width=width
+        title=title,
+        latents=latents,
+        columns=list(columns),
+        axis=axis + note_of(gain),
+        steps=len(columns),
+        height=height,
+        width=width,
     )
 
 

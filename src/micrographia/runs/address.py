@@ -85,11 +85,18 @@ def following(config: DictConfig, key: str) -> str:
 
 
 def composed(verb: str, overrides: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """*What* and *how* of a verb's config with overrides, as its command composes them."""
+    """*What* and *how* of a verb's config with overrides, as its command composes them, from within another one too."""
     from hydra import compose, initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
 
-    with initialize_config_dir(str(config_directory()), version_base="1.3"):
-        return split_config(compose(verb, list(overrides)))
+    outer = GlobalHydra.instance().hydra  # of the command that is being run: Hydra knows one at a time
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(config_directory()), version_base="1.3"):
+            return split_config(compose(verb, list(overrides)))
+    finally:
+        if outer is not None:
+            GlobalHydra.instance().initialize(outer)
 
 
 def digest(what: Mapping[str, Any], hashes: ContentHashes | None = None) -> str:

@@ -39,7 +39,7 @@ def command() -> str:
     """The command line, without what the package itself tells Hydra."""
     program, *words = sys.argv
     program = program if program.startswith("micrographia ") else Path(program).name
-    return " ".join([program, *(word for word in words if not word.startswith("hydra"))])
+    return " ".join([program, *(word for word in words if not word.lstrip("+").startswith("hydra"))])
 
 
 def installed_version(package: str) -> str | None:

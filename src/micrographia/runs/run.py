@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from filelock import FileLock, Timeout
 from omegaconf import OmegaConf
 from yaml import YAMLError
 
@@ -20,6 +19,7 @@ from micrographia.pretrained import shipped_folder
 from micrographia.runs.address import digest, run_folder
 from micrographia.runs.environment import environment
 from micrographia.runs.fingerprint import ContentHashes
+from micrographia.runs.lock import held
 from micrographia.runs.writing import remove_partial_files, write_atomically, write_figure
 
 if TYPE_CHECKING:
@@ -42,10 +42,16 @@ class Run:
     It holds ``config.yaml`` (the resolved *what*), ``environment.json``, ``last.ckpt`` to resume from,
     ``weights.safetensors``, ``curves.csv``, ``tables/*.csv``, ``figures/*.png`` and, once it is finished,
     ``result.json``.
+
+    Attributes
+    ----------
+    found
+        Whether `obtain` found it finished, and had nothing to do.
     """
 
-    def __init__(self, folder: Path | str):
+    def __init__(self, folder: Path | str, found: bool = False):
         self.folder = Path(folder)
+        self.found = found
 
     @classmethod
     def named(cls, run: str, key: str = "run") -> "Run":
@@ -121,11 +127,11 @@ class Run:
         with readable(self.folder / f"{name}.json") as path:
             return dict(json.loads(path.read_text()))
 
-    def lock(self) -> FileLock:
-        """Lock that the process making this run holds; the system frees it when that process dies."""
-        self.folder.parent.mkdir(parents=True, exist_ok=True)
+    @property
+    def lock(self) -> Path:
+        """File that the process making this run has locked."""
         address = self.folder.name.rpartition("-")[2]  # the label before it may differ between two commands
-        return FileLock(self.folder.with_name(f".{address}.lock"))
+        return self.folder.with_name(f".{address}.lock")
 
 
 @contextmanager
@@ -157,8 +163,8 @@ def obtain(what: What, how: How, recipe: Callable[[What, How, Run], Metrics], re
         return returned(run)
     if not rerun and (shipped := shipped_folder(address)):
         log.info("pretrained/%s: already finished, ships with the package", shipped.name)
-        return Run(shipped)
-    with held(run):
+        return Run(shipped, found=True)
+    with held(run.lock, run.folder):
         run = located(folder, what["name"], address)
         if run.finished and not rerun:  # another process has made it meanwhile
             return returned(run)
@@ -224,24 +230,7 @@ def returned(run: Run) -> Run:
     made_by = run.result.get("version")
     other = "" if made_by == __version__ else f" by version {made_by} (how.rerun=true makes it anew)"
     log.info("%s: already finished%s", run.folder, other)
-    return run
-
-
-@contextmanager
-def held(run: Run) -> Iterator[None]:
-    """Hold a run's lock, saying so when another process has it first."""
-    try:
-        lock = run.lock()
-        lock.acquire(timeout=0)
-    except Timeout:
-        log.info("%s: another process is making it; waiting", run.folder)
-        lock.acquire()
-    except OSError as error:
-        raise UserError(f"{run.folder}: cannot be locked ({error.strerror}). Set how.paths.runs=FOLDER.") from error
-    try:
-        yield
-    finally:
-        lock.release()
+    return Run(run.folder, found=True)
 
 
 def begin(run: Run, what: What, how: How) -> None:

@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import comb
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import false_discovery_control, norm, t
 
-from micrographia.scores.replicates import OnCircle, OnLine, Replicates, effect
-from micrographia.scores.wells import LEAST_WELLS, Comparison, Statistic, bootstrap_wells
+from micrographia.scores.blocks import arrangements
+from micrographia.scores.replicates import OnCircle, OnLine, Replicates, effect, enough
+from micrographia.scores.wells import Comparison, Statistic, bootstrap_wells
 
 SIGNIFICANT = 0.05
 """Share of false discoveries among the columns that count as significant."""
@@ -45,6 +45,7 @@ class Differences:
         known: pd.DataFrame,
         comparison: Comparison | None = None,
         periods: Mapping[str, float] | None = None,
+        block: str | None = None,
     ) -> pd.DataFrame:
         """Each column in both conditions.
 
@@ -59,6 +60,9 @@ class Differences:
             by ``well``.
         periods
             Period of each column that is an angle, in its units.
+        block
+            Column of what is known, such as the plate, within whose values replicates are permuted; None permutes them
+            over all. A replicate lies in one.
 
         Returns
         -------
@@ -78,8 +82,8 @@ class Differences:
             Ends of the intervals of these three: whole replicates are drawn with replacement in each condition, and
             percentiles taken that are wide enough for so few (`expanded`).
         ``p``, ``q``
-            Of the difference (of angles the shift: see `OnCircle`), by permuting replicates, two-sided; corrected for
-            all columns (Benjamini and Hochberg).
+            Of the difference (of angles the shift: see `OnCircle`), by permuting replicates (`block_p_value`),
+            two-sided; corrected for all columns (Benjamini and Hochberg).
         ``p_least``
             The least p that so many replicates can give.
         ``cells_...``, ``replicates_...``
@@ -91,7 +95,7 @@ class Differences:
         Raises
         ------
         ValueError
-            If rows differ, a column does not exist, or a condition has no row.
+            If rows differ, a column does not exist, a condition has no row, or a replicate lies in two blocks.
 
         References
         ----------
@@ -114,12 +118,15 @@ class Differences:
         rows = names.rows(known.assign(place=places.to_numpy()), ["place"])
         cells = values.iloc[rows["place"].to_numpy()]
         wells, positive = names.wells(rows), names.is_positive(rows)
+        blocks = None if block is None else pd.factorize(rows[block])[0].astype(np.int64)
+        if blocks is not None and (pd.Series(blocks).groupby(wells).nunique() > 1).any():
+            raise ValueError(f"a replicate lies in more than one {block!r}")
         of = periods or {}
         table = pd.DataFrame(
             [
                 {
                     "column": column,
-                    **self.of_column(cells[column].to_numpy(float), wells, positive, of.get(str(column))),
+                    **self.of_column(cells[column].to_numpy(float), wells, positive, of.get(str(column)), blocks),
                 }
                 for column in values
             ]
@@ -131,7 +138,12 @@ class Differences:
         return table
 
     def of_column(
-        self, cells: NDArray, wells: NDArray[np.int64], positive: NDArray[np.bool_], period: float | None
+        self,
+        cells: NDArray,
+        wells: NDArray[np.int64],
+        positive: NDArray[np.bool_],
+        period: float | None,
+        blocks: NDArray[np.int64] | None,
     ) -> dict[str, float]:
         """The row of one column."""
         there = np.isfinite(cells)
@@ -163,12 +175,25 @@ class Differences:
         found = bootstrap_wells(replicates, statistics, Comparison(), self.resamples, level, self.seed)
         for name in MEASURES:
             row |= {name + end: float(found[kind][name]) for end, kind in ENDS.items()}
+        inside = None if blocks is None else blocks[there][np.unique(numbers, return_index=True)[1]]
         varies = np.ptp(cells[there]) > 0
-        row["p"] = kept.p_value(self.permutations, self.seed) if varies else np.nan
-        enough = fewest >= LEAST_WELLS
-        ways = comb(len(kept.treated), fewest)
-        row["p_least"] = 2 / min(ways, self.permutations + 1) if enough else np.nan
+        row["p"] = kept.p_value(self.permutations, self.seed, inside) if varies else np.nan
+        row["p_least"] = least_p(kept.treated, inside, self.permutations)
         return row
+
+
+def least_p(treated: NDArray[np.bool_], blocks: NDArray[np.int64] | None, permutations: int) -> float:
+    """The least two-sided p that replicates can give; NaN with too few, or where no block holds both conditions.
+
+    Examples
+    --------
+    >>> conditions, plates = np.array([0, 1] * 6, bool), np.repeat(range(6), 2)
+    >>> [round(least_p(conditions, blocks, 9999), 4) for blocks in (None, plates)]
+    [0.0022, 0.0312]
+    """
+    within = np.zeros(len(treated), np.int64) if blocks is None else blocks
+    ways = arrangements(treated, within)
+    return 2 / min(ways, permutations + 1) if enough(treated) and ways > 1 else np.nan
 
 
 def expanded(level: float, replicates: int) -> float:

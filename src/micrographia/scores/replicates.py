@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import permutation_test
 
+from micrographia.scores.blocks import block_p_value
 from micrographia.scores.wells import LEAST_WELLS, well_p_value
 
 Rows = NDArray[np.int64]
@@ -42,8 +43,8 @@ class Replicates(Protocol):
         """Share of pairs in which the positive cell is the larger one, minus the share where it is smaller; -1..1."""
         ...
 
-    def p_value(self, permutations: int, seed: int) -> float:
-        """Two-sided p-value of the shift, by permuting replicates; NaN with too few."""
+    def p_value(self, permutations: int, seed: int, blocks: NDArray[np.int64] | None = None) -> float:
+        """Two-sided p-value of the shift, by permuting replicates, within blocks if any; NaN with too few."""
         ...
 
 
@@ -53,6 +54,16 @@ def effect(replicates: Replicates, rows: Rows) -> float:
     sides = [replicates.deviation(rows[treated == side]) for side in (False, True)]
     pooled = np.sqrt(np.mean(np.square(sides)))
     return replicates.shift(rows) / pooled if pooled > 0 else np.nan
+
+
+def enough(treated: NDArray[np.bool_]) -> bool:
+    """Whether there are replicates enough for a p-value."""
+    return min(treated.sum(), (~treated).sum()) >= LEAST_WELLS
+
+
+def mean_of(means: NDArray, chosen: NDArray[np.bool_]) -> NDArray:
+    """Mean over the replicates that each row ``(n, replicates)`` chooses: ``(n,)``."""
+    return chosen @ means / chosen.sum(axis=1)
 
 
 class OnLine:
@@ -106,8 +117,14 @@ class OnLine:
         treated = self.treated[rows]
         return float(self.ahead[np.ix_(rows[treated], rows[~treated])].mean())
 
-    def p_value(self, permutations: int, seed: int) -> float:
-        """Two-sided p-value of the difference; see `well_p_value`."""
+    def p_value(self, permutations: int, seed: int, blocks: NDArray[np.int64] | None = None) -> float:
+        """Two-sided p-value of the difference; see `well_p_value` and `block_p_value`."""
+        if blocks is not None and enough(self.treated):
+
+            def difference(treated: NDArray[np.bool_]) -> NDArray[np.float64]:
+                return mean_of(self.means, treated) - mean_of(self.means, ~treated)
+
+            return block_p_value(difference, self.treated, blocks, permutations, seed)
         return well_p_value(self.means[~self.treated], self.means[self.treated], permutations, seed)
 
 
@@ -179,15 +196,26 @@ class OnCircle:
         treated = self.treated[rows]
         return float(self.ahead[np.ix_(rows[treated], rows[~treated])].mean())
 
-    def p_value(self, permutations: int, seed: int) -> float:
-        """Two-sided p-value of the shift, by permuting replicates."""
+    def p_value(self, permutations: int, seed: int, blocks: NDArray[np.int64] | None = None) -> float:
+        """Two-sided p-value of the shift, by permuting replicates, within blocks if any."""
         negative, positive = np.flatnonzero(~self.treated), np.flatnonzero(self.treated)
-        if min(len(negative), len(positive)) < LEAST_WELLS:
+        if not enough(self.treated):
             return np.nan
 
-        def shift(first: np.ndarray, second: np.ndarray, axis: int) -> np.ndarray:
-            one, other = (self.means[numbers].mean(axis=axis) for numbers in (first, second))
+        def between(one: np.ndarray, other: np.ndarray) -> np.ndarray:
             return (np.abs(one) + np.abs(other)) * np.sin(self.turn(one, other) / self.radius / 2)
+
+        if blocks is not None:
+            return block_p_value(
+                lambda treated: between(mean_of(self.means, ~treated), mean_of(self.means, treated)),
+                self.treated,
+                blocks,
+                permutations,
+                seed,
+            )
+
+        def shift(first: np.ndarray, second: np.ndarray, axis: int) -> np.ndarray:
+            return between(self.means[first].mean(axis=axis), self.means[second].mean(axis=axis))
 
         generator = np.random.default_rng(seed)
         # scipy permutes numbers: here those of the replicates.

@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from micrographia.errors import UserError
-from micrographia.studies.expansion import StudyJob
-from micrographia.studies.gathering import chosen, lookup, swept_keys
+from micrographia.studies.expansion import StudyJob, swept_keys
+from micrographia.studies.gathering import chosen, lookup, run_of
 from micrographia.studies.specification import Entry
 from micrographia.studies.tabulating import label
 
@@ -28,10 +28,10 @@ def collected(entry: Entry, jobs: Sequence[StudyJob], labels: Mapping[str, str])
     keys = entry.named("x", "hue", "panels") or [key for key in swept_keys(there) if key not in entry.over]
     columns = list(dict.fromkeys([*keys, *entry.keys, "sweep"]))
     rows = [{key: job.sweep if key == "sweep" else lookup(key, job, there) for key in columns} for job in there]
-    table = chosen(pd.DataFrame(rows).assign(job=there), entry)
+    table = chosen(pd.DataFrame(rows).assign(place=range(len(there))), entry)
     several = [*(["sweep"] if table["sweep"].nunique() > 1 and "sweep" not in keys else []), *keys]
     pictures: dict[str, Path] = {}
     for row in table.to_dict("records"):
         title = ", ".join(f"{label(key, labels)} {label(row[key], labels)}" for key in several)
-        pictures.setdefault(title, row["job"].run.folder / entry.node["collect"])
+        pictures.setdefault(title, run_of(there[row["place"]]).folder / entry.node["collect"])
     return list(pictures.items())

@@ -101,12 +101,21 @@ def plan(study: Study, budget: Budget, given: Sequence[str] = ()) -> list[SweepP
     for name, own in budget.overrides.items():
         sweep = study.sweeps[name]
         suited = [override for override in given if not sweep.of or is_execution(override.partition("=")[0])]
-        made = SweepPlan(name, sweep.verb, merged([*own, *suited]), sweep.of)
+        overrides = [*own, *suited]
+        overrides = [*grouped(study, budget, name, overrides), *overrides]
+        made = SweepPlan(name, sweep.verb, merged(overrides), sweep.of)
         expanded = expand([override for override in made.overrides if not is_hydra(override)], name)
         origins = next((other.jobs for other in plans if other.name == sweep.of), [None])
         made.jobs.extend(StudyJob(name, sweep.verb, job, origin) for origin in origins for job in expanded)
         plans.append(made)
     return plans
+
+
+def grouped(study: Study, budget: Budget, sweep: str, overrides: Sequence[str]) -> list[str]:
+    """The group and the tags under which W&B shows a sweep's runs, where it logs them; others that are given win."""
+    if "logger=wandb" not in overrides:
+        return []
+    return [f"how.logger.group={study.name}-{budget.name}", f"how.logger.tags=[{study.name},{sweep}]"]
 
 
 def is_hydra(override: str) -> bool:
@@ -156,7 +165,7 @@ def products(jobs: Sequence[tuple[str, ...]]) -> list[list[str]]:
     >>> products(expand(["a=0,1", "b=0,1,2"]))
     [['a=0,1', 'b=0,1,2']]
     """
-    blocks = [tuple((part,) for part in job) for job in jobs]
+    blocks: list[tuple[tuple[str, ...], ...]] = [tuple((part,) for part in job) for job in jobs]
     for place in reversed(range(max((len(block) for block in blocks), default=0))):
         blocks = joined(blocks, place)
     return [[with_values(values) for values in block] for block in blocks]

@@ -75,8 +75,7 @@ def table_rows(entry: Entry, job: StudyJob) -> list[dict[str, Any]]:
     others = [column for column in table if column not in values]
     texts = table[others].map(lambda value: NOWHERE if pd.isna(value) else value_text(value))
     long = pd.concat([texts.assign(metric=column, value=table[column]) for column in values], ignore_index=True)
-    rows: list[dict[str, Any]] = long.dropna(subset=["value"]).to_dict("records")
-    return rows
+    return [{str(key): item for key, item in row.items()} for row in long.dropna(subset=["value"]).to_dict("records")]
 
 
 def run_of(job: StudyJob) -> Run:
@@ -147,7 +146,7 @@ def chosen(table: pd.DataFrame, entry: Entry) -> pd.DataFrame:
     """Rows that have the values that an entry asks for."""
     for key, values in entry.node.get("where", {}).items():
         if key not in table:
-            raise UserError(f"result.{entry.name}.where.{key}: no such column. There are: {', '.join(table)}.")
+            raise UserError(f"result.{entry.name}.where.{key}: no such column. There are: {names_of(table)}.")
         wanted = [value_text(value) for value in as_list(values)]
         some = table[table[key].isin(wanted)]
         if some.empty:
@@ -155,6 +154,11 @@ def chosen(table: pd.DataFrame, entry: Entry) -> pd.DataFrame:
             raise UserError(f"result.{entry.name}.where.{key}={', '.join(wanted)}: no run has it. There are: {there}.")
         table = some
     return table.reset_index(drop=True)
+
+
+def names_of(table: pd.DataFrame) -> str:
+    """A table's columns in a row."""
+    return ", ".join(map(str, table.columns))
 
 
 def nothing(entry: Entry, jobs: Sequence[StudyJob]) -> str:

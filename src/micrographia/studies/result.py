@@ -1,7 +1,7 @@
 """A study's result: each table and figure as CSV, Markdown, LaTeX, PNG and PDF, and all of them on one page."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -15,9 +15,9 @@ from micrographia.studies.collecting import collected
 from micrographia.studies.expansion import StudyJob
 from micrographia.studies.gathering import gather
 from micrographia.studies.specification import Budget, Entry, Study
-from micrographia.studies.state import writing
+from micrographia.studies.state import write_text, writing
 from micrographia.studies.summary import Summary, summarise
-from micrographia.studies.tabulating import heading, label, latex, markdown, tests_table, wide_csv, wide_table
+from micrographia.studies.tabulating import constant, heading, label, latex, markdown, tests_table, wide_csv, wide_table
 
 log = logging.getLogger(__name__)
 
@@ -87,17 +87,26 @@ def write_entry(
 
 def draw(summary: Summary, study: Study) -> Figure:
     """The figure of an entry; of a table, a dot per value, and mean and standard deviation by row and column."""
-    entry = summary.entry
+    entry, share = summary.entry, summary.entry.node.get("share", False)
     apart = [*entry.columns, *entry.named("hue")]
     values = named(summary.values, [*entry.rows, *entry.columns], apart, study)
     if entry.is_table:
-        telling = [key for key in entry.columns if values[key].nunique() > 1]
-        rows = joined(values, entry.rows)
+        fixed = constant(summary)
+        telling = [key for key in entry.columns if key not in fixed]
+        rows = joined(values, [key for key in entry.rows if key not in fixed])
         columns = joined(values, telling) if telling else pd.Series(label(entry.name, study.labels), values.index)
-        return dots_figure(pd.DataFrame({"row": rows, "column": columns, "value": values["value"]}))
+        table = pd.DataFrame({"row": rows, "column": columns, "value": values["value"]})
+        across = {"across": values[telling[-1]].nunique()} if len(telling) > 1 else {}
+        return dots_figure(table, share, **across)
     node = entry.node
     values = values.rename(columns={node["x"]: "x", node.get("hue"): "hue", node.get("panels"): "panel"})
-    return study_figure(values, node.get("kind", "points"), label(node["x"], study.labels), node.get("label", ""))
+    return study_figure(
+        values,
+        node.get("kind", "points"),
+        label(node["x"], study.labels),
+        node.get("label", ""),
+        node.get("share", False),
+    )
 
 
 def named(values: pd.DataFrame, keys: Sequence[str], apart: Sequence[str], study: Study) -> pd.DataFrame:
@@ -134,9 +143,3 @@ def save_figure(path: Path, figure: Figure) -> None:
 def write_csv(path: Path, table: pd.DataFrame) -> None:
     """Write a table as CSV."""
     write_atomically(path, lambda part: table.to_csv(part, index=False))
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text."""
-    write: Callable[[Path], object] = lambda part: part.write_text(text, encoding="utf-8")  # noqa: E731
-    write_atomically(path, write)

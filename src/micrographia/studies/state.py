@@ -46,7 +46,7 @@ def save_state(folder: Path, about: dict[str, Any], jobs: Sequence[StudyJob]) ->
     ]
     content = json.dumps({**about, "jobs": listed}, indent=2) + "\n"
     with writing(folder):
-        write_atomically(folder / STATE, lambda part: part.write_text(content, encoding="utf-8"))
+        write_text(folder / STATE, content)
 
 
 def read_state(folder: Path) -> dict[str, Any] | None:
@@ -70,8 +70,13 @@ def save_mistakes(folder: Path, jobs: Sequence[StudyJob]) -> dict[int, Path]:
         file = folder / "failed" / f"{name}.log"
         if job.status == FAILED:
             text = "\n".join([f"micrographia {job.verb} {' '.join(job.overrides)}", "", job.mistake, ""])
-            write_atomically(file, lambda part, text=text: part.write_text(text, encoding="utf-8"))
+            write_text(file, text)
             files[place] = file
         else:
             file.unlink(missing_ok=True)
     return files
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file."""
+    write_atomically(path, lambda part: part.write_text(text, encoding="utf-8"))

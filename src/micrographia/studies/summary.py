@@ -8,6 +8,7 @@ import pandas as pd
 
 from micrographia.errors import UserError
 from micrographia.scores.paired import LEAST_PAIRS, holm, paired_test
+from micrographia.studies.gathering import names_of
 from micrographia.studies.specification import Entry, Study, as_list, value_text
 
 
@@ -42,7 +43,7 @@ def summarise(entry: Entry, values: pd.DataFrame, study: Study) -> Summary:
     keys = [*entry.rows, *entry.columns]
     needed = [*keys, *entry.over]
     if missing := next((key for key in needed if key not in values), None):
-        raise UserError(f"result.{entry.name}: {missing} is no column. There are: {', '.join(values)}.")
+        raise UserError(f"result.{entry.name}: {missing} is no column. There are: {names_of(values)}.")
     values = within_runs(entry, values, needed)
     check_unmixed(entry, values, needed)
     for key in dict.fromkeys(needed):
@@ -115,7 +116,7 @@ def tests_of(entry: Entry, values: pd.DataFrame) -> pd.DataFrame:
     across, reference = compare["across"], value_text(compare["reference"])
     pair = as_list(compare.get("pair")) or entry.over
     if missing := next((key for key in pair if key not in values), None):
-        raise UserError(f"result.{entry.name}.compare.pair: {missing} is no column. There are: {', '.join(values)}.")
+        raise UserError(f"result.{entry.name}.compare.pair: {missing} is no column. There are: {names_of(values)}.")
     if reference not in values[across].tolist():
         there = ", ".join(dict.fromkeys(values[across].astype(str)))
         raise UserError(
@@ -160,5 +161,5 @@ def describe_tests(summary: Summary, labels: Mapping[str, str]) -> str:
         return f"Compared with {reference} pair by pair ({pairs} by {pair}): too few for a test."
     return (
         f"Against {reference}: paired t-test, sign-flip permutation and Wilcoxon test over {pairs} by {pair}; "
-        f"p-values after Holm over {len(summary.tests)} comparisons."
+        f"p-values after Holm over {len(summary.tests)} comparison{'s' * (len(summary.tests) > 1)}."
     )

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from operator import itemgetter
 
 import pandas as pd
 
@@ -85,8 +86,11 @@ def wide_table(summary: Summary, labels: Mapping[str, str]) -> Wide:
             top = (max if wanted == "max" else min)(found)
             for place, mean in enumerate(means):
                 best[place][position] = mean == top
-    shown = [tuple(label(value, labels) for value in row) for row in rows]
-    return Wide([label(key, labels) for key in entry.rows], shown, headings(summary, columns, labels), texts, best)
+    fixed = constant(summary)
+    named = [place for place, key in enumerate(entry.rows) if key not in fixed]
+    shown = [tuple(label(row[place], labels) for place in named) for row in rows]
+    titles = [label(entry.rows[place], labels) for place in named]
+    return Wide(titles, shown, headings(summary, columns, labels), texts, best)
 
 
 def headings(summary: Summary, columns: Sequence[tuple[str, ...]], labels: Mapping[str, str]) -> list[tuple[str, ...]]:
@@ -99,9 +103,12 @@ def headings(summary: Summary, columns: Sequence[tuple[str, ...]], labels: Mappi
 
 
 def constant(summary: Summary) -> dict[str, str]:
-    """Column keys that are the same in all columns, with their value."""
-    cells = summary.cells
-    return {key: str(cells[key].iloc[0]) for key in summary.entry.columns if cells[key].nunique() == 1}
+    """Keys that are the same in all cells, with their value: they stand in the caption; a first row key stays."""
+    cells, entry = summary.cells, summary.entry
+    rows = [key for key in entry.rows if cells[key].nunique() > 1]
+    kept = rows or entry.rows[:1]
+    keys = [key for key in (*entry.rows, *entry.columns) if key not in kept]
+    return {key: str(cells[key].iloc[0]) for key in keys if cells[key].nunique() == 1}
 
 
 def heading(key: str, value: str, labels: Mapping[str, str]) -> str:
@@ -197,7 +204,7 @@ def latex(wide: Wide, caption: str, name: str) -> str:
             cells += [escaped(column[level]) for column in wide.columns]
         else:
             start = count + 1
-            for _, group in groupby(wide.columns, key=lambda column, level=level: column[: level + 1]):
+            for _, group in groupby(wide.columns, key=itemgetter(slice(level + 1))):
                 own = list(group)
                 cells.append(rf"\multicolumn{{{len(own)}}}{{c}}{{{escaped(own[0][level])}}}")
                 rules.append(rf"\cmidrule(lr){{{start}-{start + len(own) - 1}}}")

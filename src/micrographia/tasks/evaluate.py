@@ -1,10 +1,9 @@
-"""``micrographia evaluate``: scores of disentanglement of finished runs, of one or of a whole sweep."""
+"""``micrographia evaluate``: scores of finished runs, of one or of a whole sweep, and what their latents mean."""
 
 import logging
 import re
 from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor
-from contextlib import suppress
 from glob import has_magic
 from pathlib import Path
 from traceback import format_exception
@@ -13,11 +12,12 @@ import torch
 from joblib import Parallel, delayed
 
 from micrographia.console import show_notices
-from micrographia.errors import UserError, answer
+from micrographia.errors import UserError
 from micrographia.runs.run import PREVIOUS, How, Run, What, obtain
 from micrographia.scores.disentanglement import udr
-from micrographia.tasks.jobs import Job
-from micrographia.tasks.scoring import described, score_run
+from micrographia.tasks.evaluated import described
+from micrographia.tasks.jobs import Job, mistake_of
+from micrographia.tasks.scoring import score_run
 from micrographia.tasks.sweep import distinguishing_keys, summarise
 from micrographia.training.progress import progress_bar
 from micrographia.training.show import scores_table
@@ -104,10 +104,10 @@ def matching_runs(pattern: str) -> tuple[list[Run], list[Path]]:
 
 
 def holds_vae(run: Run) -> bool:
-    """Whether a run trained a VAE, or fine-tuned one."""
+    """Whether a run trained a VAE, or carried one to a target."""
     config = run.config
     target = str((config.get("model") or {}).get("_target_"))
-    return run.weights.exists() and (config["task"] == "transfer" or target.startswith("micrographia.models.vae."))
+    return config["task"] == "transfer" or (run.weights.exists() and target.startswith("micrographia.models.vae."))
 
 
 def evaluate_all(scored: Sequence[Run], what: What, how: How, rerun: bool) -> list[Run | None]:
@@ -144,10 +144,7 @@ def attempt(place: int, scored: Run, what: What, how: How, rerun: bool) -> tuple
 
 def reason(error: Exception) -> str:
     """Why a run could not be evaluated: a user's mistake in its own words, anything else with its traceback."""
-    if isinstance(error, UserError | OSError):
-        with suppress(OSError):
-            return answer(error)
-    return "".join(format_exception(error)).strip()
+    return mistake_of(error) or "".join(format_exception(error)).strip()
 
 
 def agreement(evaluations: Sequence[Run]) -> dict[str, list[float]]:

@@ -1,14 +1,14 @@
 """The jobs of one command: composed by Hydra, spread by whichever launcher, and what each of them has made."""
 
-import logging
+import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from traceback import format_exception
-from typing import Any
-
-from omegaconf import DictConfig
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from micrographia.config import HYDRA_SETTINGS, config_directory
 from micrographia.console import show_notices
@@ -16,12 +16,16 @@ from micrographia.errors import UserError, answer
 from micrographia.runs.address import check_effect, split_config
 from micrographia.runs.run import Run
 from micrographia.schema import check_apart, check_run
+from micrographia.tasks.answers import Answers
+from micrographia.tasks.job_log import LogFile, log_file, logged
 from micrographia.verbs import recipe_of
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
+PROCESS = uuid4().hex  # tells this process from those that a launcher starts, on whichever machine
 # Keys and groups that say how a run is executed.
-EXECUTION = ("how", "logger", "hydra")
+EXECUTION = ("how", "logger", "sweep", "hydra")
 
 
 @dataclass(frozen=True)
@@ -38,12 +42,15 @@ class Job:
         What that run is.
     mistake
         Why there is none.
+    log
+        Its log file, where it is one of a sweep.
     """
 
     overrides: tuple[str, ...]
     run: Run | None = None
     what: Mapping[str, Any] | None = None
     mistake: str = ""
+    log: Path | None = None
 
     @property
     def choices(self) -> dict[str, str]:
@@ -75,7 +82,9 @@ def run_jobs(verb: str, overrides: Sequence[str], sweeping: bool = False, folder
     from hydra._internal.hydra import Hydra
     from hydra._internal.utils import create_config_search_path
     from hydra.core.global_hydra import GlobalHydra
-    from hydra.core.utils import JobReturn, setup_globals
+    from hydra.core.utils import setup_globals
+
+    from micrographia.tasks.launching import spread
 
     version.setbase("1.3")
     setup_globals()
@@ -84,67 +93,142 @@ def run_jobs(verb: str, overrides: Sequence[str], sweeping: bool = False, folder
         search_path.prepend("command-line", f"file://{Path(folder).absolute()}")
     hydra = Hydra.create_main_hydra2(f"micrographia {verb}", search_path)
     given = [*HYDRA_SETTINGS, *overrides]
-    said: list[list[Job]] = []
-    run_job = job_runner(verb, said, sweeping)
+    runner = JobRunner(verb, sweeping)
     try:
         if not sweeping:
-            return list(hydra.run(verb, run_job, given).return_value)
-        batches: Iterable[Iterable[JobReturn]] = hydra.multirun(verb, run_job, given)
-        returned: list[list[Job]] = [job.return_value for batch in batches for job in batch]
+            return list(hydra.run(verb, runner, given).return_value)
+        returned = spread(hydra, verb, given, runner)
     finally:
         GlobalHydra.instance().clear()
     for jobs in returned:
-        if jobs not in said:  # they were run in another process
-            say(jobs)
+        if not any(jobs is made for made in runner.made):  # they were run in another process
+            print_folders(jobs)
     return [job for jobs in returned for job in jobs]
 
 
-def job_runner(verb: str, said: list[list[Job]], sweeping: bool) -> Callable[[DictConfig], list[Job]]:
-    """Make the function that Hydra calls for each job, here or in a process of its own.
+@dataclass
+class JobRunner:
+    """What Hydra calls for each job, here or, pickled, in a process of a launcher.
 
     Parameters
     ----------
-    said
-        Takes what was printed in this process.
+    verb
+        Of the command.
     sweeping
-        A bug in one job, too, leaves the others alone.
+        A job has a log, and a bug in it, too, leaves the others alone.
+    swept
+        Keys that have several values.
+    answers
+        Where jobs in other processes leave what they have made.
+    threads
+        CPU threads of a job that names none.
+    shares_devices
+        Several processes share the machine's GPUs.
+    process, folder
+        That the command was given in.
+    made
+        What the jobs in this process have made.
     """
 
-    def run_job(config: DictConfig) -> list[Job]:
+    verb: str
+    sweeping: bool
+    swept: tuple[str, ...] = ()
+    answers: Answers | None = None
+    threads: int | None = None
+    shares_devices: bool = False
+    process: str = PROCESS
+    folder: Path = field(default_factory=Path.cwd)
+    made: list[list[Job]] = field(default_factory=list)
+
+    def __call__(self, config: "DictConfig") -> list[Job]:
+        """Make the runs of a job, and answer for what befalls it."""
         from hydra.core.hydra_config import HydraConfig
 
+        if self.process != PROCESS:
+            os.chdir(self.folder)  # relative paths mean what they mean to the command
         show_notices()
         overrides = tuple(HydraConfig.get().overrides.task)
-        try:
-            jobs = jobs_of(verb, config, overrides)
-        except (UserError, OSError) as error:
-            jobs = [Job(overrides, mistake=answer(error))]
-        except Exception as error:
-            if not sweeping:
-                raise
-            jobs = [Job(overrides, mistake="".join(format_exception(error)).strip())]
-        say(jobs)
-        said.append(jobs)
+        if not self.sweeping:
+            jobs = self.answered(config, overrides, None)
+        else:
+            file = log_file(runs_folder(config), self.verb, Job(overrides).choices, self.swept)
+            if self.answers:
+                self.answers.begin(overrides, file)
+            with logged(file, ["micrographia", self.verb, *overrides]) as log_of_job:
+                jobs = [replace(job, log=file) for job in self.answered(config, overrides, log_of_job)]
+            if self.answers:
+                self.answers.give(overrides, jobs)
+        if self.process == PROCESS:
+            print_folders(jobs)
+        self.made.append(jobs)
         return jobs
 
-    return run_job
+    def answered(self, config: "DictConfig", overrides: tuple[str, ...], log: LogFile | None) -> list[Job]:
+        """Make the runs of a job; where it fails, say so on stderr and in its log, and return why."""
+        try:
+            with redirect_stdout(sys.stderr):  # stdout carries the run's folder alone, whatever a library prints
+                return self.jobs_of(config, overrides)
+        except Exception as error:
+            mistake = told = mistake_of(error)
+            if not mistake:
+                if not self.sweeping:
+                    raise
+                trace = "".join(format_exception(error)).strip()
+                mistake = f"{type(error).__name__}: {error}"
+                told = f"{mistake} (traceback: {log.path})" if log else trace
+            if log:
+                log.add(f"failed: {mistake if told == mistake else trace}")
+            print(f"micrographia: {told}", file=sys.stderr, flush=True)
+            return [Job(overrides, mistake=mistake)]
+
+    def jobs_of(self, config: "DictConfig", overrides: tuple[str, ...]) -> list[Job]:
+        """Check a composed config and make its run; ``evaluate`` makes one of each run that its pattern matches."""
+        what, how = checked_config(config, overrides)
+        made = recipe_of(self.verb)(what, self.with_share(how), rerun=how["rerun"])
+        done = made if isinstance(made, list) else [Job((), made, what)]
+        return [replace(job, overrides=(*overrides, *job.overrides)) for job in done]
+
+    def with_share(self, how: dict[str, Any]) -> dict[str, Any]:
+        """How a job is executed: with its share of the machine, and one progress bar at most on the terminal."""
+        if self.process == PROCESS:
+            return how
+        if self.shares_devices and self.answers:
+            from micrographia.tasks.launching import take_device
+
+            take_device(self.answers.folder)
+        return {**how, "threads": how["threads"] or self.threads, "progress": False}
 
 
-def jobs_of(verb: str, config: DictConfig, overrides: tuple[str, ...]) -> list[Job]:
-    """Check a composed config and make its run; ``evaluate`` makes one of each run that its pattern matches."""
+def checked_config(config: "DictConfig", overrides: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """*What* and *how* of a composed config.
+
+    Raises
+    ------
+    UserError
+        At the first key that does not exist, or value that does not fit.
+    """
     check_effect(config, overrides)
     what, how = split_config(config)
     check_run({**what, "how": how})
     check_apart(what, how["paths"])
-    made = recipe_of(verb)(what, how, rerun=how["rerun"])
-    done = made if isinstance(made, list) else [Job((), made, what)]
-    return [replace(job, overrides=(*overrides, *job.overrides)) for job in done]
+    return what, how
 
 
-def say(jobs: Sequence[Job]) -> None:
-    """Print the folders of jobs' runs on stdout, and on stderr why there is none."""
+def runs_folder(config: "DictConfig") -> Path:
+    """Folder of runs of a config that may yet be wrong elsewhere."""
+    return Path(str(config.how.paths.runs)).expanduser()
+
+
+def mistake_of(error: Exception) -> str:
+    """What to say of a user's mistake or of a disk that refuses; empty of any other error, which is a bug."""
+    if isinstance(error, (UserError, OSError)):
+        with suppress(OSError):
+            return answer(error)
+    return ""
+
+
+def print_folders(jobs: Sequence[Job]) -> None:
+    """Print the folders of jobs' runs on stdout."""
     for job in jobs:
         if job.run:
             print(job.run.folder, flush=True)
-        elif job.mistake:
-            print(f"micrographia: {job.mistake}", file=sys.stderr, flush=True)

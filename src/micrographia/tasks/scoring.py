@@ -1,4 +1,4 @@
-"""Scores of disentanglement of one finished run: its model's codes of images whose factors are known."""
+"""One finished run: scores of its model's codes of images whose factors are known, and what they mean on a target."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -14,18 +14,21 @@ from micrographia.config import instantiate
 from micrographia.data.datamodule import IndexedImages, spread, unit_range
 from micrographia.errors import UserError
 from micrographia.interpretation.measured import measure_images
+from micrographia.interpretation.projections import require_packages
 from micrographia.interpretation.traversals import moved_features
 from micrographia.models.vae.objectives import kl_to_standard
 from micrographia.models.vae.vae import VAE
 from micrographia.plots.scores import matrix_figure, scores_figure
 from micrographia.runs.address import run_folder
-from micrographia.runs.run import How, Metrics, Run, What, at_precision_of, finished_run
+from micrographia.runs.run import How, Metrics, Run, What
 from micrographia.scores.disentanglement import DCI, Score
 from micrographia.scores.disentanglement.dci import DCI_SCORES
 from micrographia.scores.disentanglement.mvg import distinct_traits
 from micrographia.scores.disentanglement.omes import OMES
-from micrographia.tasks.assembly import build_data, encode, load_vae
-from micrographia.training.checkpoints import load_weights
+from micrographia.tasks.assembly import encode
+from micrographia.tasks.evaluated import load_phases, training_of, unseen_classes
+from micrographia.tasks.interpreting import Questions, images_of_source, interpret, questions_of
+from micrographia.tasks.probing import check_probes
 from micrographia.training.interventions import CHUNK, EncodedImages
 from micrographia.training.loggers import log_results, opened_loggers
 from micrographia.training.progress import WorkProgress, progress_bar
@@ -39,34 +42,67 @@ INPUTS = ("codes", "factors", "sampler", "source", "models", "moved", "real")
 
 
 def score_run(what: What, how: How, run: Run) -> Metrics:
-    """Encode images with known factors by a run's model, and score what the codes tell of the factors."""
+    """Score what a run's codes tell of known factors and, where it is asked for, say what they mean on a target."""
     nodes = chosen_scores(what)
-    model = load_scored(Run(run_folder(what["run"])), what["latents"], how)
-    data = scoring_data(what, how, model)
-    with opened_loggers(how, run, what) as loggers, progress_bar(how["progress"]) as bar:
+    scored = Run(run_folder(what["run"]))
+    training = training_of(scored, how)
+    questions = asked(what, how, scored, training)
+    models = load_phases(scored, what["latents"], how)
+    data = images_of_source(what, how, training)
+    with opened_loggers(how, run, what) as loggers:
+        metrics = score(models[list(models)[-1]], data, nodes, what, how, run)
+        if questions is not None:
+            metrics |= interpret(models, questions, unseen_classes(scored.config), what, how, run)
+        log_results(loggers, run, metrics, 0)
+    return metrics
+
+
+def asked(what: What, how: How, scored: Run, training: Run) -> Questions | None:
+    """What is asked of the images that the latents are to be interpreted on; None where they are not to be.
+
+    Raises
+    ------
+    UserError
+        If it cannot be answered.
+    """
+    if what["target"] is None:
+        return None
+    check_probes(what["probes"])
+    require_packages(what["interpretation"])
+    excluded = what["open_set"]["exclude_from_finetuning"]
+    if excluded and scored is not training and not unseen_classes(scored.config):
+        raise UserError(
+            f"open_set.exclude_from_finetuning: {scored.folder} is finished. Leave it out, or make a transfer with it."
+        )
+    return questions_of(images_of_source({**what, "data": what["target"]}, how, training), what)
+
+
+def score(
+    model: VAE, data: IndexedImages, nodes: Mapping[str, Mapping[str, Any]], what: What, how: How, run: Run
+) -> Metrics:
+    """Encode images with known factors, and score what the codes tell of the factors."""
+    with progress_bar(how["progress"]) as bar:
         task = bar.add_task("encoding", total=len(nodes), note="")
         given = inputs_of_scores(model, data, what, Watched(bar, task))
         if "mvg" in nodes:
-            given |= measured_inputs(model, data, what["measured"], how)
+            given |= measured_inputs(model, data, what["interpretation"], how)
         results: dict[str, Result] = {}
         for name, node in nodes.items():
             bar.update(task, description=name)
             if (result := compute(node, name, given, what)) is not None:
                 results[name] = result
             bar.advance(task)
-        if not results:
-            raise UserError(f"scores: none of {', '.join(nodes)} can be had on data {data.name}.")
+    if not results:
+        raise UserError(f"scores: none of {', '.join(nodes)} can be had on data {data.name}.")
 
-        table = run.save_table("scores", pd.concat([summary(name, each) for name, each in results.items()]))
-        save_parts(results, dict(zip(table["score"], table["value"], strict=True)), run)
-        for name in ("codes", "factors", "divergences"):
-            if name in given:
-                run.save_table(name, given[name])
-        run.save_record("settings", {name: result.settings for name, result in results.items()})
-        metrics = {f"score/{row['score']}": row["value"] for row in table.to_dict("records")}
-        metrics = {name: value for name, value in metrics.items() if np.isfinite(value)}
-        log_results(loggers, run, metrics, 0)
-    return metrics
+    table = run.save_table("scores", pd.concat([summary(name, each) for name, each in results.items()]))
+    save_parts(results, dict(zip(table["score"], table["value"], strict=True)), run)
+    for name in ("codes", "factors", "divergences"):
+        if name in given:
+            run.save_table(name, given[name])
+    run.save_record("settings", {name: result.settings for name, result in results.items()})
+    metrics = {f"score/{row['score']}": row["value"] for row in table.to_dict("records")}
+    return {name: value for name, value in metrics.items() if np.isfinite(value)}
 
 
 def chosen_scores(what: What) -> dict[str, Mapping[str, Any]]:
@@ -101,85 +137,6 @@ class Watched:
         self.bar.update(self.task, note=f"{self.items:,} images encoded")
 
 
-def described(what: What, how: How, scored: Run) -> What:
-    """The full configuration of one run's evaluation: with the data, the backbone and the names of the latents.
-
-    All of it is part of the address: changed images, or other names of the latents, are another evaluation.
-
-    Raises
-    ------
-    UserError
-        If the run is neither a training of a VAE nor a transfer that fine-tuned one.
-    """
-    training = training_of(scored, how)
-    config = training.config
-    return {
-        **what,
-        "name": scored.config["name"],
-        "run": str(scored.folder),
-        "data": what.get("data") or config["data"],
-        "backbone": config.get("backbone"),
-        "latents": latent_names(scored, training),
-    }
-
-
-def training_of(scored: Run, how: How) -> Run:
-    """The training that a run's model comes from: the run itself, or a transfer's source.
-
-    Raises
-    ------
-    UserError
-        If the run is neither a training nor a transfer with fine-tuning, or the source is no longer there.
-    """
-    config = scored.config
-    if config.get("task") == "train":
-        return scored
-    if config.get("task") != "transfer":
-        raise UserError(f"run={scored.folder}: of a {config.get('task')} run no latents are scored. Name a train run.")
-    if not scored.weights.exists():
-        raise UserError(f"run={scored.folder}: a transfer without fine-tuning has its source's model: evaluate that.")
-    node = config["source"]
-    source = (
-        finished_run(node, at_precision_of(scored, how)) if "task" in node else Run.named(node["run"], "source.run")
-    )
-    if source is None:
-        raise UserError(f"run={scored.folder}: its source, {node['name']}, is not in {how['paths']['runs']} any more.")
-    return source
-
-
-def latent_names(scored: Run, training: Run) -> list[str]:
-    """Names of the latents of a run's model."""
-    if scored is not training and (scored.folder / "tables" / "latents_after.csv").exists():
-        return scored.table("latents_after")["name"].tolist()
-    return training.record("model")["latents"]
-
-
-def load_scored(scored: Run, names: list[str], how: How) -> VAE:
-    """The VAE of a finished run with its latents' names, and its weights after fine-tuning where it is a transfer."""
-    training = training_of(scored, how)
-    model = load_vae(training, how, "run")
-    if training is not scored:
-        load_weights(model, scored.weights)
-    model.latent_names = names
-    return model
-
-
-def scoring_data(what: What, how: How, model: VAE) -> IndexedImages:
-    """The set to score on, set up.
-
-    Raises
-    ------
-    UserError
-        If its items are not of the model's shape.
-    """
-    backbone = what["backbone"] or {}
-    size = None if backbone.get("_target_") else model.shape[-1]
-    data = build_data(what, how, size, backbone)
-    if tuple(data.shape) != model.shape:
-        raise UserError(f"data: the model takes items of shape {model.shape}, {data.name} gives {tuple(data.shape)}.")
-    return data
-
-
 def inputs_of_scores(model: VAE, data: IndexedImages, what: What, watched: Watched) -> dict[str, Any]:
     """Codes and factors of sampled images, and the sampler; of a set without known factors, codes of test images."""
     if not data.intervenable:
@@ -205,7 +162,9 @@ def inputs_of_scores(model: VAE, data: IndexedImages, what: What, watched: Watch
 def measured_inputs(model: VAE, data: IndexedImages, settings: Mapping[str, Any], how: How) -> dict[str, Any]:
     """Features of real images, and of those decoded while each latent moves; nothing where features are decoded."""
     quiet = {**how, "progress": False}  # the bar of all scores is there already
-    measured = measure_images(data, settings["images"], quiet) if model.network.of_images else None
+    measured = None
+    if model.network.of_images:
+        measured = measure_images(data, settings["images"], quiet, kinds=settings["features"])
     if measured is None or not settings["traversals"] or not distinct_traits(measured.table, measured.periods):
         log.info("nothing of data %s can be decoded and measured: no measured variance gap", data.name)
         return {}

@@ -9,7 +9,8 @@ from micrographia.console import console, show_notices
 from micrographia.errors import UserError
 from micrographia.studies.estimate import seconds_left, spoken
 from micrographia.studies.expansion import FAILED, StudyJob, SweepPlan, is_execution, plan
-from micrographia.studies.specification import Budget, Study, find_study, read_study, study_files
+from micrographia.studies.reading import find_study, read_study, study_files
+from micrographia.studies.specification import Budget, Study
 from micrographia.studies.state import read_state, save_mistakes, save_state
 
 MANY = 200  # jobs that are asked for by --yes
@@ -33,18 +34,35 @@ def study_command(arguments: Sequence[str]) -> int:
     if not arguments or {"-h", "--help"} & set(arguments):
         print(overview())
         return 0
+    shown = list(arguments[-2:]) == ["--cfg", "job"]
+    arguments = arguments[:-2] if shown else arguments
     names = [item for item in arguments if not item.startswith("-") and "=" not in item]
     overrides = [item for item in arguments if "=" in item and not item.startswith("--")]
     if option := next((item for item in arguments if item.startswith("-") and item not in FLAGS), None):
         raise UserError(f"{option}: study takes {' and '.join(FLAGS)}, budget=NAME and key=value.")
     if len(names) != 1:
         raise UserError(f"study: one study at a time, these are {len(names)}: {', '.join(names) or 'none'}.")
-    if names == ["list"]:
+    if names == ["list"] and not shown:
         return list_studies(runs_folder(overrides))
     budget = next((item.partition("=")[2] for item in overrides if item.startswith("budget=")), DEFAULT)
     given = [item for item in overrides if not item.startswith("budget=")]
+    if shown:
+        return show_config(names[0], budget, given)
     study = find_study(names[0])
     return run_study(study, study.budget(budget), given, *(flag in arguments for flag in FLAGS))
+
+
+def show_config(name: str, budget: str, given: Sequence[str]) -> int:
+    """Print the overrides with which each sweep of a study would be made."""
+    import yaml
+
+    content: dict[str, Any] = {"task": f"study {name}"}
+    if name != "list":
+        study = find_study(name)
+        plans = plan(study, study.budget(budget), given)
+        content["sweeps"] = {made.name: {"verb": made.verb, "overrides": list(made.overrides)} for made in plans}
+    print(yaml.safe_dump(content, sort_keys=False), end="")
+    return 0
 
 
 def overview() -> str:
@@ -56,7 +74,8 @@ def overview() -> str:
         "budget=NAME  how much is made: smoke (the default) takes minutes on two cores, paper is as published\n"
         "key=value    for all jobs, over what the study says: how.threads=1 hydra/launcher=joblib logger=wandb\n"
         f"--dry-run    print the jobs, how many are done, and how long the others take; make none\n"
-        f"--yes        start more than {MANY} jobs\n\n"
+        f"--yes        start more than {MANY} jobs\n"
+        "--cfg job    print the overrides of each sweep, at the end of the command\n\n"
         "Finished jobs are not made again: after an interruption the same command goes on.\n"
         f"The last line on stdout is the study's folder. Studies that ship: {', '.join(study_files())}."
     )
@@ -91,11 +110,9 @@ def run_study(study: Study, budget: Budget, given: Sequence[str], dry: bool = Fa
     for sweep in plans:
         make_sweep(study, sweep, folder, about, jobs)
     files = save_mistakes(folder, jobs)
-    save_state(folder, about, jobs)
-    written = write_result(study, budget, jobs, folder, about["command"])
-    for file in written:
-        notice(str(file))
     show_closing(study, plans, jobs, files)
+    for file in write_result(study, budget, jobs, folder, about["command"]):
+        notice(str(file))
     print(folder, flush=True)
     return 2 if any(job.status == FAILED for job in jobs) else 0
 
@@ -148,8 +165,10 @@ def make_sweep(study: Study, sweep: SweepPlan, folder: Path, about: dict[str, An
         if done < count:
             notice(f"{title}: job {done + 1} of {count}, {spoken(seconds)}")
 
-    make(sweep, said)
-    save_state(folder, about, jobs)
+    try:
+        make(sweep, said)
+    finally:
+        save_state(folder, about, jobs)
 
 
 def show_jobs(study: Study, budget: Budget, jobs: Sequence[StudyJob]) -> None:

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from traceback import format_exception
 
 from micrographia.errors import UserError, answer
@@ -57,7 +57,7 @@ def launched(job: StudyJob) -> tuple[str, ...]:
 def place_of(verb: str, what: What, how: How) -> Run:
     """The run of a job, finished or not."""
     if verb == "evaluate":
-        from micrographia.tasks.scoring import described
+        from micrographia.tasks.evaluated import described
 
         what = described(what, how, Run.named(what["run"]))
     return addressed_run(what, how)
@@ -113,7 +113,8 @@ def watched(jobs: Sequence[StudyJob], before: int, said: Said, every: float = LO
             done = sum(job.run is not None for job in jobs)
             if done > shown:
                 shown = done
-                said(before + done, (time.monotonic() - started) / done * (len(jobs) - done))
+                with suppress(UserError):  # a full disk, say: whoever waits for the jobs is told, too
+                    said(before + done, (time.monotonic() - started) / done * (len(jobs) - done))
 
     watcher = threading.Thread(target=look, daemon=True)
     watcher.start()

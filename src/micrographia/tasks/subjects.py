@@ -82,6 +82,8 @@ def find_subjects(
         raise UserError(
             "contrast.replicate: here wells are resampled. Name the column of the replicates as contrast.well."
         )
+    if "block" in (what["contrast"] or {}):
+        raise UserError("contrast.block: here wells are not permuted within plates. Leave it out.")
     if low:
         side = size // degradation.factor
         if what["data"].get("size") not in (None, side):

@@ -12,6 +12,8 @@ from micrographia.data.datamodule import IndexedImages, spread
 from micrographia.data.image_folder import ImageFolder
 from micrographia.data.synthetic.assay import SimulatedAssay
 from micrographia.degradations import Degradation
+from micrographia.devices.crew import assembled
+from micrographia.devices.obtaining import obtain_together
 from micrographia.errors import UserError
 from micrographia.inversion.method import Method
 from micrographia.inversion.prediction import superresolve as solve
@@ -19,7 +21,7 @@ from micrographia.inversion.problem import Problem
 from micrographia.inversion.solutions import Solutions
 from micrographia.plots.measurements import dose_figure, measurement_figure
 from micrographia.plots.recovery import recovery_figure
-from micrographia.runs.run import How, Metrics, Run, What, obtain
+from micrographia.runs.run import How, Metrics, Run, What
 from micrographia.scores.wells import Comparison
 from micrographia.tasks.assay_report import (
     assay_metrics,
@@ -57,7 +59,7 @@ DRAWN = 8  # images on the sheet
 
 def superresolve(what: What, how: How, rerun: bool = False) -> Run:
     """Obtain the run of a super-resolution config: read back, resumed or made."""
-    return obtain(what, how, recover, rerun)
+    return obtain_together(what, how, recover, rerun)
 
 
 def recover(what: What, how: How, run: Run) -> Metrics:
@@ -160,16 +162,18 @@ def solved(name: str, method: Method, how: How, folder: Path, problem: Problem, 
     """All subjects' solutions by one method; those that the folder holds are not made again."""
     progress = WorkProgress(name, how["progress"], per="min")
     try:
-        return solve(
-            method,
-            problem,
-            subjects.low_of,
-            subjects.keys,
-            folder,
-            how["accelerator"],
-            progress=progress,
-            blank=subjects.blank,
-        )
+        with assembled(how) as crew:
+            return solve(
+                method,
+                problem,
+                subjects.low_of,
+                subjects.keys,
+                folder,
+                how["accelerator"],
+                crew,
+                progress=progress,
+                blank=subjects.blank,
+            )
     finally:
         progress.close()
 

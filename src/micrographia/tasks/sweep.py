@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import os
 import re
 import statistics
 from collections.abc import Callable, Mapping, Sequence
@@ -10,9 +11,13 @@ from itertools import accumulate, takewhile
 from typing import Any
 
 import pandas as pd
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from micrographia.console import console
+from micrographia.presets import GROUP, chosen
 from micrographia.pretrained import is_shipped
+from micrographia.runs.grouping import GROUP_VARIABLE, TAGS_VARIABLE
 from micrographia.runs.run import Run
 from micrographia.runs.seeds import flat, is_seed, seeds_varied
 from micrographia.runs.writing import write_atomically
@@ -60,6 +65,58 @@ def summarise(verb: str, jobs: Sequence[Job], further: Further = lambda runs: {}
         beside = file.with_name(f"{file.stem}-importance.csv")
         write_atomically(beside, lambda part: importances.to_csv(part, index=False))
         console.print(f"importance of latents over the runs: {beside}", markup=False, highlight=False, soft_wrap=True)
+
+
+def group_settings(verb: str, overrides: Sequence[str], sweeping: bool) -> list[str]:
+    """Hydra's settings that tell every job its sweep's label and its preset, whichever launcher starts it.
+
+    Parameters
+    ----------
+    overrides
+        Of the command.
+    sweeping
+        Whether several values are a job each.
+
+    Examples
+    --------
+    >>> group_settings("train", ["seed=0,1"], sweeping=True)
+    ['++hydra.job.env_set.MICROGRAPHIA_GROUP=train-seed-4fa3145a']
+    """
+    own = [override for override in overrides if not override.lstrip("+~").startswith(("hydra.", "hydra/"))]
+    told = {}
+    if sweeping:
+        parsed = OverridesParser.create().parse_overrides(own)
+        (combinations,) = BasicSweeper.split_arguments(parsed, None)
+        jobs = [Job(tuple(combination)) for combination in combinations]
+        told[GROUP_VARIABLE] = label(verb, swept_keys(jobs), jobs)
+    if any(name != "null" for name in chosen(own)):
+        told[TAGS_VARIABLE] = f"${{hydra:runtime.choices.{GROUP}}}"
+    return [f"++hydra.job.env_set.{name}={value}" for name, value in told.items() if name not in os.environ]
+
+
+def tally(jobs: Sequence[Job]) -> str:
+    """Say how many jobs were done, found finished and failed, and of each failed one why, with its log.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> one, two = Job(("seed=0",), Run("runs/train/a")), Job(("seed=1",), Run("runs/train/b", found=True))
+    >>> print(tally([one, two, Job(("seed=2",), mistake="no such file", log=Path("runs/sweeps/logs/2.log"))]))
+    micrographia: 3 jobs: 1 done, 1 found finished, 1 failed
+    micrographia: failed: seed=2: no such file (log: runs/sweeps/logs/2.log)
+    """
+    failed = [job for job in jobs if not job.run]
+    found = sum(bool(job.run and job.run.found) for job in jobs)
+    counts = {"done": len(jobs) - found - len(failed), "found finished": found, "failed": len(failed)}
+    shown = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    lines = [f"{len(jobs)} {'job' if len(jobs) == 1 else 'jobs'}: {shown}"]
+    swept = swept_keys(jobs)
+    for job in failed:
+        choices = " ".join(f"{key}={job.choices[key]}" for key in swept if key in job.choices)
+        why = f": {' '.join(job.mistake.split())}" if job.mistake else ""
+        place = f" (log: {job.log})" if job.log else ""
+        lines.append(f"failed: {choices or ' '.join(job.overrides)}{why}{place}")
+    return "\n".join(f"micrographia: {line}" for line in lines)
 
 
 def swept_keys(jobs: Sequence[Job]) -> list[str]:

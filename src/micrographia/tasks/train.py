@@ -6,13 +6,14 @@ from pytorch_lightning import Callback
 
 from micrographia.data.datamodule import IndexedImages, require_parts
 from micrographia.data.few_labels import FewLabels
+from micrographia.devices.obtaining import obtain_together
 from micrographia.models.classifier import Classifier
 from micrographia.models.counting import CountingModule
 from micrographia.models.gan.stylegan2 import StyleGAN2
 from micrographia.models.vae.networks import FeatureNetwork
 from micrographia.models.vae.vae import VAE
 from micrographia.plots.curves import curves_figure
-from micrographia.runs.run import How, Metrics, Run, What, obtain
+from micrographia.runs.run import How, Metrics, Run, What
 from micrographia.tasks.assembly import build_data, build_model, is_adversarial
 from micrographia.tasks.description import describe
 from micrographia.training.disentanglement import DisentanglementScores
@@ -24,7 +25,7 @@ from micrographia.training.show import closing_table
 
 def train(what: What, how: How, rerun: bool = False) -> Run:
     """Obtain the run of a train config: read back, resumed or trained."""
-    return obtain(what, how, train_model, rerun)
+    return obtain_together(what, how, train_model, rerun)
 
 
 def train_model(what: What, how: How, run: Run) -> Metrics:

@@ -45,7 +45,7 @@ class RunLogger(Logger):
 
 
 class CurveLogger(RunLogger):
-    """Lightning logger that appends to ``curves.csv``: batches, images, name, value.
+    """Lightning logger that appends to ``curves.csv`` (batches, images, name, value), and ends with ``metrics.csv``.
 
     Parameters
     ----------
@@ -77,6 +77,14 @@ class CurveLogger(RunLogger):
     def finalize(self, status: str) -> None:
         """Write what is left."""
         self.save()
+
+    def log_result(
+        self, metrics: Mapping[str, float], tables: Mapping[str, Path], figures: Mapping[str, Path], images: int
+    ) -> None:
+        """Write the result's metrics as ``metrics.csv``: images, name, value."""
+        rows = [(images, name, float(value)) for name, value in metrics.items()]
+        table = pd.DataFrame(rows, columns=["images", "name", "value"])
+        write_atomically(self.path.with_name("metrics.csv"), lambda part: table.to_csv(part, index=False))
 
     def forget_after(self, batches: int, images: int) -> None:
         """Drop rows later than the checkpoint."""

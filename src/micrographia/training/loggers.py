@@ -18,12 +18,18 @@ from PIL import Image
 
 from micrographia.config import instantiate
 from micrographia.errors import UserError
+from micrographia.runs.grouping import GROUP_VARIABLE, TAGS_VARIABLE
 from micrographia.runs.run import Run
 from micrographia.training.curves import COUNTERS, CurveLogger, RunLogger
+from micrographia.training.pruning import StoppedError
 
 log = logging.getLogger(__name__)
 
 LONGEST_TABLE = 10_000  # rows that a W&B page shows
+SWEEP_VARIABLE = "WANDB_SWEEP_ID"  # by which an agent of W&B tells a run whose sweep it is of
+LONGEST_TAG = 64  # characters that W&B takes
+# Parts of a configuration whose names tell a W&B run from others.
+NAMED_PARTS = ("source", "generator", "model", "data")
 
 
 @contextmanager
@@ -36,6 +42,9 @@ def opened_loggers(how: Mapping[str, Any], run: Run, what: Mapping[str, Any]) ->
     try:
         yield loggers
         failed = False
+    except StoppedError:  # on purpose
+        failed = False
+        raise
     finally:
         for logger in loggers:
             logger.close(failed)
@@ -60,6 +69,10 @@ class WandbLogger(RunLogger):
     ----------
     run, config
         Our run, and its configuration.
+    group
+        Whose runs stand together on the W&B page; None: those of one sweep or tuning do.
+    tags
+        Beside the task, the names of model, data and source, and the preset.
     mode
         ``online``, ``offline``, or None: as WANDB_MODE or ``wandb offline`` say, else online where an account is
         configured and offline where none is.
@@ -87,19 +100,20 @@ class WandbLogger(RunLogger):
             raise UserError("logger=wandb: wandb is not installed. pip install 'micrographia[wandb]'.") from error
         self.folder = run.folder
         self.interrupted = [folder for folder in run.folder.glob("wandb/offline-run-*") if not was_sent(folder)]
+        led, identity = SWEEP_VARIABLE in os.environ, kept_id(run)
         try:
             wandb.setup(settings=wandb.Settings(quiet=True, show_info=False))  # its warnings remain, on stderr
             self.run = wandb.init(
                 dir=str(run.folder.resolve()),  # W&B's service has a working directory of its own
                 name=run.folder.name,
-                id=kept_id(run),
+                id=None if led else identity,  # else it warns that it takes W&B's
                 resume="allow",
                 reinit="create_new",  # runs of one process do not meet
-                project=project,
-                entity=entity,
-                group=group,
+                project=None if led else project,
+                entity=None if led else entity,
+                group=group or os.environ.get("WANDB_RUN_GROUP") or os.environ.get(GROUP_VARIABLE),
                 job_type=config["task"],
-                tags=[tags] if isinstance(tags, str) else list(tags),
+                tags=tags_of(config, [tags] if isinstance(tags, str) else tags),
                 config=config,
                 mode=mode or usual_mode(),
                 settings=wandb.Settings(console="off"),
@@ -165,14 +179,33 @@ class WandbLogger(RunLogger):
             log.info("W&B works offline. To send this run: wandb login && wandb sync %s/offline-run-*", folder)
 
 
+def tags_of(config: Mapping[str, Any], given: Sequence[str]) -> list[str]:
+    """Tags of a run on the W&B page: those given, its task, the names of its parts, and those of its sweep.
+
+    Examples
+    --------
+    >>> tags_of({"task": "train", "model": {"name": "beta_vae"}, "data": {"name": "cells"}}, ["mine"])
+    ['mine', 'train', 'beta_vae', 'cells']
+    """
+    parts = [config[part] for part in NAMED_PARTS if isinstance(config.get(part), Mapping)]
+    names = [str(part["name"]) for part in parts if part.get("name")]
+    swept = [tag for tag in os.environ.get(TAGS_VARIABLE, "").split(",") if tag]
+    return list(dict.fromkeys(tag[:LONGEST_TAG] for tag in [*given, config["task"], *names, *swept]))
+
+
 def was_sent(folder: Path) -> bool:
     """Whether ``wandb sync`` has marked an offline run's folder as sent."""
     return any(folder.glob("*.synced"))
 
 
 def kept_id(run: Run) -> str:
-    """The id of a run's W&B run: drawn once and kept in the run's folder, so that a run made anew gets another."""
-    if not (run.folder / "wandb.json").exists():
+    """The id of a run's W&B run: drawn once and kept in the run's folder, so that a run made anew gets another.
+
+    A run that the agent of a W&B sweep has started has the id that W&B gave it, which takes no other.
+    """
+    if SWEEP_VARIABLE in os.environ and (given := os.environ.get("WANDB_RUN_ID")):
+        run.save_record("wandb", {"id": given, "sweep": os.environ[SWEEP_VARIABLE]})
+    elif not (run.folder / "wandb.json").exists():
         run.save_record("wandb", {"id": secrets.token_hex(4)})
     return run.record("wandb")["id"]
 

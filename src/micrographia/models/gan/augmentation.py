@@ -5,6 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from micrographia.devices.shares import drawn
 from micrographia.models.augmentation import flip_and_turn
 
 SHIFT = 0.125  # largest translation, as a share of the side
@@ -70,13 +71,12 @@ class AdaptiveAugmentation(nn.Module):
 
     def chosen(self, images: Tensor, channels: int, generator: torch.Generator) -> Tensor:
         """Which images a change is made to: ``(n, channels, 1, 1)``, bool."""
-        draws = torch.rand(len(images), channels, 1, 1, generator=generator, device=images.device)
-        return draws < self.probability
+        return drawn(torch.rand, (len(images), channels, 1, 1), generator) < self.probability
 
     def translate(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """Shift chosen images by whole pixels, up to an eighth of the side; what comes in is the mirrored border."""
         side = images.shape[-1]
-        reach = 2 * torch.rand(2, len(images), 1, 1, 1, generator=generator, device=images.device) - 1
+        reach = 2 * drawn(torch.rand, (2, len(images), 1, 1, 1), generator, dim=1) - 1
         shifts = (reach * (SHIFT * side)).round().long() * self.chosen(images, 1, generator)
         places = torch.arange(side, device=images.device)
         rows, columns = (mirrored(places - shift[:, :, 0], side) for shift in shifts)
@@ -85,7 +85,7 @@ class AdaptiveAugmentation(nn.Module):
 
     def factors(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """Factor of each channel, ``(n, channels, 1, 1)``: a lamp or an exposure; a dark background stays dark."""
-        exponents = torch.randn(*images.shape[:2], 1, 1, generator=generator, device=images.device)
+        exponents = drawn(torch.randn, (*images.shape[:2], 1, 1), generator)
         return torch.exp2(BRIGHTNESS * exponents * self.chosen(images, images.shape[1], generator))
 
     @torch.no_grad()

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from micrographia.devices.shares import drawn
 from micrographia.errors import UserError
 from micrographia.models.gan.layers import EqualisedLinear
 from micrographia.models.gan.modulation import StyledConvolution, ToImage
@@ -170,7 +171,7 @@ class Generator(nn.Module):
 
     def draw_noise(self, count: int, generator: torch.Generator) -> list[Tensor]:
         """Fresh noise maps for so many images, on the device of the random numbers."""
-        return [torch.randn(count, *shape, generator=generator, device=generator.device) for shape in self.noise_shapes]
+        return [drawn(torch.randn, (count, *shape), generator) for shape in self.noise_shapes]
 
     @torch.no_grad()
     def measure_mean(self, count: int, generator: torch.Generator) -> None:

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import torch
@@ -11,11 +12,13 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from micrographia.config import Between
 from micrographia.data.batches import Batch, step_generator
+from micrographia.devices.collective import gathered, mean_over
+from micrographia.devices.shares import drawn, smaller_batch
 from micrographia.errors import UserError
 from micrographia.models.counting import CountingModule, MakeOptimizer, seeded_initialisation
 from micrographia.models.gan import objectives
 from micrographia.models.gan.augmentation import AdaptiveAugmentation
-from micrographia.models.gan.discriminator import Discriminator
+from micrographia.models.gan.discriminator import GROUP, Discriminator
 from micrographia.models.gan.generator import Generator
 from micrographia.models.gan.modulation import ToImage
 from micrographia.models.gan.ticks import Ticks
@@ -91,6 +94,8 @@ class StyleGAN2(CountingModule):
     """
 
     training_only = ("learner.", "discriminator.", "augmentation.", "path_mean", "last_r1")
+    shareable = True
+    batch_groups = GROUP  # whose deviation the discriminator sees
 
     path_mean: Tensor
     last_r1: Tensor
@@ -164,10 +169,11 @@ class StyleGAN2(CountingModule):
         if self.r1 and self.batches % R1_INTERVAL == 0:
             self.r1_phase(discriminator_optimizer, real, random)
 
-        self.update_average(len(real))
+        count = len(real) * self.place.size
+        self.update_average(count)
         parts["loss"] = parts["generator"] + parts["discriminator"]
         parts |= {"r1": self.last_r1, "path_length": self.path_mean, "augment": self.augmentation.probability}
-        timing = self.ticks.note(self.images + len(real), self.augmentation.probability)
+        timing = self.ticks.note(self.images + count, self.augmentation.probability)
         self.count(batch, {name: part.clone() for name, part in parts.items()} | timing)
 
     def main_generator_phase(self, optimizer: Any, count: int, random: torch.Generator) -> dict[str, Tensor]:
@@ -180,11 +186,12 @@ class StyleGAN2(CountingModule):
     def path_length_phase(self, optimizer: Any, count: int, random: torch.Generator) -> None:
         """Greg: a step in W changes the image by as much everywhere."""
         count = max(1, count // PATH_SHARE)
-        w_plus = self.draw_codes(count, random)
-        images = self.learner.synthesis(w_plus, self.learner.draw_noise(count, random))
-        directions = torch.randn(images.shape, generator=random, device=images.device)
+        with smaller_batch(random, count):
+            w_plus = self.draw_codes(count, random)
+            images = self.learner.synthesis(w_plus, self.learner.draw_noise(count, random))
+            directions = drawn(torch.randn, images.shape, random)
         lengths = objectives.path_lengths(images, w_plus, directions)
-        self.path_mean.lerp_(lengths.detach().mean().to(self.path_mean), PATH_DECAY)
+        self.path_mean.lerp_(mean_over(self.place, lengths.detach().mean()).to(self.path_mean), PATH_DECAY)
         penalty = (lengths - self.path_mean).square().mean()
         self.take_step(optimizer, penalty * self.path_length * PATH_INTERVAL)
 
@@ -196,7 +203,7 @@ class StyleGAN2(CountingModule):
         of_generated, of_real = self.judge(images, random), self.judge(real, random)
         loss = objectives.discriminator_loss(of_real, of_generated)
         self.take_step(optimizer, loss)
-        self.augmentation.adapt(of_real.detach(), self.batches)
+        self.augmentation.adapt(gathered(self.place, of_real.detach()), self.batches)
         return {
             "discriminator": loss.detach(),
             "real": of_real.detach().mean(),
@@ -207,7 +214,7 @@ class StyleGAN2(CountingModule):
         """Dreg: the discriminator is flat around real images."""
         images = real.detach().clone().requires_grad_()
         penalty = objectives.r1(self.judge(images, random), images)
-        self.last_r1.copy_(penalty.detach())
+        self.last_r1.copy_(mean_over(self.place, penalty.detach()))
         self.take_step(optimizer, penalty * (self.r1 / 2 * R1_INTERVAL))
 
     def judge(self, images: Tensor, random: torch.Generator) -> Tensor:
@@ -217,9 +224,9 @@ class StyleGAN2(CountingModule):
     def draw_codes(self, count: int, random: torch.Generator) -> Tensor:
         """Codes in W+ ``(count, layers, w_dim)``; where styles mix, a second one takes over from a random layer on."""
         layers, device = self.learner.layers, random.device
-        z = torch.randn(2 * count, self.learner.z_dim, generator=random, device=device)
-        first = torch.randint(1, layers, (count, 1), generator=random, device=device)
-        mixed = torch.rand(count, 1, generator=random, device=device) < self.mixing
+        z = drawn(torch.randn, (2 * count, self.learner.z_dim), random)
+        first = drawn(partial(torch.randint, 1, layers), (count, 1), random)
+        mixed = drawn(torch.rand, (count, 1), random) < self.mixing
         second = mixed & (torch.arange(layers, device=device) >= first)
         own, other = self.learner.mapping(z)[:, None].chunk(2)
         return torch.where(second[:, :, None], other, own)
@@ -252,7 +259,7 @@ class StyleGAN2(CountingModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Log ``val/real``, the mean logit of held-out images: far below ``train/real`` where it overfits."""
         logits = self.discriminator(batch["image"])
-        self.log("val/real", logits.mean(), on_step=False, on_epoch=True, logger=False, batch_size=len(logits))
+        self.log_validation({"real": logits.mean()}, batch, batch_idx)
 
     def on_validation_end(self) -> None:
         """Training goes on."""

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from micrographia.data.batches import Batch
+from micrographia.devices.collective import gathered, own_part
 from micrographia.errors import UserError
 from micrographia.models.counting import MakeOptimizer
 from micrographia.models.vae import objectives
@@ -95,4 +96,6 @@ class AdaGVAE(BetaVAE):
             return objectives.all_but_changed(changed, self.latents)
         first, second = zip(mean.detach().chunk(2), logvar.detach().chunk(2), strict=True)
         delta = objectives.symmetric_kl(*first, *second)
-        return objectives.below_midpoint(delta, self.threshold)
+        if self.threshold == "batch":
+            return own_part(self.place, objectives.below_midpoint(gathered(self.place, delta), "batch"))
+        return objectives.below_midpoint(delta, "pair")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
+from micrographia.devices.collective import mean_over
 from micrographia.errors import UserError
 from micrographia.models.counting import MakeOptimizer
 from micrographia.models.vae import objectives
@@ -69,5 +70,6 @@ class BetaVAE(VAE):
         if self.capacity is None:
             penalty = beta * kl
         else:
-            penalty = objectives.capacity_term(kl, step, self.capacity, self.capacity_steps, beta)
+            whole = mean_over(self.place, kl)  # a distance of the batch's KL, not a mean of distances
+            penalty = objectives.capacity_term(whole, step, self.capacity, self.capacity_steps, beta)
         return {"loss": passed.reconstruction + penalty, "reconstruction": passed.reconstruction, "kl": kl}

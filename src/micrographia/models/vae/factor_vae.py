@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from micrographia.data.batches import Batch
+from micrographia.devices.collective import gathered, own_part
 from micrographia.errors import UserError
 from micrographia.models.counting import MakeOptimizer, seeded_initialisation
 from micrographia.models.vae import objectives
@@ -84,7 +85,8 @@ class FactorVAE(VAE):
     def discriminator_loss(self, codes: Tensor, generator: torch.Generator) -> Tensor:
         """Cross-entropy of the discriminator on codes and on their permutation; codes get no gradient."""
         codes = codes.detach()
-        logits = self.discriminator(torch.cat([codes, objectives.permute_codes(codes, generator)]))
+        permuted = own_part(self.place, objectives.permute_codes(gathered(self.place, codes), generator))
+        logits = self.discriminator(torch.cat([codes, permuted]))
         return objectives.discriminator_loss(*logits.chunk(2))
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:  # type: ignore[override]

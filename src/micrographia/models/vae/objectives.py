@@ -10,10 +10,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from micrographia.devices.shares import drawn
+
 
 def sample(mean: Tensor, logvar: Tensor, generator: torch.Generator) -> Tensor:
     """Draw codes from diagonal Gaussians by reparametrisation, so that gradients reach mean and log-variance."""
-    noise = torch.randn(mean.shape, generator=generator, device=mean.device, dtype=mean.dtype)
+    noise = drawn(torch.randn, mean.shape, generator, dtype=mean.dtype)
     return mean + noise * (0.5 * logvar).exp()
 
 
@@ -102,7 +104,7 @@ def capacity_term(kl: Tensor, step: float, final: float, steps: int, weight: flo
 
 
 def permute_codes(codes: Tensor, generator: torch.Generator) -> Tensor:
-    """Permute each latent over the batch independently: samples of the product of the marginals (algorithm 1)."""
+    """Permute each latent over the whole batch independently: samples of the product of the marginals (algorithm 1)."""
     order = torch.rand(codes.shape, generator=generator, device=codes.device).argsort(0)
     return codes.gather(0, order)
 

@@ -68,6 +68,7 @@ class VAE(CountingModule):
 
     changed_factors: int | None = None
     labelled: bool = False
+    shareable: bool = True
     labelled_latents: bool = False
 
     def __init__(

@@ -1,0 +1,116 @@
+"""Finished runs that are evaluated: their models, and the full configuration of the evaluation."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from micrographia.errors import UserError
+from micrographia.models.vae.vae import VAE
+from micrographia.runs.address import composed
+from micrographia.runs.run import How, Run, What, at_precision_of, finished_run
+from micrographia.tasks.assembly import load_vae
+from micrographia.training.checkpoints import load_weights
+
+
+def described(what: What, how: How, scored: Run) -> What:
+    """The full configuration of one run's evaluation: with the data, the backbone and the names of the latents.
+
+    All of it is part of the address: changed images, or other names of the latents, are another evaluation.
+
+    Raises
+    ------
+    UserError
+        If the run is neither a training of a VAE nor a transfer of one.
+    """
+    training = training_of(scored, how)
+    return {
+        **what,
+        "name": scored.config["name"],
+        # Without fine-tuning the model is the source's, and so are the weights that address the evaluation.
+        "run": str(scored.folder if scored.weights.exists() else training.folder),
+        "data": what.get("data") or training.config["data"],
+        "backbone": training.config.get("backbone"),
+        "latents": latent_names(scored, training),
+        **interpreted(what, scored.config),
+    }
+
+
+def interpreted(what: What, config: Mapping[str, Any]) -> dict[str, Any]:
+    """The ``target`` whose images a run's latents are interpreted on, and the ``probes`` and ``contrast`` there.
+
+    Parameters
+    ----------
+    config
+        Of the run: a transfer's own target, probes and contrast stand in for those that are not given.
+    """
+    given = what.get("data")
+    own = config if config["task"] == "transfer" and not given else {}
+    wanted = what["interpret"]
+    if wanted is None:
+        wanted = what["only"] is None and bool(given or own)
+    if not wanted:
+        return {"target": None}
+    probes = what["probes"] or config.get("probes")
+    return {
+        "target": given or config["data"],
+        "probes": composed("transfer", [])[0]["probes"] if probes is None else probes,
+        "contrast": what["contrast"] or own.get("contrast"),
+        "labels": own.get("labels"),
+    }
+
+
+def training_of(scored: Run, how: How) -> Run:
+    """The training that a run's model comes from: the run itself, or a transfer's source.
+
+    Raises
+    ------
+    UserError
+        If the run is neither a training nor a transfer, or the source is no longer there.
+    """
+    config = scored.config
+    if config.get("task") == "train":
+        return scored
+    if config.get("task") != "transfer":
+        raise UserError(f"run={scored.folder}: of a {config.get('task')} run no latents are scored. Name a train run.")
+    node = config["source"]
+    source = (
+        finished_run(node, at_precision_of(scored, how)) if "task" in node else Run.named(node["run"], "source.run")
+    )
+    if source is None:
+        raise UserError(f"run={scored.folder}: its source, {node['name']}, is not in {how['paths']['runs']} any more.")
+    return source
+
+
+def latent_names(scored: Run, training: Run) -> list[str]:
+    """Names of the latents of a run's model."""
+    if scored is not training and (scored.folder / "tables" / "latents_after.csv").exists():
+        return scored.table("latents_after")["name"].tolist()
+    return training.record("model")["latents"]
+
+
+def load_phases(scored: Run, names: list[str], how: How) -> dict[str, VAE]:
+    """The VAEs of a finished run, the one that is scored last.
+
+    Parameters
+    ----------
+    names
+        Of the last one's latents.
+
+    Returns
+    -------
+    dict
+        ``before``: what was trained, in a train run or in a transfer's source. ``after``: a transfer's fine-tuned
+        model, if it has one.
+    """
+    training = training_of(scored, how)
+    models = {"before": load_vae(training, how, "run")}
+    if training is not scored:
+        models["after"] = load_vae(training, how, "run")
+        load_weights(models["after"], scored.weights)
+    models[list(models)[-1]].latent_names = names
+    return models
+
+
+def unseen_classes(config: Mapping[str, Any]) -> set[str]:
+    """Classes of which a transfer's fine-tuning has seen no image, by its run's configuration."""
+    settings = config.get("open_set") or {}
+    return {str(name) for name in settings["classes"]} if settings.get("exclude_from_finetuning") else set()
