@@ -59,8 +59,12 @@ def command(arguments: list[str]) -> int:
         from micrographia.tasks.data import data_command
 
         return data_command(rest)
+    if verb == "report":
+        from micrographia.tasks.report import report_command
+
+        return report_command(rest)
     if verb not in VERBS:
-        raise UserError(f"{verb}: no such command. There are: {', '.join(VERBS)}, data.")
+        raise UserError(f"{verb}: no such command. There are: {', '.join(VERBS)}, report, data.")
     if "-h" in rest or "--help" in rest:
         from micrographia.help import verb_help
 
@@ -74,6 +78,7 @@ def overview() -> str:
     verbs = "\n".join(f"  micrographia {verb:<10} {about}" for verb, (_, about) in VERBS.items())
     return (
         f"micrographia {__version__}: interpretable deep learning on microscopy images\n\n{verbs}\n"
+        "  micrographia report     one page of HTML for runs, a sweep or a study: tables, charts, sliders\n"
         "  micrographia data       list and fetch public sets; look at any set before it is used\n\n"
         "Each takes Hydra overrides (seed=1 data=image_folder data.root=PATH), -m for sweeps (seed=0,1,2),\n"
         "--cfg job to see the configuration, and --help. Without overrides each runs on its synthetic default.\n"

@@ -1,15 +1,16 @@
 """Traversals with a slider for each latent, as one page that needs no network and no server."""
 
-import base64
-import io
 from collections.abc import Sequence
 
-import numpy as np
 import torch
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-from PIL import Image
 
 from micrographia.plots.images import colour_images
+from micrographia.plots.strips import strip_of, strips_page
+
+ABOUT = (
+    "Each slider moves one latent of the same image through its range; the others stay as they are. "
+    "The latents that hold most stand first."
+)
 
 
 def traversal_page(
@@ -45,25 +46,9 @@ def traversal_page(
             f"images of {tuple(images.shape)}, {len(names)} names, {len(divergences)} divergences, "
             f"{len(columns)} titles"
         )
-    pictures = (255 * colour_images(images)).round().astype(np.uint8)
+    pictures = colour_images(images)
     order = sorted(range(len(names)), key=lambda latent: -divergences[latent])
-    latents = [
-        {"name": names[latent], "divergence": divergences[latent], "strip": strip_of(pictures[latent])}
-        for latent in order
+    strips = [
+        strip_of(names[latent], f"{divergences[latent]:.2f} nats", axis, columns, pictures[latent]) for latent in order
     ]
-    environment = Environment(
-        loader=PackageLoader("micrographia.plots", "."),
-        autoescape=select_autoescape(["j2"]),
-        undefined=StrictUndefined,
-    )
-    height, width = images.shape[-2:]
-    return environment.get_template("traversals.html.j2").render(
-        title=title, latents=latents, columns=list(columns), axis=axis, steps=len(columns), height=height, width=width
-    )
-
-
-def strip_of(pictures: np.ndarray) -> str:
-    """Images ``(steps, height, width, 3)`` side by side as a PNG, in base 64."""
-    buffer = io.BytesIO()
-    Image.fromarray(np.concatenate(list(pictures), axis=1)).save(buffer, "PNG", optimize=True)
-    return base64.b64encode(buffer.getvalue()).decode()
+    return strips_page(strips, title, ABOUT)

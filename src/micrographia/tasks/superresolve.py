@@ -18,7 +18,7 @@ from micrographia.inversion.prediction import superresolve as solve
 from micrographia.inversion.problem import Problem
 from micrographia.inversion.solutions import Solutions
 from micrographia.plots.measurements import dose_figure, measurement_figure
-from micrographia.plots.recovery import recovery_figure
+from micrographia.plots.recovery import HIGH, recovery_figure, recovery_page
 from micrographia.runs.run import How, Metrics, Run, What, obtain
 from micrographia.scores.wells import Comparison
 from micrographia.tasks.assay_report import (
@@ -114,7 +114,7 @@ def recover(what: What, how: How, run: Run) -> Metrics:
             again = solved_by({name: methods[name] for name in repeated}, others, "calibration")
             known = measurements(assay, again, others, controls)
             metrics |= error_bars(table, known, repeated, assay.values[0], what["intervals"]["nominal"], run)
-    draw_images(recovered, subjects, run)
+    draw_images(recovered, subjects, what["name"], run)
     if isinstance(data, ImageFolder) and low:
         write_images(recovered, subjects, data, run)
 
@@ -204,14 +204,17 @@ def assay_scores(
     return metrics
 
 
-def draw_images(recovered: Mapping[str, Solutions], subjects: Subjects, run: Run) -> None:
-    """Draw some of the images: low resolution, each method's first solution, high resolution."""
+def draw_images(recovered: Mapping[str, Solutions], subjects: Subjects, name: str, run: Run) -> None:
+    """Draw some of the images, as a figure and under a slider: low resolution, each first solution, high resolution."""
     rows = spread(torch.arange(len(subjects.keys)), DRAWN)
     columns = {"low resolution": subjects.low[rows]}
-    columns |= {name: solutions.images[rows, 0] for name, solutions in recovered.items()}
+    columns |= {method: solutions.images[rows, 0] for method, solutions in recovered.items()}
     if subjects.high is not None:
-        columns["high resolution"] = subjects.high[rows]
-    run.save_figure("recovered", recovery_figure(columns, [str(key) for key in subjects.keys[rows].tolist()]))
+        columns[HIGH] = subjects.high[rows]
+    keys = [str(key) for key in subjects.keys[rows].tolist()]
+    run.save_figure("recovered", recovery_figure(columns, keys))
+    titles = [f"image {key}" for key in keys]
+    run.save_page("recovered", recovery_page(columns, titles, f"Images recovered from low resolution: {name}"))
 
 
 def draw_measurements(trusted: pd.DataFrame, value: str, controls: Comparison | None, run: Run) -> None:
