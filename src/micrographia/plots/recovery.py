@@ -53,7 +53,7 @@ def recovery_figure(columns: Mapping[str, torch.Tensor], titles: Sequence[str], 
 
 
 def bright_tiles(columns: Mapping[str, torch.Tensor], brightest: float) -> np.ndarray:
-    """Images of all columns as RGB, ``(n, columns, side, side, 3)``: enlarged to one side, in one scale of brightness."""
+    """Images of all columns as RGB, ``(n, columns, side, side, 3)``: of one size and one scale of brightness."""
     reference = list(columns.values())[-1]
     white = torch.stack([channel.nanquantile(brightest) for channel in reference.movedim(1, 0).flatten(1)])
     white = torch.where(white > 0, white, torch.ones_like(white))[:, None, None]
@@ -62,7 +62,9 @@ def bright_tiles(columns: Mapping[str, torch.Tensor], brightest: float) -> np.nd
     return colour_images(torch.stack([images.nan_to_num(0.0) / white for images in enlarged], dim=1))
 
 
-def recovery_page(columns: Mapping[str, torch.Tensor], titles: Sequence[str], title: str, brightest: float = 0.999) -> str:
+def recovery_page(
+    columns: Mapping[str, torch.Tensor], titles: Sequence[str], title: str, brightest: float = 0.999
+) -> str:
     """HTML of recovered images, any two of whose stages meet at a divider that can be moved.
 
     Parameters

@@ -92,7 +92,9 @@ class StripReader(HTMLParser):
         given = {name: value or "" for name, value in attrs}
         if tag == "figure" and "data-steps" in given:
             self.known = given
-        elif self.known and (found := re.search(r"--strip: url\(data:image/\w+;base64,([^)]+)\)", given.get("style", ""))):
+        elif self.known and (
+            found := re.search(r"--strip: url\(data:image/\w+;base64,([^)]+)\)", given.get("style", ""))
+        ):
             width, height = map(int, self.known["data-size"].split())
             name, note, axis = (self.known[f"data-{key}"] for key in ("name", "note", "axis"))
             steps = tuple(json.loads(self.known["data-steps"]))

@@ -50,7 +50,7 @@ function heat(spec, width) {
   const [low, high] = spec.domain;
   const cells = spec.values.flatMap((row, r) => row.map((value, c) => ({ value, row: spec.rows[r], column: spec.columns[c], text: spec.texts[r][c] })));
   const left = labelRoom(spec.rows, width);
-  const size = Math.max(36, Math.min(64, (width - left) / spec.columns.length));
+  const size = Math.max(36, Math.min(64, (width - left - 60) / spec.columns.length));
   const top = Math.min(200, 0.72 * 6.6 * longest(spec.columns) + 30);
   const shade = (cell) => Math.abs(cell.value ?? 0) / high;
   const tall = Math.min(size, 34);

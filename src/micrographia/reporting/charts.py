@@ -23,11 +23,11 @@ CELLS = 60  # rows and columns of a matrix at most
 def curves_chart(curves: pd.DataFrame) -> Chart | None:
     """Every logged quantity over the images seen, a panel each; None without a finite value."""
     curves = curves[np.isfinite(curves["value"].astype(float))].sort_values("images", kind="stable")
-    split = curves["name"].str.partition("/")
-    curves = curves.assign(part=split[0], quantity=split[2])
-    curves = curves[curves["part"].isin(list(PARTS))]
+    curves = curves[curves["name"].str.split("/").str[0].isin(list(PARTS))]
     if curves.empty:
         return None
+    split = curves["name"].str.partition("/")
+    curves = curves.assign(part=split[0], quantity=split[2])
     panels, told = [], []
     for quantity in quantity_order(curves["quantity"].unique().tolist()):
         lines = {}
@@ -87,7 +87,9 @@ def confusion_variant(label: str, counts: pd.DataFrame) -> Variant:
     )
 
 
-def matrix_chart(title: str, matrices: Mapping[str, pd.DataFrame], measure: str, across: str, note: str = "") -> Chart | None:
+def matrix_chart(
+    title: str, matrices: Mapping[str, pd.DataFrame], measure: str, across: str, note: str = ""
+) -> Chart | None:
     """Latents by something else, as a heat map: one view for each of several matrices, labelled by its key."""
     variants = []
     for label, matrix in matrices.items():
@@ -98,7 +100,9 @@ def matrix_chart(title: str, matrices: Mapping[str, pd.DataFrame], measure: str,
         rows, columns = [str(name) for name in matrix.index], [str(name) for name in matrix.columns]
         sizes = np.nan_to_num(np.abs(values))
         strongest = sorted(np.ndindex(*sizes.shape), key=lambda place: -sizes[place])[:3]
-        told = ", ".join(f"{rows[row]} with {columns[column]} ({plain(values[row, column])})" for row, column in strongest)
+        told = ", ".join(
+            f"{rows[row]} with {columns[column]} ({plain(values[row, column])})" for row, column in strongest
+        )
         alt = f"Heat map of {len(rows)} latents by {len(columns)} {across}s, {measure}; strongest: {told}."
         texts = [["" if np.isnan(value) else f"{value:.2f}".replace("-", "−") for value in row] for row in values]
         variants.append(Variant(label, heat(rows, columns, values, texts, across, "latent", measure), alt))
@@ -106,7 +110,13 @@ def matrix_chart(title: str, matrices: Mapping[str, pd.DataFrame], measure: str,
 
 
 def heat(
-    rows: Sequence[str], columns: Sequence[str], values: np.ndarray, texts: list[list[str]], x: str, y: str, measure: str
+    rows: Sequence[str],
+    columns: Sequence[str],
+    values: np.ndarray,
+    texts: list[list[str]],
+    x: str,
+    y: str,
+    measure: str,
 ) -> dict[str, Any]:
     """A matrix to draw: signed values diverge from 0, others rise from 0."""
     finite = values[np.isfinite(values)]
@@ -177,9 +187,16 @@ def boxes_chart(table: pd.DataFrame, values: Sequence[str], condition: str | Non
                 own = own if condition is None else own[own[condition] == group]
                 if len(own):
                     kept = evenly(np.sort(own[value].to_numpy(float)), VALUES)
-                    boxes.append({"method": wording(method), "group": str(group), "values": rounded(kept), "n": len(own)})
+                    boxes.append(
+                        {"method": wording(method), "group": str(group), "values": rounded(kept), "n": len(own)}
+                    )
                     told.append(f"{wording(method)}, {group}: median {plain(float(own[value].median()))} of {len(own)}")
-        spec = {"type": "boxes", "boxes": boxes, "groups": [str(group) for group in groups], "y": value.replace("_", " ")}
+        spec = {
+            "type": "boxes",
+            "boxes": boxes,
+            "groups": [str(group) for group in groups],
+            "y": value.replace("_", " "),
+        }
         alt = f"Box plots of {value.replace('_', ' ')} by method and condition. {'; '.join(told[:8])}."
         variants.append(Variant(value.replace("_", " "), spec, alt))
     return Chart("Measurements", variants) if variants else None
@@ -201,7 +218,12 @@ def groups_chart(table: pd.DataFrame, metrics: Mapping[str, str], title: str) ->
         if len(rows) < 2:
             continue
         dots = [
-            {"name": row["label"], "mean": row["mean"], "sd": None if np.isnan(row["sd"]) else row["sd"], "n": row["runs"]}
+            {
+                "name": row["label"],
+                "mean": row["mean"],
+                "sd": None if np.isnan(row["sd"]) else row["sd"],
+                "n": row["runs"],
+            }
             for row in rows.to_dict("records")
         ]
         top = rows.loc[rows["mean"].idxmax()]

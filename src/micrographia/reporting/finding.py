@@ -152,6 +152,6 @@ def page_name(paths: Sequence[str]) -> str:
     >>> page_name(["runs/train", "runs/transfer", "x"])
     'train-and-2-more'
     """
-    first = Path(os.path.abspath(paths[0]))
+    first = Path(paths[0]).absolute()
     name = first.stem if first.suffix == ".csv" else first.name or "report"
     return name if len(paths) == 1 else f"{name}-and-{len(paths) - 1}-more"

@@ -1,11 +1,11 @@
 """What a run's metrics are called on a page, which of them lead, and which of two values is the better one."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 
-from micrographia.training.show import PHASES, PROBES, is_percentage
+from micrographia.training.show import PHASES, PROBES, SHORT_PHASES, is_percentage
 
 # Of the last word of a metric, or of the one before a method: whether more or less of it is better.
 BETTER = {
@@ -42,7 +42,6 @@ LEADING = (
     "score/omes",
     "score/mig",
     "score/dci_disentanglement",
-    "open_set/*/after/*/auroc",
     "latents/active",
     "samples/*",
     "flow/*",
@@ -115,9 +114,31 @@ def title_of(metric: str) -> str:
     if kind in METHODS:
         ending = ", all images" if kind.endswith("_all") else ""
         return f"{wording(key_word(metric))}, {wording(words[-1])}{ending}"
+    if kind == "open_set" and len(words) > 3:
+        *name, phase, score, measure = words
+        return f"{wording(measure)}, {wording('/'.join(name))} left out, {wording(score)}, {PHASES.get(phase, phase)}"
     if kind == "score":
         return wording(" ".join(words)) if len(words) > 1 else wording(words[0])
     return " ".join([kind, *map(wording, words)]).replace("_", " ")
+
+
+def heading_of(metrics: Sequence[str]) -> str:
+    """Heading of a narrow column that shows a metric, or the best of several that differ in a word.
+
+    Examples
+    --------
+    >>> heading_of(["probe/gbt/after/balanced_accuracy"]), heading_of(["image/psnr/rls", "image/psnr/pulse"])
+    ('accuracy, boosted trees, fine-tuned', 'best PSNR')
+    """
+    titles = []
+    for metric in metrics:
+        kind, *words = metric.split("/")
+        if kind == "probe" and len(words) == 3:
+            titles.append(["accuracy", PROBES.get(words[0], words[0]), SHORT_PHASES.get(words[1], words[1])])
+        else:
+            titles.append(title_of(metric).split(", "))
+    common = [part for part in titles[0] if all(part in title for title in titles)]
+    return ", ".join(titles[0]) if len(metrics) == 1 else f"best {', '.join(common)}"
 
 
 def number(metric: str, value: float) -> str:

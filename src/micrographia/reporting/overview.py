@@ -9,13 +9,14 @@ import pandas as pd
 from micrographia.reporting.blocks import Block, Cell, Code, Column, Facts, Gallery, Note, Section, Table
 from micrographia.reporting.charts import groups_chart
 from micrographia.reporting.finding import Study
-from micrographia.reporting.metrics import Spread, best, leading, number, title_of, with_spread
+from micrographia.reporting.metrics import Spread, best, direction, heading_of, leading, number, title_of, with_spread
 from micrographia.reporting.pictures import Allowance, embedded
 from micrographia.reporting.records import DONE, RunRecord, duration
 from micrographia.reporting.summary import headline_cards, result_tables, spread_over
 from micrographia.reporting.tables import markdown_table, table_of
 
-MOST_COLUMNS = 14  # metrics of a comparison
+MOST_COLUMNS = 12  # metrics of a comparison, those that lead before the others
+Settings = tuple[tuple[str, str], ...]  # keys of a configuration with their values
 KNOWN = ("runs", "seeds varied", "metric", "mean", "sd", "folders", "label")
 
 
@@ -40,7 +41,9 @@ def glance(records: Sequence[RunRecord], commands: Sequence[str], aside: Sequenc
     blocks: list[Block] = []
     if len(records) == 1:
         facts = records[0].facts
-        blocks.append(Facts({name: facts[name] for name in ("data", "images", "seed", "finished", "took") if name in facts}))
+        blocks.append(
+            Facts({name: facts[name] for name in ("data", "images", "seed", "finished", "took") if name in facts})
+        )
     else:
         done = [record for record in records if record.status == DONE]
         seconds = sum(float(record.result.get("seconds") or 0) for record in done)
@@ -70,13 +73,18 @@ def seeds_section(records: Sequence[RunRecord], title: str, varied: str) -> Sect
 def comparison_section(comparison: Comparison) -> Section:
     """Groups of runs beside each other, as a table with the best marked and as dots with their deviations."""
     table = labelled(comparison.table)
-    metrics = [str(name) for name in dict.fromkeys(table["metric"])][:MOST_COLUMNS]
+    every = [str(name) for name in dict.fromkeys(table["metric"])]
+    first = [name for names in leading(every) for name in names]
+    metrics = [*first, *(name for name in every if name not in first)][:MOST_COLUMNS]
     groups = list(dict.fromkeys(table["label"]))
     found = {(row["label"], row["metric"]): row for row in table.to_dict("records")}
     rows = []
     for group in groups:
         first = next(row for (label, _), row in found.items() if label == group)
-        cells = [Cell(group), Cell(str(first["runs"]), int(first["runs"]), hint=f"seeds varied: {first['seeds varied']}")]
+        cells = [
+            Cell(group),
+            Cell(str(first["runs"]), int(first["runs"]), hint=f"seeds varied: {first['seeds varied']}"),
+        ]
         for metric in metrics:
             row = found.get((group, metric))
             values = {name: float(found[name, metric]["mean"]) for name in groups if (name, metric) in found}
@@ -86,7 +94,11 @@ def comparison_section(comparison: Comparison) -> Section:
             text = with_spread(metric, Spread(float(row["mean"]), float(row["sd"]), int(row["runs"])))
             cells.append(Cell(text, float(row["mean"]), group in best(values, metric)))
         rows.append(cells)
-    columns = [Column("group"), Column("n", True, "runs"), *(Column(title_of(name), True, name) for name in metrics)]
+    columns = [
+        Column("group"),
+        Column("n", True, "runs"),
+        *(Column(heading_of([name]), True, name) for name in metrics),
+    ]
     note = "Mean ± standard deviation over n runs that differ in seeds only; the best of each column is marked."
     blocks: list[Block] = [Table(comparison.title, columns, rows, note, sortable=True)]
     chart = groups_chart(table, {name: title_of(name) for name in metrics}, "Groups of runs")
@@ -94,16 +106,44 @@ def comparison_section(comparison: Comparison) -> Section:
 
 
 def labelled(table: pd.DataFrame) -> pd.DataFrame:
-    """A sweep's table with a label for each group: its keys by their last words where these tell them apart."""
+    """A sweep's table with a label for each group: its keys as `telling` has them."""
     keys = [str(name) for name in table if name not in KNOWN]
-    endings = [key.rpartition(".")[2] for key in keys]
-    short = [end if endings.count(end) == 1 and end != "name" else key for key, end in zip(keys, endings, strict=True)]
-    labels = [
-        ", ".join(f"{name}={value}" for name, value in zip(short, values, strict=True) if str(value) not in ("", "nan"))
-        or "all runs"
+    rows = [
+        tuple((key, str(value)) for key, value in zip(keys, values, strict=True) if str(value) not in ("", "nan"))
         for values in table[keys].itertuples(index=False, name=None)
     ]
-    return table.assign(label=labels)
+    found = telling(list(dict.fromkeys(rows)))
+    return table.assign(label=[found[row] or "all runs" for row in rows])
+
+
+def telling(rows: Sequence[Settings]) -> dict[Settings, str]:
+    """What tells several sets of settings from each other, in short.
+
+    Where nodes have different names, as two models, these suffice, if no two sets look alike then; keys are written by
+    their last words where these tell them apart.
+
+    Examples
+    --------
+    >>> a, b = (("data.name", "x"), ("data.root", "/a")), (("data.name", "y"), ("data.root", "/b"))
+    >>> list(telling([a, b]).values()), list(telling([(("model.beta", "1"),), (("model.beta", "4"),)]).values())
+    (['data=x', 'data=y'], ['beta=1', 'beta=4'])
+    """
+    named = {row: tuple((key, value) for key, value in row if not is_named(key, row)) for row in rows}
+    kept = named if len(set(named.values())) == len(named) else {row: row for row in rows}
+    keys = {key for row in kept.values() for key, _ in row}
+    endings = [ending(key) for key in keys]
+    short = {key: ending(key) if endings.count(ending(key)) == 1 else key for key in keys}
+    return {row: ", ".join(f"{short[key]}={value}" for key, value in pairs) for row, pairs in kept.items()}
+
+
+def is_named(key: str, row: Settings) -> bool:
+    """Whether a key lies in a node whose name is among the settings."""
+    return any(other.endswith(".name") and other != key and key.startswith(other[: -len("name")]) for other, _ in row)
+
+
+def ending(key: str) -> str:
+    """The last word of a key; of a name, what is named."""
+    return key.removesuffix(".name").rpartition(".")[2]
 
 
 def run_table(records: Sequence[RunRecord], settings: Mapping[str, str]) -> Section:
@@ -116,30 +156,35 @@ def run_table(records: Sequence[RunRecord], settings: Mapping[str, str]) -> Sect
     """
     finished = [record.metrics for record in records if record.metrics]
     kinds = leading(dict.fromkeys(name for metrics in finished for name in metrics)) if finished else []
-    columns = [Column("run"), Column("task"), Column("data"), Column("seed", True), Column("settings"), Column("status")]
-    columns += [Column(heading(names), True, ", ".join(names)) for names in kinds]
+    columns = [
+        Column("run"),
+        Column("task"),
+        Column("data"),
+        Column("seed", True),
+        Column("settings"),
+        Column("status"),
+    ]
+    columns += [Column(heading_of(names), True, ", ".join(names)) for names in kinds]
     columns += [Column("took", True)]
     rows = []
     for record in records:
-        data = str((record.config.get("data") or {}).get("name", ""))
         cells = [
             Cell(record.folder.name, record.folder.name, link=record.id, hint=str(record.folder)),
             Cell(record.task),
-            Cell(data),
+            Cell(record.data_name),
             Cell(record.seed, float(record.seed) if record.seed.isdigit() else None),
-            Cell(settings.get(record.id, "")),
-            Cell(record.status, hint=record.problem),
         ]
         for names in kinds:
             values = {name: record.metrics[name] for name in names if name in record.metrics}
-            top = max(values, key=lambda name: values[name], default="")
+            top = max(values, key=lambda name: (direction(name) or 1) * values[name], default="")
             cells.append(Cell(number(top, values[top]), values[top], hint=title_of(top)) if top else Cell(""))
+        cells += [Cell(settings.get(record.id, "")), Cell(record.status, hint=record.problem)]
         seconds = record.result.get("seconds")
         cells.append(Cell(duration(float(seconds)), float(seconds)) if seconds is not None else Cell(""))
         rows.append(cells)
     filters = {
         title: sorted({row[place].text for row in rows if row[place].text})
-        for place, title in ((1, "task"), (2, "data"), (5, "status"))
+        for place, title in ((1, "task"), (2, "data"), (len(columns) - 2, "status"))
     }
     filters = {title: values for title, values in filters.items() if len(values) > 1}
     empty = [place for place in range(len(columns)) if all(not row[place].text for row in rows)]
@@ -153,16 +198,6 @@ def run_table(records: Sequence[RunRecord], settings: Mapping[str, str]) -> Sect
         filters,
     )
     return Section("Runs", [table])
-
-
-def heading(names: Sequence[str]) -> str:
-    """Heading of a column that shows the best of several metrics."""
-    title = title_of(names[0])
-    if len(names) == 1:
-        return title
-    parts = [title_of(name).split(", ") for name in names]
-    common = [part for part in parts[0] if all(part in other for other in parts)]
-    return f"{', '.join(common)}, best" if common else title
 
 
 def study_section(study: Study, allowance: Allowance) -> Section:
@@ -214,7 +249,12 @@ def jobs_table(jobs: Sequence[Mapping[str, object]]) -> Table:
         link = f"run-{name}" if name else ""
         mistake = str(job.get("mistake") or "")
         rows.append(
-            [Cell(str(job.get("sweep") or "")), Cell(text), Cell(str(job.get("status") or ""), hint=mistake), Cell(name, link=link)]
+            [
+                Cell(str(job.get("sweep") or "")),
+                Cell(text),
+                Cell(str(job.get("status") or ""), hint=mistake),
+                Cell(name, link=link),
+            ]
         )
     statuses = sorted({row[2].text for row in rows})
     return Table("Jobs", columns, rows, "", True, {"status": statuses} if len(statuses) > 1 else {})

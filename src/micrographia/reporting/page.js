@@ -1,4 +1,4 @@
-// Tables that filter and sort, one open run at a time, the theme, copying, and where in the page the reader is.
+// Tables that filter and sort, one open run at a time, the theme, copying, enlarged figures, and where in the page the reader is.
 function setUpTable(box) {
   const [body, output, search] = ["tbody", "output", "input"].map((name) => box.querySelector(name));
   const heads = [...box.querySelectorAll("thead th")];
@@ -78,6 +78,17 @@ for (const button of document.querySelectorAll(".copy")) {
     setTimeout(() => { button.textContent = "copy"; }, 1500);
   });
 }
+
+const dialog = document.querySelector("dialog");
+for (const button of document.querySelectorAll(".enlarge")) {
+  button.addEventListener("click", () => {
+    const image = button.querySelector("img").cloneNode();
+    image.style.setProperty("--wide", `${image.getAttribute("width")}px`);
+    dialog.querySelector("div").replaceChildren(image);
+    dialog.showModal();
+  });
+}
+dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
 
 const links = [...document.querySelectorAll("nav a")];
 const places = links.map((link) => document.getElementById(link.hash.slice(1)));

@@ -20,17 +20,17 @@ LEAST = 2000  # bytes: with less left no image is tried
 class Allowance:
     """How many bytes of images may still be embedded, and what was left out for want of them."""
 
-    bytes: float
+    left: float
     wide: int = WIDE
     left_out: list[str] = field(default_factory=list)
 
     def takes(self, data: bytes, name: str) -> bool:
         """Whether an image fits still; if so, its bytes in base 64 are spent."""
         cost = 4 * len(data) / 3
-        if cost > self.bytes:
+        if cost > self.left:
             self.left_out.append(name)
             return False
-        self.bytes -= cost
+        self.left -= cost
         return True
 
 
@@ -42,13 +42,15 @@ def embedded(file: Path, title: str, alt: str, allowance: Allowance) -> Picture 
     OSError
         If the file is no image that can be read.
     """
-    if allowance.bytes < LEAST:
+    if allowance.left < LEAST:
         allowance.left_out.append(file.name)
         return None
     with Image.open(file) as image:
         image = image.convert("RGB")
     if image.width > allowance.wide:
-        image = image.resize((allowance.wide, round(image.height * allowance.wide / image.width)), Image.Resampling.LANCZOS)
+        image = image.resize(
+            (allowance.wide, round(image.height * allowance.wide / image.width)), Image.Resampling.LANCZOS
+        )
     data = as_webp(image, QUALITY)
     if not allowance.takes(data, file.name):
         return None

@@ -55,6 +55,11 @@ class RunRecord:
         return str(self.result.get("task") or self.config.get("task") or "")
 
     @property
+    def data_name(self) -> str:
+        """The name of its data set."""
+        return str((self.config.get("data") or {}).get("name", ""))
+
+    @property
     def seed(self) -> str:
         """Its seed, as text."""
         return str(self.config.get("seed", ""))
@@ -74,7 +79,7 @@ class RunRecord:
         found = {
             "folder": str(self.folder),
             "status": self.status,
-            "data": str((self.config.get("data") or {}).get("name", "")),
+            "data": self.data_name,
             "images": ", ".join(f"{count:,} {part}" for part, count in (images or {}).items()),
             "seed": self.seed,
             "finished": self.when,
@@ -129,7 +134,8 @@ def read_record(run: Run) -> RunRecord:
     try:
         config = run.config if (run.folder / "config.yaml").is_file() else {}
         others = {
-            name: run.record(name) if (run.folder / f"{name}.json").is_file() else {} for name in ("environment", "data")
+            name: run.record(name) if (run.folder / f"{name}.json").is_file() else {}
+            for name in ("environment", "data")
         }
         if not run.finished:
             note = "This run is not finished: what it has made so far is shown. The same command goes on with it."

@@ -25,6 +25,7 @@ REPLACED = {
     "importance": "tables/importance.csv",
     "association": "tables/association.csv",
     "measurements": "tables/measurements.csv",
+    **{f"measured_variance_{phase}": f"tables/measured_variance_{phase}.csv" for phase in PHASES},
     **{f"latents_and_features_{phase}": f"tables/latents_and_features_{phase}.csv" for phase in PHASES},
     **{f"traversals{phase}": f"figures/traversals{phase}.html" for phase in ("", "_before", "_after")},
     "recovered": "figures/recovered.html",
@@ -83,10 +84,14 @@ def classification(record: RunRecord, allowance: Allowance) -> Section:
     if len(probes) and "part" in probes:
         test = probes[probes["part"] == "test"].drop(columns="part")
         scores = {name: 1 for name in test if pd.api.types.is_float_dtype(test[name])}
-        blocks.append(table_of(test, "All scores of the probes on the test images", best=scores, sortable=True, folded=True))
+        blocks.append(
+            table_of(test, "All scores of the probes on the test images", best=scores, sortable=True, folded=True)
+        )
     left_out = record.table("tables/open_set.csv")
     if len(left_out):
-        blocks.append(table_of(left_out, "Classes that were left out, and how well they are noticed", sortable=True))
+        blocks.append(
+            table_of(left_out, "Classes that were left out, and how well they are noticed", sortable=True, folded=True)
+        )
     return Section("Classification", blocks)
 
 
@@ -96,7 +101,9 @@ def traversals(record: RunRecord, allowance: Allowance) -> Section:
     for phase in ("_after", "_before", ""):
         if strips := strips_of(record.folder / "figures" / f"traversals{phase}.html", allowance):
             words = f" {PHASES[phase[1:]].capitalize()}." if phase else ""
-            note = f"{words} Each slider moves one latent of the same image through its range; the latents that hold most"
+            note = (
+                f"{words} Each slider moves one latent of the same image through its range; the latents that hold most"
+            )
             blocks.append(Sliders(strips, note=f"{note} stand first.".strip()))
     return Section("Traversals", blocks, "What each latent does to an image.")
 
@@ -108,27 +115,35 @@ def meaning(record: RunRecord, allowance: Allowance) -> Section:
         association = record.table(f"tables/association{suffix}.csv", index=True)
         if len(association):
             title = "Latents and known factors of the source images"
-            blocks += given(
-                matrix_chart(title, {"": association}, "normalised mutual information", "factor")
-            )
+            blocks += given(matrix_chart(title, {"": association}, "normalised mutual information", "factor"))
             break
-    features = {words: followed(record.table(f"tables/latents_and_features_{phase}.csv")) for phase, words in AFTER_FIRST}
+    features = {
+        words: followed(record.table(f"tables/latents_and_features_{phase}.csv")) for phase, words in AFTER_FIRST
+    }
     blocks += given(
         matrix_chart(
             "Latents and hand-made features",
-            {words: matrix for words, matrix in features.items() if len(matrix)},
+            features,
             "Spearman's rank correlation",
             "feature",
             "On test images; the features that some latent follows most.",
         )
     )
     moved = {words: record.table(f"tables/measured_variance_{phase}.csv", index=True) for phase, words in AFTER_FIRST}
-    moved = {words: matrix.drop(columns="specificity", errors="ignore") for words, matrix in moved.items() if len(matrix)}
+    moved = {words: leading(matrix.drop(columns="specificity", errors="ignore")) for words, matrix in moved.items()}
     blocks += given(
-        matrix_chart("What each latent moves", moved, "share of the variance among real images", "trait",
-                     "Measured again on images decoded while one latent moves.")
+        matrix_chart(
+            "What each latent moves",
+            moved,
+            "share of the variance among real images",
+            "trait",
+            "Measured again on images decoded while one latent moves; the traits that are moved most.",
+        )
     )
-    matrices = {file.stem.removeprefix("matrix_"): record.table(f"tables/{file.name}", index=True) for file in record.files("tables/matrix_*.csv")}
+    matrices = {
+        file.stem.removeprefix("matrix_"): record.table(f"tables/{file.name}", index=True)
+        for file in record.files("tables/matrix_*.csv")
+    }
     blocks += given(matrix_chart("Behind the scores", matrices, "the score's own measure", "factor"))
     scores = record.table("tables/scores.csv")
     if len(scores) and "low" in scores:
@@ -151,9 +166,13 @@ def followed(table: pd.DataFrame) -> pd.DataFrame:
     if not len(table):
         return table
     matrix = table.pivot(index="latent", columns="feature", values="spearman")
-    matrix = matrix.reindex(index=table["latent"].unique(), columns=table["feature"].unique())
-    leading = matrix.abs().max().dropna().sort_values(ascending=False).index[:FEATURES]
-    return matrix[[name for name in matrix if name in leading]]
+    return leading(matrix.reindex(index=table["latent"].unique(), columns=table["feature"].unique()))
+
+
+def leading(matrix: pd.DataFrame) -> pd.DataFrame:
+    """The columns of a matrix with the largest values, in their order and in words."""
+    largest = matrix.abs().max().dropna().sort_values(ascending=False).index[:FEATURES]
+    return matrix[[name for name in matrix if name in largest]].rename(columns=lambda name: str(name).replace("_", " "))
 
 
 def recovery(record: RunRecord, allowance: Allowance) -> Section:
@@ -172,14 +191,18 @@ def measured(record: RunRecord, allowance: Allowance) -> Section:
         return Section("Measurements", [])
     table = table[(table["solution"] == 0) & (table["flag"] == "")] if "solution" in table else table
     before_flag = list(table.columns[: table.columns.get_loc("flag")])
-    values = [name for name in before_flag if name not in ("item", *BESIDE) and pd.api.types.is_numeric_dtype(table[name])]
+    values = [
+        name for name in before_flag if name not in ("item", *BESIDE) and pd.api.types.is_numeric_dtype(table[name])
+    ]
     named = (record.data.get("controls") or record.config.get("contrast") or {}).get("column")
     condition = next((name for name in (named, *CONDITIONS) if name in table and table[name].nunique() < 13), None)
     blocks = given(boxes_chart(table, values, condition))
     assay = record.table("tables/assay.csv")
     if len(assay):
         kept = [name for name in ("method", "score", "value", "low", "high", "p_value", "rows") if name in assay]
-        blocks.append(table_of(assay[kept], "Quality of the measurements with 95 % intervals", sortable=True, folded=True))
+        blocks.append(
+            table_of(assay[kept], "Quality of the measurements with 95 % intervals", sortable=True, folded=True)
+        )
     intro = "Cells without a flag." if blocks else ""
     return Section("Measurements", blocks, intro)
 
@@ -214,7 +237,9 @@ def provenance(record: RunRecord, allowance: Allowance) -> Section:
     if record.metrics:
         blocks.append(every_metric(spread_over([record.metrics])))
     if record.config:
-        blocks.append(Code(yaml.safe_dump(record.config, sort_keys=False, allow_unicode=True), "configuration", folded=True))
+        blocks.append(
+            Code(yaml.safe_dump(record.config, sort_keys=False, allow_unicode=True), "configuration", folded=True)
+        )
     return Section("How it was made", blocks)
 
 
@@ -222,7 +247,7 @@ def strips_of(page: Path, allowance: Allowance) -> list[Strip]:
     """The strips of a page in a run's folder, made lighter; none where there is no such page, or it does not fit."""
     if not page.is_file():
         return []
-    if allowance.bytes < LEAST:
+    if allowance.left < LEAST:
         allowance.left_out.append(page.name)
         return []
     strips = [lighter(strip) for strip in read_strips(page.read_text(encoding="utf-8"))]

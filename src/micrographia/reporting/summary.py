@@ -50,6 +50,9 @@ def headline_cards(metrics: Metrics) -> Cards:
         name = max(values, key=lambda name: (sign or 1) * values[name])
         found = metrics[name]
         label, _, rest = title_of(name).partition(", ")
+        if is_probe(name):
+            _, probe, phase, _ = name.split("/")
+            label, rest = f"{label}, {SHOWN_PHASES.get(phase, phase)}", PROBES.get(probe, probe)
         notes = [f"best of {len(values)}: {rest}" if sign and len(values) > 1 else rest]
         if key_word(name) == "balanced_accuracy" and "chance/balanced_accuracy" in metrics:
             notes.append(f"chance {number(name, metrics['chance/balanced_accuracy'].mean)}")

@@ -34,7 +34,9 @@ def table_of(
         note = f"{note} The first {len(shown)} of {len(frame)} rows.".strip()
     numeric = [pd.api.types.is_numeric_dtype(frame[name]) and frame[name].dtype != bool for name in frame]
     tops = {name: top(frame[name], sign) for name, sign in (best or {}).items() if name in frame and len(frame) > 1}
-    whole = {name for name, known in zip(frame, numeric, strict=True) if known and (frame[name].dropna() % 1 == 0).all()}
+    whole = {
+        name for name, known in zip(frame, numeric, strict=True) if known and (frame[name].dropna() % 1 == 0).all()
+    }
     rows = [
         [
             Cell(plain(float(value), name in whole), order_of(float(value)), name in tops and value == tops[name])
@@ -92,11 +94,11 @@ def is_rule(line: str) -> bool:
 
 
 def cells(line: str) -> list[str]:
-    """Cells of a row of a pipe table.
+    r"""Cells of a row of a pipe table.
 
     Examples
     --------
-    >>> cells(r"| a | b \\| c |")
+    >>> cells(r"| a | b \| c |")
     ['a', 'b | c']
     """
     parts = re.split(r"(?<!\\)\|", line.strip().strip("|"))
@@ -129,7 +131,5 @@ def grid(
     caption: str, corner: str, rows: Mapping[str, Mapping[str, Cell]], columns: Sequence[Column], note: str = ""
 ) -> Table:
     """A table with a heading for each row: cells by the titles of row and column, empty where there is none."""
-    body = [
-        [Cell(title), *(found.get(column.title, Cell("")) for column in columns)] for title, found in rows.items()
-    ]
+    body = [[Cell(title), *(found.get(column.title, Cell("")) for column in columns)] for title, found in rows.items()]
     return Table(caption, [Column(corner), *columns], body, note, sortable=len(rows) > 3)

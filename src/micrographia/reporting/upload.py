@@ -53,7 +53,9 @@ def upload(page: Path, options: Mapping[str, Any]) -> None:
     run.log_artifact(artifact)
     run.finish()
     if run.offline:
-        log.info("W&B works offline. To send the page: wandb login && wandb sync %s", shlex.quote(str(Path(run.dir).parent)))
+        log.info(
+            "W&B works offline. To send the page: wandb login && wandb sync %s", shlex.quote(str(Path(run.dir).parent))
+        )
     elif run.url:
         log.info("W&B: %s", run.url)
 

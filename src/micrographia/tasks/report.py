@@ -9,6 +9,7 @@ import pandas as pd
 
 from micrographia.config import Between, check_value
 from micrographia.errors import UserError
+from micrographia.reporting.blocks import Section
 from micrographia.reporting.finding import Found, Sweep, find, page_name
 from micrographia.reporting.overview import (
     Comparison,
@@ -17,14 +18,13 @@ from micrographia.reporting.overview import (
     run_table,
     seeds_section,
     study_section,
+    telling,
 )
-from micrographia.reporting.blocks import Section
 from micrographia.reporting.page import page_of
 from micrographia.reporting.pictures import Allowance
 from micrographia.reporting.records import DONE, RunRecord, read_records
 from micrographia.runs.run import Run
 from micrographia.runs.writing import write_atomically
-from micrographia.schema import Execution
 from micrographia.tasks.jobs import Job
 from micrographia.tasks.sweep import distinguishing_keys, groups, is_seed, seeds_varied, spread, swept_keys
 
@@ -117,7 +117,7 @@ def report(paths: Sequence[str], limit: int) -> str:
         log.info("%s", text)
     records = read_records(found.runs)
     jobs = jobs_of(records)
-    told = {record.id: setting_of(job) for record, job in jobs.items()}
+    told = settings_of(jobs)
     sections = [glance(records, commands_of(records, found), found.aside)]
     room = Allowance(limit / 2)
     sections += [study_section(study, room) for study in found.studies]
@@ -131,39 +131,56 @@ def report(paths: Sequence[str], limit: int) -> str:
 
 
 def jobs_of(records: Sequence[RunRecord]) -> dict[RunRecord, Job]:
-    """Finished runs as the jobs of one sweep for each task: what tells each from the others are its overrides."""
+    """Finished runs as the jobs of one sweep for each task and data set: with what tells each apart."""
+    done = [record for record in records if record.status == DONE and record.config]
     found: dict[RunRecord, Job] = {}
-    for task in dict.fromkeys(record.task for record in records):
-        own = [record for record in records if record.status == DONE and record.config and record.task == task]
+    for kind in dict.fromkeys(map(kind_of, done)):
+        own = [record for record in done if kind_of(record) == kind]
         choices = distinguishing_keys([record.config for record in own])
         for record, told in zip(own, choices, strict=True):
             found[record] = Job(tuple(told), Run(record.folder), record.config)
     return found
 
 
+def kind_of(record: RunRecord) -> tuple[str, str]:
+    """Task and data set of a run: runs of one kind can be compared."""
+    return record.task, record.data_name
+
+
 def compared(jobs: Mapping[RunRecord, Job]) -> list[Section]:
-    """For each task its groups of runs beside each other; of a single group of several seeds, its spread."""
+    """Per task and data set its groups of runs beside each other; of a single group, its spread over seeds."""
     sections = []
-    for task in dict.fromkeys(record.task for record in jobs):
-        own = {record: job for record, job in jobs.items() if record.task == task}
+    for kind in dict.fromkeys(map(kind_of, jobs)):
+        own = {record: job for record, job in jobs.items() if kind_of(record) == kind}
         if len(own) < 2:
             continue
-        listed = list(own.values())
+        listed, title = list(own.values()), " on ".join(word for word in kind if word)
         if len(groups(listed)) == 1:
             varied = seeds_varied([job.what or {} for job in listed])
-            sections.append(seeds_section(list(own), f"{task}: {len(own)} seeds", varied))
+            sections.append(seeds_section(list(own), f"{title}: {len(own)} seeds", varied))
             continue
         keys = [key for key in swept_keys(listed) if not is_seed(key)]
         table = spread(listed, keys)
         if len(table):
-            sections.append(comparison_section(Comparison(f"{task}: {len(groups(listed))} groups of runs", table)))
+            sections.append(comparison_section(Comparison(f"{title}: {len(groups(listed))} groups of runs", table)))
     return sections
 
 
-def setting_of(job: Job) -> str:
-    """What tells a run from the others, in short."""
-    text = ", ".join(word for word in job.overrides if not is_seed(word.partition("=")[0]))
-    return text if len(text) <= LONGEST_SETTINGS else f"{text[: LONGEST_SETTINGS - 1]}…"
+def settings_of(jobs: Mapping[RunRecord, Job]) -> dict[str, str]:
+    """What tells each run from the others of its kind, seeds apart, in short, by the run's id."""
+    found = {}
+    for kind in dict.fromkeys(map(kind_of, jobs)):
+        own = {record: tuple(pairs_of(job)) for record, job in jobs.items() if kind_of(record) == kind}
+        told = telling(list(dict.fromkeys(own.values())))
+        for record, pairs in own.items():
+            text = told[pairs]
+            found[record.id] = text if len(text) <= LONGEST_SETTINGS else f"{text[: LONGEST_SETTINGS - 1]}…"
+    return found
+
+
+def pairs_of(job: Job) -> list[tuple[str, str]]:
+    """Keys and values that tell a job from others, seeds apart."""
+    return [(key, value) for key, value in job.choices.items() if not is_seed(key)]
 
 
 def commands_of(records: Sequence[RunRecord], found: Found) -> list[str]:
@@ -204,9 +221,8 @@ def lead(records: Sequence[RunRecord]) -> str:
     """A sentence that says what the page is about."""
     if len(records) == 1:
         record = records[0]
-        data = str((record.config.get("data") or {}).get("name", ""))
-        words = [ABOUT.get(record.task, f"A {record.task} run").format(data=data or "its data")]
-        return f"{words[0]}."
+        about = ABOUT.get(record.task, f"A {record.task} run").format(data=record.data_name or "its data")
+        return f"{about}."
     states = pd.Series([record.status for record in records]).value_counts(sort=False)
     return f"{', '.join(f'{count} {state}' for state, count in states.items())}." if len(records) else ""
 
