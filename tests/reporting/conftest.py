@@ -38,7 +38,8 @@ class Written:
 
     def transfer(self, digest="0000000000", seed=0, beta=1, accuracy=0.5, data="plankton", **options):
         """A transfer with everything that a page shows of one."""
-        config = {"seed": seed, "finetune": {"beta": beta, "epochs": 2}, "data": {"name": data, "count": 90}}
+        source = {"name": "a", "run": "pretrained/ada_gvae"}
+        config = {"source": source, "seed": seed, "finetune": {"beta": beta, "epochs": 2}, "data": {"name": data, "count": 90}}
         metrics = {
             **{f"probe/{probe}/before/balanced_accuracy": accuracy - 0.1 for probe in ("gbt", "mlp")},
             "probe/gbt/after/balanced_accuracy": accuracy,
@@ -50,7 +51,9 @@ class Written:
         run.save_record("data", {"images": {"train": 60, "val": 15, "test": 15}})
         steps = np.arange(5, 500, 5)
         curves = [(step, step * 32, f"{part}/loss", 100 / step) for step in steps for part in ("train", "val")]
-        pd.DataFrame(curves, columns=["batches", "images", "name", "value"]).to_csv(run.folder / "curves.csv", index=False)
+        pd.DataFrame(curves, columns=["batches", "images", "name", "value"]).to_csv(
+            run.folder / "curves.csv", index=False
+        )
         confusion = [
             {"phase": phase, "probe": probe, "part": part, "class": name, **dict(zip(CLASSES, counts, strict=True))}
             for phase in ("before", "after")
@@ -65,7 +68,9 @@ class Written:
             for place, name in enumerate(LATENTS)
         ]
         run.save_table("importance", pd.DataFrame(importance))
-        probes = [{"phase": "after", "probe": "gbt", "part": part, "accuracy": 0.7, "f1": 0.6} for part in ("train", "test")]
+        probes = [
+            {"phase": "after", "probe": "gbt", "part": part, "accuracy": 0.7, "f1": 0.6} for part in ("train", "test")
+        ]
         run.save_table("probes", pd.DataFrame(probes))
         features = [
             {"latent": name, "feature": feature, "spearman": value}
@@ -121,7 +126,9 @@ class Written:
         jobs.append({"sweep": "a", "overrides": ["seed=9"], "status": "failed", "run": None, "mistake": "no memory"})
         record = {"question": "Which term does it need?", "command": "micrographia study ablation", "jobs": jobs}
         (folder / "study.json").write_text(json.dumps(record))
-        (folder / "table.md").write_text("| method | PSNR |\n|---|---:|\n| rls | **25.0** |\n| pulse | 20.0 |\n\nMeans of 2.\n")
+        (folder / "table.md").write_text(
+            "| method | PSNR |\n|---|---:|\n| rls | **25.0** |\n| pulse | 20.0 |\n\nMeans of 2.\n"
+        )
         (folder / "table.csv").write_text("method,psnr\nrls,25\n")
         (folder / "tests.csv").write_text("pair,p\nrls-pulse,0.01\n")
         (folder / "table_long.csv").write_text("method,value\nrls,25\n")

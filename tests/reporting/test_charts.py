@@ -67,5 +67,7 @@ def test_boxes_keep_the_quartiles_of_very_many_cells():
     (box,) = variant.spec["boxes"]
     assert len(box["values"]) == 400
     assert box["n"] == 5000
-    assert np.quantile(box["values"], [0.25, 0.5, 0.75]) == pytest.approx(np.quantile(values, [0.25, 0.5, 0.75]), abs=0.01)
+    assert np.quantile(box["values"], [0.25, 0.5, 0.75]) == pytest.approx(
+        np.quantile(values, [0.25, 0.5, 0.75]), abs=0.01
+    )
     assert boxes_chart(table.assign(ratio=np.nan), ["ratio"], "condition") is None

@@ -121,7 +121,7 @@ def test_a_study_shows_its_question_tables_figures_and_jobs(written):
     assert "no memory" in page
 
 
-@pytest.mark.parametrize("megabytes", [1.0, 1.4, 3.0])
+@pytest.mark.parametrize("megabytes", [1.0, 1.4, 8.0])
 def test_the_page_stays_below_its_size_and_says_what_is_left_out(megabytes, written):
     for number in range(6):
         run = written.transfer(f"000000000{number}", number)
@@ -130,8 +130,8 @@ def test_the_page_stays_below_its_size_and_says_what_is_left_out(megabytes, writ
     page = report([str(written.root)], limit)
     assert len(page.encode()) <= limit
     shown, left_out = page.count("<img"), page.count("Left out, so that the page stays small")
-    assert shown == 12 if megabytes == 3.0 else shown < 12
-    assert left_out == 0 if megabytes == 3.0 else left_out > 0
+    assert shown == 12 if megabytes == 8.0 else shown < 12
+    assert left_out == 0 if megabytes == 8.0 else left_out > 0
 
 
 def test_a_page_of_more_runs_than_fit_names_them_all(written):

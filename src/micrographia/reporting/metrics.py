@@ -216,7 +216,7 @@ def best(values: Mapping[str, float], metric: str) -> set[str]:
     """
     finite = {name: value for name, value in values.items() if math.isfinite(value) and name != REFERENCE}
     sign = direction(metric)
-    if not sign or len(finite) < 2:
+    if not sign or len(set(finite.values())) < 2:  # no choice, or all alike
         return set()
     top = max(sign * value for value in finite.values())
     return {name for name, value in finite.items() if sign * value == top}
