@@ -39,7 +39,12 @@ class Written:
     def transfer(self, digest="0000000000", seed=0, beta=1, accuracy=0.5, data="plankton", **options):
         """A transfer with everything that a page shows of one."""
         source = {"name": "a", "run": "pretrained/ada_gvae"}
-        config = {"source": source, "seed": seed, "finetune": {"beta": beta, "epochs": 2}, "data": {"name": data, "count": 90}}
+        config = {
+            "source": source,
+            "seed": seed,
+            "finetune": {"beta": beta, "epochs": 2},
+            "data": {"name": data, "count": 90},
+        }
         metrics = {
             **{f"probe/{probe}/before/balanced_accuracy": accuracy - 0.1 for probe in ("gbt", "mlp")},
             "probe/gbt/after/balanced_accuracy": accuracy,

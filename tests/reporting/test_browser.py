@@ -136,7 +136,7 @@ def test_the_divider_parts_two_chosen_stages(written, opened):
     divider.press("Home")
     assert right.evaluate("layer => getComputedStyle(layer).clipPath") != clip
     assert divider.get_attribute("aria-valuetext") == "0 % low resolution, 100 % rls"
-    page.locator(".comparison").get_by_label("right").select_option("high resolution")
+    page.locator(".comparison").get_by_role("combobox", name="right").select_option(label="high resolution")
     assert (
         images.last.get_attribute("aria-label") == "image 5: low resolution at the left, high resolution at the right"
     )

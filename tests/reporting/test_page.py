@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from micrographia.errors import UserError
 from micrographia.reporting.overview import telling
 from micrographia.reporting.pictures import Allowance
 from micrographia.reporting.records import read_record
@@ -142,6 +143,8 @@ def test_a_page_of_more_runs_than_fit_names_them_all(written):
     assert len(page.encode()) <= limit
     assert page.count('<details class="run"') == 40
     assert "too large with the details of this run" in page
+    with pytest.raises(UserError, match=r"megabytes=0.6: the tables of 40 runs alone take .* Set megabytes=1"):
+        report([str(written.root)], 600_000)
 
 
 def test_settings_are_told_in_few_words():

@@ -58,7 +58,7 @@ def confusion_chart(table: pd.DataFrame) -> Chart | None:
         counts = counts.loc[:, counts.columns.isin(counts.index.astype(str))]
         if len(counts) > CELLS:
             continue
-        known = dict(zip(keys, names, strict=True))
+        known = dict(zip(keys, map(str, names), strict=True))
         words = [PROBES.get(known["probe"], known["probe"])] if "probe" in known else []
         words += [PHASES.get(known["phase"], known["phase"])] if "phase" in known else []
         variants.append((known.get("phase", ""), confusion_variant(", ".join(words), counts)))
@@ -101,7 +101,7 @@ def matrix_chart(
         sizes = np.nan_to_num(np.abs(values))
         strongest = sorted(np.ndindex(*sizes.shape), key=lambda place: -sizes[place])[:3]
         told = ", ".join(
-            f"{rows[row]} with {columns[column]} ({plain(values[row, column])})" for row, column in strongest
+            f"{rows[row]} with {columns[column]} ({plain(float(values[row, column]))})" for row, column in strongest
         )
         alt = f"Heat map of {len(rows)} latents by {len(columns)} {across}s, {measure}; strongest: {told}."
         texts = [["" if np.isnan(value) else f"{value:.2f}".replace("-", "−") for value in row] for row in values]
@@ -226,7 +226,7 @@ def groups_chart(table: pd.DataFrame, metrics: Mapping[str, str], title: str) ->
             }
             for row in rows.to_dict("records")
         ]
-        top = rows.loc[rows["mean"].idxmax()]
+        top = rows.sort_values("mean").iloc[-1]
         alt = f"{words}: {len(rows)} groups of runs, from {plain(rows['mean'].min())} to {plain(rows['mean'].max())}, "
         alt += f"the largest of {top['label']}."
         variants.append(Variant(words, {"type": "dots", "dots": dots, "x": words}, alt))

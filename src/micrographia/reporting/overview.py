@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -77,7 +78,7 @@ def comparison_section(comparison: Comparison) -> Section:
     first = [name for names in leading(every) for name in names]
     metrics = [*first, *(name for name in every if name not in first)][:MOST_COLUMNS]
     groups = list(dict.fromkeys(table["label"]))
-    found = {(row["label"], row["metric"]): row for row in table.to_dict("records")}
+    found: dict[tuple[str, str], Any] = {(row["label"], row["metric"]): row for row in table.to_dict("records")}
     rows = []
     for group in groups:
         first = next(row for (label, _), row in found.items() if label == group)
@@ -86,13 +87,13 @@ def comparison_section(comparison: Comparison) -> Section:
             Cell(str(first["runs"]), int(first["runs"]), hint=f"seeds varied: {first['seeds varied']}"),
         ]
         for metric in metrics:
-            row = found.get((group, metric))
+            own = found.get((group, metric))
             values = {name: float(found[name, metric]["mean"]) for name in groups if (name, metric) in found}
-            if row is None:
+            if own is None:
                 cells.append(Cell("–"))
                 continue
-            text = with_spread(metric, Spread(float(row["mean"]), float(row["sd"]), int(row["runs"])))
-            cells.append(Cell(text, float(row["mean"]), group in best(values, metric)))
+            text = with_spread(metric, Spread(float(own["mean"]), float(own["sd"]), int(own["runs"])))
+            cells.append(Cell(text, float(own["mean"]), group in best(values, metric)))
         rows.append(cells)
     columns = [
         Column("group"),
@@ -156,16 +157,9 @@ def run_table(records: Sequence[RunRecord], settings: Mapping[str, str]) -> Sect
     """
     finished = [record.metrics for record in records if record.metrics]
     kinds = leading(dict.fromkeys(name for metrics in finished for name in metrics)) if finished else []
-    columns = [
-        Column("run"),
-        Column("task"),
-        Column("data"),
-        Column("seed", True),
-        Column("settings"),
-        Column("status"),
-    ]
+    columns = [Column("run"), Column("task"), Column("data"), Column("seed", True)]
     columns += [Column(heading_of(names), True, ", ".join(names)) for names in kinds]
-    columns += [Column("took", True)]
+    columns += [Column("settings"), Column("status"), Column("took", True)]
     rows = []
     for record in records:
         cells = [

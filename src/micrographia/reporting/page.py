@@ -36,7 +36,6 @@ DARK = {
     ),
 }
 MANY = 8  # runs from which on images are narrower
-STUB = 400  # bytes that are kept for each run that is still to come
 LIBRARIES = {"d3": "d3.min.js", "plot": "plot.umd.min.js"}
 
 
@@ -76,24 +75,30 @@ def page_of(
         return whole([*sections, *run_sections(records, left)], "")
     left = limit - size(whole(sections, ""))
     template = environment.get_template("run.html.j2")
-    written = []
-    for place, record in enumerate(records):
-        to_come = len(records) - place - 1
 
-        def run(shown: Sequence[Section], record: RunRecord = record) -> str:
-            return template.render(record=record, sections=shown, settings=settings.get(record.id, ""), ids=ids)
+    def written(record: RunRecord, shown: Sequence[Section]) -> str:
+        return template.render(record=record, sections=shown, settings=settings.get(record.id, ""), ids=ids) + "\n"
 
-        text = size(run(sections_of(record, Allowance(0))))
-        if text > left - STUB * to_come:
-            note = Note(f"The page would grow too large with the details of this run. It lies in {record.folder}.")
-            made = run([Section("Left out", [note])])
+    stubs = [written(record, [without_details(record)]) for record in records]
+    to_come = sum(map(size, stubs))
+    made = []
+    for place, (record, stub) in enumerate(zip(records, stubs, strict=True)):
+        to_come -= size(stub)
+        share = (left - to_come) / (len(records) - place)
+        text = size(written(record, sections_of(record, Allowance(0))))
+        if text > left - to_come:
+            made.append(stub)
         else:
-            share = left / (to_come + 1) - text
             wide = NARROW if len(records) > MANY else WIDE
-            made = run(sections_of(record, Allowance(max(0, share), wide)))
-        written.append(made)
-        left -= size(made)
-    return whole(sections, "\n".join(written))
+            made.append(written(record, sections_of(record, Allowance(max(0, share - text), wide))))
+        left -= size(made[-1])
+    return whole(sections, "".join(made))
+
+
+def without_details(record: RunRecord) -> Section:
+    """What stands in place of a run's details where these do not fit."""
+    note = Note(f"The page would grow too large with the details of this run. It lies in {record.folder}.")
+    return Section("Left out", [note])
 
 
 def run_sections(records: Sequence[RunRecord], allowed: float) -> list[Section]:

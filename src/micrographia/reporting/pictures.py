@@ -45,8 +45,8 @@ def embedded(file: Path, title: str, alt: str, allowance: Allowance) -> Picture 
     if allowance.left < LEAST:
         allowance.left_out.append(file.name)
         return None
-    with Image.open(file) as image:
-        image = image.convert("RGB")
+    with Image.open(file) as opened:
+        image = opened.convert("RGB")
     if image.width > allowance.wide:
         image = image.resize(
             (allowance.wide, round(image.height * allowance.wide / image.width)), Image.Resampling.LANCZOS

@@ -133,7 +133,7 @@ def read_record(run: Run) -> RunRecord:
     """Read what a run's folder holds; a run that is not finished or not readable is shown as such."""
     try:
         config = run.config if (run.folder / "config.yaml").is_file() else {}
-        others = {
+        others: dict[str, Any] = {
             name: run.record(name) if (run.folder / f"{name}.json").is_file() else {}
             for name in ("environment", "data")
         }

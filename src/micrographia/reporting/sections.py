@@ -83,7 +83,7 @@ def classification(record: RunRecord, allowance: Allowance) -> Section:
     probes = record.table("tables/probes.csv")
     if len(probes) and "part" in probes:
         test = probes[probes["part"] == "test"].drop(columns="part")
-        scores = {name: 1 for name in test if pd.api.types.is_float_dtype(test[name])}
+        scores = {str(name): 1 for name in test if pd.api.types.is_float_dtype(test[name])}
         blocks.append(
             table_of(test, "All scores of the probes on the test images", best=scores, sortable=True, folded=True)
         )

@@ -1,6 +1,7 @@
 """``micrographia report``: runs, sweeps and studies as one page of HTML that needs no network and no server."""
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
@@ -127,7 +128,14 @@ def report(paths: Sequence[str], limit: int) -> str:
     if len(records) > 1:
         sections.append(run_table(records, told))
     sections = [section for section in sections if section.blocks]
-    return page_of(heading(paths, found), lead(records), sections, records, told, limit)
+    page = page_of(heading(paths, found), lead(records), sections, records, told, limit)
+    if (weight := len(page.encode())) > limit:
+        needed = math.ceil(weight / MEGABYTE)
+        raise UserError(
+            f"megabytes={limit / MEGABYTE:g}: the tables of {len(records)} runs alone take {weight / MEGABYTE:.1f} MB. "
+            f"Set megabytes={needed}, or name fewer runs."
+        )
+    return page
 
 
 def jobs_of(records: Sequence[RunRecord]) -> dict[RunRecord, Job]:
