@@ -115,8 +115,8 @@ function dots(spec, width) {
   const names = spec.dots.map((dot) => dot.name);
   const left = labelRoom(names, width);
   return [Plot.plot({
-    ...look, width: Math.min(width, 860), height: 26 * names.length + 54, marginLeft: left, marginRight: 30, marginTop: 8, marginBottom: 40,
-    x: { label: spec.x, grid: true, nice: true, ticks: 6 },
+    ...look, width: Math.min(width, 860), height: 26 * names.length + 54, marginLeft: left, marginRight: 30, marginTop: 8, marginBottom: 30,
+    x: { label: null, grid: true, nice: true, ticks: 6 },
     y: { domain: names, label: null, tickSize: 0, tickFormat: shortened(left) },
     marks: [
       Plot.ruleY(spec.dots.filter((dot) => dot.sd !== null), { y: "name", x1: (dot) => dot.mean - dot.sd, x2: (dot) => dot.mean + dot.sd, stroke: "var(--series-0)", strokeWidth: 2, strokeOpacity: 0.5 }),

@@ -12,7 +12,7 @@ from micrographia.plots.measurements import by_size
 from micrographia.plots.style import phase_order
 from micrographia.reporting.blocks import Chart, Variant
 from micrographia.reporting.metrics import plain, wording
-from micrographia.training.show import PHASES, PROBES
+from micrographia.training.show import PHASES, PROBES, is_percentage
 
 POINTS = 200  # of a curve at most
 VALUES = 400  # of a box at most
@@ -217,15 +217,18 @@ def groups_chart(table: pd.DataFrame, metrics: Mapping[str, str], title: str) ->
         rows = table[(table["metric"] == metric) & np.isfinite(table["mean"].astype(float))]
         if len(rows) < 2:
             continue
+        scale = 100 if is_percentage(metric) else 1
         dots = [
             {
                 "name": row["label"],
-                "mean": row["mean"],
-                "sd": None if np.isnan(row["sd"]) else row["sd"],
+                "mean": scale * row["mean"],
+                "sd": None if np.isnan(row["sd"]) else scale * row["sd"],
                 "n": row["runs"],
             }
             for row in rows.to_dict("records")
         ]
+        rows = rows.assign(mean=scale * rows["mean"])
+        words += ", %" if scale > 1 else ""
         top = rows.sort_values("mean").iloc[-1]
         alt = f"{words}: {len(rows)} groups of runs, from {plain(rows['mean'].min())} to {plain(rows['mean'].max())}, "
         alt += f"the largest of {top['label']}."

@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from micrographia.reporting.blocks import Block, Cell, Code, Column, Facts, Gallery, Note, Section, Table
+from micrographia.reporting.blocks import Block, Cards, Cell, Code, Column, Facts, Gallery, Note, Section, Table
 from micrographia.reporting.charts import groups_chart
 from micrographia.reporting.finding import Study
 from micrographia.reporting.metrics import Spread, best, direction, heading_of, leading, number, title_of, with_spread
 from micrographia.reporting.pictures import Allowance, embedded
 from micrographia.reporting.records import DONE, RunRecord, duration
-from micrographia.reporting.summary import headline_cards, result_tables, spread_over
+from micrographia.reporting.summary import card_of, card_words, headline_cards, result_tables, spread_over
 from micrographia.reporting.tables import markdown_table, table_of
 
 MOST_COLUMNS = 12  # metrics of a comparison, those that lead before the others
@@ -75,8 +76,8 @@ def comparison_section(comparison: Comparison) -> Section:
     """Groups of runs beside each other, as a table with the best marked and as dots with their deviations."""
     table = labelled(comparison.table)
     every = [str(name) for name in dict.fromkeys(table["metric"])]
-    first = [name for names in leading(every) for name in names]
-    metrics = [*first, *(name for name in every if name not in first)][:MOST_COLUMNS]
+    leaders = [name for names in leading(every) for name in names]
+    metrics = [*leaders, *(name for name in every if name not in leaders)][:MOST_COLUMNS]
     groups = list(dict.fromkeys(table["label"]))
     found: dict[tuple[str, str], Any] = {(row["label"], row["metric"]): row for row in table.to_dict("records")}
     rows = []
@@ -101,9 +102,24 @@ def comparison_section(comparison: Comparison) -> Section:
         *(Column(heading_of([name]), True, name) for name in metrics),
     ]
     note = "Mean ± standard deviation over n runs that differ in seeds only; the best of each column is marked."
-    blocks: list[Block] = [Table(comparison.title, columns, rows, note, sortable=True)]
+    blocks: list[Block] = [Table("Scores by group", columns, rows, note, sortable=True)]
     chart = groups_chart(table, {name: title_of(name) for name in metrics}, "Groups of runs")
-    return Section(comparison.title, [*([chart] if chart else []), *blocks])
+    cards = best_groups(table)
+    return Section(comparison.title, [*([cards] if cards.cards else []), *([chart] if chart else []), *blocks])
+
+
+def best_groups(table: pd.DataFrame) -> Cards:
+    """The numbers that lead, each of the group, and of the probe or method, where it is best."""
+    cards = []
+    for names in leading(dict.fromkeys(map(str, table["metric"]))):
+        rows = table[table["metric"].isin(names) & np.isfinite(table["mean"].astype(float))]
+        if rows.empty or not direction(names[0]):
+            continue
+        row = rows.assign(rank=direction(names[0]) * rows["mean"]).sort_values("rank").iloc[-1]
+        label, rest = card_words(row["metric"])
+        found = Spread(float(row["mean"]), float(row["sd"]), int(row["runs"]))
+        cards.append(card_of(label, row["metric"], found, [f"best group: {row['label']}", rest]))
+    return Cards(cards)
 
 
 def labelled(table: pd.DataFrame) -> pd.DataFrame:
@@ -181,8 +197,10 @@ def run_table(records: Sequence[RunRecord], settings: Mapping[str, str]) -> Sect
         for place, title in ((1, "task"), (2, "data"), (len(columns) - 2, "status"))
     }
     filters = {title: values for title, values in filters.items() if len(values) > 1}
-    empty = [place for place in range(len(columns)) if all(not row[place].text for row in rows)]
-    kept = [place for place in range(len(columns)) if place not in empty]
+    told = [{row[place].text for row in rows} for place in range(len(columns))]
+    kept = [
+        place for place in range(len(columns)) if told[place] != {""} and (place not in (1, 2) or len(told[place]) > 1)
+    ]
     table = Table(
         "All runs",
         [columns[place] for place in kept],

@@ -36,6 +36,7 @@ DARK = {
     ),
 }
 MANY = 8  # runs from which on images are narrower
+NOTES = 3000  # bytes kept for the names of images that are left out
 LIBRARIES = {"d3": "d3.min.js", "plot": "plot.umd.min.js"}
 
 
@@ -90,7 +91,7 @@ def page_of(
             made.append(stub)
         else:
             wide = NARROW if len(records) > MANY else WIDE
-            made.append(written(record, sections_of(record, Allowance(max(0, share - text), wide))))
+            made.append(written(record, sections_of(record, Allowance(max(0, share - text - NOTES), wide))))
         left -= size(made[-1])
     return whole(sections, "".join(made))
 
@@ -103,7 +104,7 @@ def without_details(record: RunRecord) -> Section:
 
 def run_sections(records: Sequence[RunRecord], allowed: float) -> list[Section]:
     """Sections of the only run of a page, if there is one."""
-    return [section for record in records for section in sections_of(record, Allowance(max(0, allowed)))]
+    return [section for record in records for section in sections_of(record, Allowance(max(0, allowed - NOTES)))]
 
 
 def size(text: str) -> int:

@@ -13,6 +13,7 @@ from micrographia.reporting.blocks import Picture
 WIDE, NARROW = 1400, 900  # pixels across: of a page of a few runs, and of many
 QUALITY = 82  # of WebP, in 0..100: text in figures stays sharp
 STRIP_QUALITY = 90
+MARKUP = 1500  # bytes of HTML around an image at most
 LEAST = 2000  # bytes: with less left no image is tried
 
 
@@ -24,9 +25,9 @@ class Allowance:
     wide: int = WIDE
     left_out: list[str] = field(default_factory=list)
 
-    def takes(self, data: bytes, name: str) -> bool:
-        """Whether an image fits still; if so, its bytes in base 64 are spent."""
-        cost = 4 * len(data) / 3
+    def takes(self, data: bytes, name: str, pieces: int = 1) -> bool:
+        """Whether images fit still; if so, their bytes in base 64 and what is written around each piece are spent."""
+        cost = 4 * len(data) / 3 + MARKUP * pieces
         if cost > self.left:
             self.left_out.append(name)
             return False

@@ -251,7 +251,7 @@ def strips_of(page: Path, allowance: Allowance) -> list[Strip]:
         allowance.left_out.append(page.name)
         return []
     strips = [lighter(strip) for strip in read_strips(page.read_text(encoding="utf-8"))]
-    kept = allowance.takes(b"".join(strip.picture for strip in strips), page.name)
+    kept = allowance.takes(b"".join(strip.picture for strip in strips), page.name, len(strips))
     return strips if kept else []
 
 

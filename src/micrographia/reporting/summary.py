@@ -49,18 +49,34 @@ def headline_cards(metrics: Metrics) -> Cards:
         sign = direction(names[0])
         name = max(values, key=lambda name: (sign or 1) * values[name])
         found = metrics[name]
-        label, _, rest = title_of(name).partition(", ")
-        if is_probe(name):
-            _, probe, phase, _ = name.split("/")
-            label, rest = f"{label}, {SHOWN_PHASES.get(phase, phase)}", PROBES.get(probe, probe)
+        label, rest = card_words(name)
         notes = [f"best of {len(values)}: {rest}" if sign and len(values) > 1 else rest]
         if key_word(name) == "balanced_accuracy" and "chance/balanced_accuracy" in metrics:
             notes.append(f"chance {number(name, metrics['chance/balanced_accuracy'].mean)}")
-        if found.runs > 1:
-            notes.append(f"mean of {found.runs} runs")
-        sd = "" if math.isnan(found.sd) else f"± {deviation(name, found.sd)}"
-        cards.append(Card(label, number(name, found.mean), sd, "; ".join(note for note in notes if note)))
+        cards.append(card_of(label, name, found, notes))
     return Cards(cards)
+
+
+def card_words(name: str) -> tuple[str, str]:
+    """What a metric's card is called, and the probe or method that stands below.
+
+    Examples
+    --------
+    >>> card_words("probe/gbt/after/balanced_accuracy"), card_words("image/psnr/rls")
+    (('balanced accuracy, fine-tuned codes', 'boosted trees'), ('PSNR', 'rls'))
+    """
+    label, _, rest = title_of(name).partition(", ")
+    if not is_probe(name):
+        return label, rest
+    _, probe, phase, _ = name.split("/")
+    return f"{label}, {SHOWN_PHASES.get(phase, phase)}", PROBES.get(probe, probe)
+
+
+def card_of(label: str, name: str, found: Spread, notes: Sequence[str]) -> Card:
+    """A metric as a card, with its deviation and number of runs where there are several."""
+    over = [f"mean of {found.runs} runs"] if found.runs > 1 else []
+    sd = "" if math.isnan(found.sd) else f"± {deviation(name, found.sd)}"
+    return Card(label, number(name, found.mean), sd, "; ".join(note for note in [*notes, *over] if note))
 
 
 def result_tables(metrics: Metrics) -> list[Table]:
