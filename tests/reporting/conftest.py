@@ -104,11 +104,11 @@ class Written:
         }
         config = {"seed": 0, "data": {"name": "translocation"}, "contrast": None}
         run = self.run("superresolve", f"g-on-translocation-{digest}", config, metrics, **options)
-        run.save_record("data", {"controls": {"column": "condition", "negative": "control", "positive": "treated"}})
+        run.save_record("data", {"controls": {"condition": "control", "negative": "-1", "positive": "1"}})
         rows = [
-            {"item": item, "ratio": item + shift, "flag": flag, "method": method, "solution": 0, "condition": condition}
+            {"item": item, "ratio": item + shift, "flag": flag, "method": method, "solution": 0, "control": control}
             for method, shift in (("hr", 0.0), ("rls", 0.5))
-            for condition in ("control", "treated")
+            for control in (-1, 1)
             for item, flag in ((1, ""), (2, ""), (3, "untypical"))
         ]
         run.save_table("measurements", pd.DataFrame(rows))

@@ -37,7 +37,7 @@ def test_a_recovery_has_its_images_at_a_divider_and_boxes_by_condition(written):
     assert sliders.compared == 1
     (chart,) = sections["Measurements"].blocks
     boxes = {(box["method"], box["group"]): box["values"] for box in chart.variants[0].spec["boxes"]}
-    assert boxes["rls", "treated"] == [1.5, 2.5]  # without the flagged cell
+    assert boxes["rls", "positive control (1)"] == [1.5, 2.5]  # without the flagged cell
 
 
 def test_the_best_of_each_column_is_marked_and_the_reference_is_no_rival(written):

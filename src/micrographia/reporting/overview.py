@@ -18,6 +18,7 @@ from micrographia.reporting.summary import card_of, card_words, headline_cards, 
 from micrographia.reporting.tables import markdown_table, table_of
 
 MOST_COLUMNS = 12  # metrics of a comparison, those that lead before the others
+LONGEST_MISTAKE = 240  # characters of why a job failed
 Settings = tuple[tuple[str, str], ...]  # keys of a configuration with their values
 KNOWN = ("runs", "seeds varied", "metric", "mean", "sd", "folders", "label")
 
@@ -234,7 +235,7 @@ def study_section(study: Study, allowance: Allowance) -> Section:
     blocks += pictures_of(study.folder, allowance)
     if jobs := [job for job in record.get("jobs") or [] if isinstance(job, dict)]:
         blocks.append(jobs_table(jobs))
-    return Section(str(record.get("question") or f"Study {study.folder.name}"), blocks)
+    return Section(f"Study {study.folder.name}", blocks, str(record.get("question") or ""))
 
 
 def pictures_of(folder: Path, allowance: Allowance) -> list[Block]:
@@ -252,22 +253,17 @@ def pictures_of(folder: Path, allowance: Allowance) -> list[Block]:
 def jobs_table(jobs: Sequence[Mapping[str, object]]) -> Table:
     """The jobs of a study, with where each stands."""
     columns = [Column("sweep"), Column("overrides"), Column("status"), Column("run")]
+    mistakes = [" ".join(str(job.get("mistake") or "").split())[:LONGEST_MISTAKE] for job in jobs]
+    if any(mistakes):
+        columns.append(Column("mistake"))
     rows = []
-    for job in jobs:
+    for job, mistake in zip(jobs, mistakes, strict=True):
         overrides = job.get("overrides") or []
         text = " ".join(map(str, overrides)) if isinstance(overrides, list) else str(overrides)
-        folder = str(job.get("run") or job.get("folder") or "")
-        name = Path(folder).name
-        link = f"run-{name}" if name else ""
-        mistake = str(job.get("mistake") or "")
-        rows.append(
-            [
-                Cell(str(job.get("sweep") or "")),
-                Cell(text),
-                Cell(str(job.get("status") or ""), hint=mistake),
-                Cell(name, link=link),
-            ]
-        )
+        name = Path(str(job.get("run") or job.get("folder") or "")).name
+        cells = [Cell(str(job.get("sweep") or "")), Cell(text), Cell(str(job.get("status") or ""))]
+        cells.append(Cell(name, link=f"run-{name}"))
+        rows.append([*cells, Cell(mistake)] if any(mistakes) else cells)
     statuses = sorted({row[2].text for row in rows})
     return Table("Jobs", columns, rows, "", True, {"status": statuses} if len(statuses) > 1 else {})
 

@@ -1,7 +1,7 @@
 """One run as sections of a page: its results, curves, confusions, latents, images and how it was made."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -194,8 +194,11 @@ def measured(record: RunRecord, allowance: Allowance) -> Section:
     values = [
         name for name in before_flag if name not in ("item", *BESIDE) and pd.api.types.is_numeric_dtype(table[name])
     ]
-    named = (record.data.get("controls") or record.config.get("contrast") or {}).get("column")
-    condition = next((name for name in (named, *CONDITIONS) if name in table and table[name].nunique() < 13), None)
+    controls = record.data.get("controls") or {}
+    candidates = (controls.get("condition"), *CONDITIONS)
+    condition = next((name for name in candidates if name in table and table[name].nunique() < 13), None)
+    if condition is not None:
+        table = table.assign(**{condition: in_words(table[condition], controls)})
     blocks = given(boxes_chart(table, values, condition))
     assay = record.table("tables/assay.csv")
     if len(assay):
@@ -205,6 +208,14 @@ def measured(record: RunRecord, allowance: Allowance) -> Section:
         )
     intro = "Cells without a flag." if blocks else ""
     return Section("Measurements", blocks, intro)
+
+
+def in_words(conditions: pd.Series, controls: Mapping[str, object]) -> pd.Series:
+    """Conditions as text; those that are numbers, as -1 and 1, are said to be the controls that they stand for."""
+    words = conditions.map(lambda value: f"{value:g}" if isinstance(value, int | float) else str(value))
+    named = {str(controls.get(side)): f"{side} control" for side in ("negative", "positive")}
+    is_number = pd.to_numeric(words, errors="coerce").notna()
+    return words.mask(is_number & words.isin(list(named)), words.map(lambda word: f"{named.get(word, '')} ({word})"))
 
 
 def figures(record: RunRecord, allowance: Allowance) -> Section:

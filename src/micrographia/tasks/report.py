@@ -119,9 +119,9 @@ def report(paths: Sequence[str], limit: int) -> str:
     records = read_records(found.runs)
     jobs = jobs_of(records)
     told = settings_of(jobs)
-    sections = [glance(records, commands_of(records, found), found.aside)]
     room = Allowance(limit / 2)
-    sections += [study_section(study, room) for study in found.studies]
+    sections = [study_section(study, room) for study in found.studies]
+    sections.append(glance(records, commands_of(records, found), found.aside))
     sections += [comparison_section(Comparison(title_of(sweep), sweep.table)) for sweep in found.sweeps]
     if not found.sweeps:
         sections += compared(jobs)

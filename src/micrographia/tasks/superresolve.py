@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
@@ -118,7 +119,8 @@ def recover(what: What, how: How, run: Run) -> Metrics:
     if isinstance(data, ImageFolder) and low:
         write_images(recovered, subjects, data, run)
 
-    run.save_record("data", data.record() | {"low resolution": low})
+    told_apart = {} if controls is None else {"controls": asdict(controls)}
+    run.save_record("data", data.record() | {"low resolution": low} | told_apart)
     with opened_loggers(how, run, what) as loggers:
         log_results(loggers, run, metrics, len(subjects.keys))
     recovery_table(what["name"], len(subjects.keys), metrics, what["intervals"]["nominal"])
