@@ -8,10 +8,17 @@ from matplotlib.figure import Figure
 from torch.nn import functional
 
 from micrographia.plots.images import GAP, colour_images, middles, tiled
+from micrographia.plots.strips import strip_of, strips_page
 from micrographia.plots.style import FAINT, INK, broken, in_house_style
 
 BRIGHTEST = 0.999
 """Quantile of a channel's pixels that is drawn white."""
+
+HIGH = "high resolution"
+ABOUT = (
+    "Two stages of each image meet at a divider: what was seen, what a method recovered, what is behind it where that "
+    "is known. All images share one scale of brightness."
+)
 
 
 @in_house_style
@@ -106,3 +113,32 @@ def name_rows_and_columns(axes: Axes, titles: Sequence[str], headings: Sequence[
     )
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
+
+
+def recovery_page(
+    columns: Mapping[str, torch.Tensor], titles: Sequence[str], title: str, brightest: float = BRIGHTEST
+) -> str:
+    """HTML of recovered images, any two of whose stages meet at a divider that can be moved.
+
+    Parameters
+    ----------
+    columns, titles, brightest
+        As of `recovery_figure`.
+    title
+        Of the page.
+    """
+    stages = list(columns)
+    images = colour_images(alike(columns, titles, brightest))
+    strips = [strip_of(name, "", "stage", stages, row) for name, row in zip(titles, images, strict=True)]
+    return strips_page(strips, title, ABOUT, compared=compared_stage(stages))
+
+
+def compared_stage(stages: Sequence[str]) -> int:
+    """The stage that stands at the right of the divider at first: the last method.
+
+    Examples
+    --------
+    >>> compared_stage(["low resolution", "pulse", "rls", "high resolution"]), compared_stage(["low resolution", "rls"])
+    (2, 1)
+    """
+    return max(index for index, stage in enumerate(stages) if stage != HIGH or index == 0)

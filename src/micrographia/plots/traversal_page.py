@@ -1,15 +1,16 @@
 """Traversals with a slider for each latent, as one page that needs no network and no server."""
 
-import base64
-import io
 from collections.abc import Sequence
 
-import numpy as np
 import torch
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-from PIL import Image
 
 from micrographia.plots.images import brightened, colour_images, most_informative_first, note_of
+from micrographia.plots.strips import strip_of, strips_page
+
+ABOUT = (
+    "Each slider moves one latent of the same image through its range; the others stay as they are. "
+    "The latents that hold most stand first."
+)
 
 
 def traversal_page(
@@ -45,31 +46,9 @@ def traversal_page(
             f"images of {tuple(images.shape)}, {len(names)} names, {len(divergences)} divergences, "
             f"{len(columns)} titles"
         )
-    drawn, gain = brightened(colour_images(images))
-    pictures = (255 * drawn).round().astype(np.uint8)
-    latents = [
-        {"name": names[latent], "divergence": divergences[latent], "strip": strip_of(pictures[latent])}
+    pictures, gain = brightened(colour_images(images))
+    strips = [
+        strip_of(names[latent], f"{divergences[latent]:.2f} nats", axis + note_of(gain), columns, pictures[latent])
         for latent in most_informative_first(divergences)
     ]
-    environment = Environment(
-        loader=PackageLoader("micrographia.plots", "."),
-        autoescape=select_autoescape(["j2"]),
-        undefined=StrictUndefined,
-    )
-    height, width = images.shape[-2:]
-    return environment.get_template("traversals.html.j2").render(
-        title=title,
-        latents=latents,
-        columns=list(columns),
-        axis=axis + note_of(gain),
-        steps=len(columns),
-        height=height,
-        width=width,
-    )
-
-
-def strip_of(pictures: np.ndarray) -> str:
-    """Images ``(steps, height, width, 3)`` side by side as a PNG, in base 64."""
-    buffer = io.BytesIO()
-    Image.fromarray(np.concatenate(list(pictures), axis=1)).save(buffer, "PNG", optimize=True)
-    return base64.b64encode(buffer.getvalue()).decode()
+    return strips_page(strips, title, ABOUT)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
@@ -20,7 +21,7 @@ from micrographia.inversion.prediction import superresolve as solve
 from micrographia.inversion.problem import Problem
 from micrographia.inversion.solutions import Solutions
 from micrographia.plots.measurements import dose_figure, measurement_figure
-from micrographia.plots.recovery import recovery_figure
+from micrographia.plots.recovery import HIGH, recovery_figure, recovery_page
 from micrographia.runs.run import How, Metrics, Run, What
 from micrographia.scores.wells import Comparison
 from micrographia.tasks.assay_report import (
@@ -119,13 +120,14 @@ def recover(what: What, how: How, run: Run) -> Metrics:
             again = solved_by({name: methods[name] for name in repeated}, others, "calibration")
             known = measurements(assay, again, others, controls)
             metrics |= error_bars(table, known, repeated, assay.values[0], what["intervals"]["nominal"], run)
-    draw_images(recovered, subjects, run)
+    draw_images(recovered, subjects, what["name"], run)
     for name in repeated:
         draw_solutions(name, recovered[name], subjects, table, assay.values[0] if assay else "", run)
     if isinstance(data, ImageFolder) and low:
         write_images(recovered, subjects, data, run)
 
-    run.save_record("data", data.record() | {"low resolution": low})
+    told_apart = {} if controls is None else {"controls": asdict(controls)}
+    run.save_record("data", data.record() | {"low resolution": low} | told_apart)
     with opened_loggers(how, run, what) as loggers:
         log_results(loggers, run, metrics, len(subjects.keys))
     recovery_table(what["name"], len(subjects.keys), metrics, what["intervals"]["nominal"])
@@ -214,14 +216,17 @@ def assay_scores(
     return metrics
 
 
-def draw_images(recovered: Mapping[str, Solutions], subjects: Subjects, run: Run) -> None:
-    """Draw some of the images: low resolution, each method's first solution, high resolution."""
+def draw_images(recovered: Mapping[str, Solutions], subjects: Subjects, name: str, run: Run) -> None:
+    """Draw some of the images, as a figure and under a slider: low resolution, each first solution, high resolution."""
     rows = spread(torch.arange(len(subjects.keys)), DRAWN)
     columns = {"low resolution": subjects.low[rows]}
-    columns |= {name: solutions.images[rows, 0] for name, solutions in recovered.items()}
+    columns |= {method: solutions.images[rows, 0] for method, solutions in recovered.items()}
     if subjects.high is not None:
-        columns["high resolution"] = subjects.high[rows]
-    run.save_figure("recovered", recovery_figure(columns, [str(key) for key in subjects.keys[rows].tolist()]))
+        columns[HIGH] = subjects.high[rows]
+    keys = [str(key) for key in subjects.keys[rows].tolist()]
+    run.save_figure("recovered", recovery_figure(columns, keys))
+    titles = [f"image {key}" for key in keys]
+    run.save_page("recovered", recovery_page(columns, titles, f"Images recovered from low resolution: {name}"))
 
 
 def draw_measurements(trusted: pd.DataFrame, value: str, controls: Comparison | None, run: Run) -> None:

@@ -1,0 +1,235 @@
+"""What a run's metrics are called on a page, which of them lead, and which of two values is the better one."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+
+from micrographia.training.show import PHASES, PROBES, SHORT_PHASES, is_percentage
+
+# Of the last word of a metric, or of the one before a method: whether more or less of it is better.
+BETTER = {
+    **dict.fromkeys(("balanced_accuracy", "accuracy", "f1", "macro_f1", "weighted_f1", "recall", "precision"), 1),
+    **dict.fromkeys(("psnr", "ssim", "ms_ssim", "auc", "auroc", "z_prime", "ssmd", "correlation", "measured"), 1),
+    **dict.fromkeys(("svm", "svm_all_values", "readable", "mvg"), 1),
+    **dict.fromkeys(("lr_residual", "spectrum_error", "mae", "mae_hr", "flagged", "fpr"), -1),
+    **dict.fromkeys(("total_correlation", "latent_information"), -1),
+}
+COUNTS = ("flagged", "measured", "readable")
+LOWER = ("perceptual_*", "frechet_*", "kernel_*")
+# How words of metrics are written where not as they stand.
+WORDS = {
+    **{"psnr": "PSNR", "ssim": "SSIM", "ms_ssim": "MS-SSIM", "auc": "AUC", "auroc": "AUROC", "mae": "mean error"},
+    **{"z_prime": "Z′", "ssmd": "SSMD", "mig": "MIG", "sap": "SAP", "omes": "OMES", "irs": "IRS", "udr": "UDR"},
+    **{"lr_residual": "difference from low resolution", "hr": "high resolution", "mvg": "measured variance gap"},
+    **{"mae_hr": "mean error against high resolution", "svm": "support vector machine", "kl": "KL", "f1": "F1"},
+    **{"p_value": "p", "flagged": "flagged images", "measured": "measured cells", "kimg": "thousand images"},
+    **{"dci_disentanglement": "DCI disentanglement", "dci_completeness": "DCI completeness"},
+    **{"dci_informativeness": "DCI informativeness", "macro_f1": "macro F1"},
+}
+METHODS = ("image", "image_all", "assay", "assay_all", "flagged", "measured")  # whose last word is a method
+REFERENCE = "hr"  # the method that is none: it wins no column
+# What leads a page, the first match of each kind; of several alternatives the best is shown.
+LEADING = (
+    "probe/*/after/balanced_accuracy",
+    "probe/*/before/balanced_accuracy",
+    "probe/*/baseline/balanced_accuracy",
+    "classifier/test/balanced_accuracy",
+    "image/psnr/*",
+    "image/ssim/*",
+    "assay/auc/*",
+    "assay/mae/*",
+    "score/omes",
+    "score/mig",
+    "score/dci_disentanglement",
+    "latents/active",
+    "samples/*",
+    "flow/*",
+)
+MOST_CARDS = 6
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A metric over runs that differ in seeds only: their mean, standard deviation (NaN of one) and number."""
+
+    mean: float
+    sd: float = math.nan
+    runs: int = 1
+
+
+def direction(metric: str) -> int:
+    """1 where more of a metric is better, -1 where less is, 0 where neither is.
+
+    Examples
+    --------
+    >>> direction("probe/gbt/after/balanced_accuracy"), direction("image/lr_residual/rls"), direction("latents/kl")
+    (1, -1, 0)
+    """
+    kind, *words = metric.split("/")
+    word = key_word(metric)
+    if word in BETTER:
+        return BETTER[word]
+    if any(fnmatch(word, pattern) for pattern in LOWER):
+        return -1
+    return 1 if kind == "score" and words else 0
+
+
+def key_word(metric: str) -> str:
+    """The word of a metric that says what it measures: the last one, or the one before a method.
+
+    Examples
+    --------
+    >>> key_word("image/psnr/rls"), key_word("flagged/rls"), key_word("score/mig")
+    ('psnr', 'flagged', 'mig')
+    """
+    kind, *words = metric.split("/")
+    if kind in METHODS:
+        return words[0] if len(words) > 1 else kind
+    return words[-1] if words else kind
+
+
+def wording(word: str) -> str:
+    """A word of a metric in plain letters.
+
+    Examples
+    --------
+    >>> wording("lr_residual"), wording("balanced_accuracy")
+    ('difference from low resolution', 'balanced accuracy')
+    """
+    return WORDS.get(word, word.replace("_", " "))
+
+
+def title_of(metric: str) -> str:
+    """A metric in words, alone.
+
+    Examples
+    --------
+    >>> title_of("probe/gbt/after/balanced_accuracy"), title_of("image/psnr/rls")
+    ('balanced accuracy, boosted trees, codes after fine-tuning', 'PSNR, rls')
+    """
+    kind, *words = metric.split("/")
+    if kind == "probe" and len(words) == 3:
+        return f"{wording(words[2])}, {PROBES.get(words[0], words[0])}, {PHASES.get(words[1], words[1])}"
+    if kind in METHODS:
+        ending = ", all images" if kind.endswith("_all") else ""
+        return f"{wording(key_word(metric))}, {wording(words[-1])}{ending}"
+    if kind == "open_set" and len(words) > 3:
+        *name, phase, score, measure = words
+        return f"{wording(measure)}, {wording('/'.join(name))} left out, {wording(score)}, {PHASES.get(phase, phase)}"
+    if kind == "score":
+        return wording(" ".join(words)) if len(words) > 1 else wording(words[0])
+    return " ".join([kind, *map(wording, words)]).replace("_", " ")
+
+
+def heading_of(metrics: Sequence[str]) -> str:
+    """Heading of a narrow column that shows a metric, or the best of several that differ in a word.
+
+    Examples
+    --------
+    >>> heading_of(["probe/gbt/after/balanced_accuracy"]), heading_of(["image/psnr/rls", "image/psnr/pulse"])
+    ('accuracy, boosted trees, fine-tuned', 'best PSNR')
+    """
+    titles = []
+    for metric in metrics:
+        kind, *words = metric.split("/")
+        if kind == "probe" and len(words) == 3:
+            titles.append(["accuracy", PROBES.get(words[0], words[0]), SHORT_PHASES.get(words[1], words[1])])
+        else:
+            titles.append(title_of(metric).split(", "))
+    common = [part for part in titles[0] if all(part in title for title in titles)]
+    return ", ".join(titles[0]) if len(metrics) == 1 else f"best {', '.join(common)}"
+
+
+def number(metric: str, value: float) -> str:
+    """A metric's value with its unit: accuracies in percent.
+
+    Examples
+    --------
+    >>> number("probe/gbt/after/balanced_accuracy", 0.5), number("image/psnr/rls", 24.123), number("score/mig", 0.25)
+    ('50.0 %', '24.1 dB', '0.250')
+    """
+    if math.isnan(value):
+        return "–"
+    if is_percentage(metric):
+        return f"{100 * value:.1f} %"
+    if key_word(metric) == "psnr":
+        return f"{value:.1f} dB"
+    return plain(value, whole=key_word(metric) not in BETTER or key_word(metric) in COUNTS)
+
+
+def plain(value: float, whole: bool = True) -> str:
+    """A number in as few digits as tell it apart.
+
+    Parameters
+    ----------
+    whole
+        Whether one without a fraction may be a count, and is shown as one.
+
+    Examples
+    --------
+    >>> plain(3.0), plain(0.12345), plain(1234.5), plain(-0.00012), plain(1.0, whole=False)
+    ('3', '0.123', '1,234', '\u22120.00012', '1.000')
+    """
+    if math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        text = "∞" if value > 0 else "-∞"
+    elif value == 0 or (whole and value == int(value) and abs(value) < 1e15):
+        text = f"{int(value):,}"
+    elif abs(value) >= 1000:
+        text = f"{value:,.0f}"
+    elif abs(value) < 0.001:
+        text = f"{value:.2g}"
+    else:
+        text = f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
+    return text.replace("-", "\N{MINUS SIGN}", 1) if text.startswith("-") else text
+
+
+def with_spread(metric: str, found: Spread) -> str:
+    """A metric's mean and, of several runs, its standard deviation.
+
+    Examples
+    --------
+    >>> with_spread("classifier/test/balanced_accuracy", Spread(0.5, 0.012, 3))
+    '50.0 ± 1.2 %'
+    """
+    shown = number(metric, found.mean)
+    if math.isnan(found.sd):
+        return shown
+    figure, blank, unit = shown.partition(" ")
+    return f"{figure} ± {deviation(metric, found.sd)}{blank}{unit}"
+
+
+def deviation(metric: str, sd: float) -> str:
+    """A standard deviation in its metric's unit, which is not repeated."""
+    return number(metric, sd).partition(" ")[0]
+
+
+def best(values: Mapping[str, float], metric: str) -> set[str]:
+    """Which of several values of a metric are the best; none where none is better, or there is no choice.
+
+    Examples
+    --------
+    >>> sorted(best({"a": 1.0, "b": 2.0}, "image/psnr/x")), best({"a": 1.0}, "image/psnr/x"), best({"a": 1.0}, "x")
+    (['b'], set(), set())
+    """
+    finite = {name: value for name, value in values.items() if math.isfinite(value) and name != REFERENCE}
+    sign = direction(metric)
+    if not sign or len(set(finite.values())) < 2:  # no choice, or all alike
+        return set()
+    top = max(sign * value for value in finite.values())
+    return {name for name, value in finite.items() if sign * value == top}
+
+
+def leading(names: Iterable[str]) -> list[list[str]]:
+    """Metrics that lead a page: for each kind its alternatives, as the probes or the methods."""
+    names = list(names)
+    found = [[name for name in names if fnmatch(name, pattern) and not is_reference(name)] for pattern in LEADING]
+    kinds = [alternatives for alternatives in found if alternatives]
+    return (kinds or [[name] for name in names])[:MOST_CARDS]
+
+
+def is_reference(metric: str) -> bool:
+    """Whether a metric is of the high-resolution images themselves."""
+    return metric.split("/")[0] in METHODS and metric.endswith(f"/{REFERENCE}")

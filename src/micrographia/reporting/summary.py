@@ -1,0 +1,196 @@
+"""The metrics of a run, or of runs that differ in seeds only, as headline cards and tables."""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+
+from micrographia.reporting.blocks import Card, Cards, Cell, Column, Table
+from micrographia.reporting.metrics import (
+    METHODS,
+    Spread,
+    best,
+    deviation,
+    direction,
+    key_word,
+    leading,
+    number,
+    plain,
+    title_of,
+    with_spread,
+    wording,
+)
+from micrographia.reporting.tables import grid
+from micrographia.training.show import PHASES, PROBES, RECOVERY
+
+Metrics = Mapping[str, Spread]
+
+# The scores of methods in tables: the first that lead, in this order, then the rest.
+FIRST_SCORES = ("psnr", "ssim", "lr_residual", "flagged", "measured", "mae", "correlation", "auc", "z_prime")
+SHOWN_PHASES = {"before": "source codes", "after": "fine-tuned codes", "baseline": "raw input"}
+
+
+def spread_over(runs: Sequence[Mapping[str, float]]) -> dict[str, Spread]:
+    """Each metric over runs that differ in seeds only: mean and sample standard deviation of those that have it."""
+    found = {}
+    for name in dict.fromkeys(name for metrics in runs for name in metrics):
+        values = [metrics[name] for metrics in runs if name in metrics]
+        known = len(values) > 1 and all(map(math.isfinite, values))
+        found[name] = Spread(statistics.fmean(values), statistics.stdev(values) if known else math.nan, len(values))
+    return found
+
+
+def headline_cards(metrics: Metrics) -> Cards:
+    """The numbers that lead: of several probes or methods the best."""
+    cards = []
+    for names in leading(metrics):
+        values = {name: metrics[name].mean for name in names if math.isfinite(metrics[name].mean)}
+        if not values:
+            continue
+        sign = direction(names[0])
+        name = max(values, key=lambda name: (sign or 1) * values[name])
+        found = metrics[name]
+        label, rest = card_words(name)
+        notes = [f"best of {len(values)}: {rest}" if sign and len(values) > 1 else rest]
+        if key_word(name) == "balanced_accuracy" and "chance/balanced_accuracy" in metrics:
+            notes.append(f"chance {number(name, metrics['chance/balanced_accuracy'].mean)}")
+        cards.append(card_of(label, name, found, notes))
+    return Cards(cards)
+
+
+def card_words(name: str) -> tuple[str, str]:
+    """What a metric's card is called, and the probe or method that stands below.
+
+    Examples
+    --------
+    >>> card_words("probe/gbt/after/balanced_accuracy"), card_words("image/psnr/rls")
+    (('balanced accuracy, fine-tuned codes', 'boosted trees'), ('PSNR', 'rls'))
+    """
+    label, _, rest = title_of(name).partition(", ")
+    if not is_probe(name):
+        return label, rest
+    _, probe, phase, _ = name.split("/")
+    return f"{label}, {SHOWN_PHASES.get(phase, phase)}", PROBES.get(probe, probe)
+
+
+def card_of(label: str, name: str, found: Spread, notes: Sequence[str]) -> Card:
+    """A metric as a card, with its deviation and number of runs where there are several."""
+    over = [f"mean of {found.runs} runs"] if found.runs > 1 else []
+    sd = "" if math.isnan(found.sd) else f"± {deviation(name, found.sd)}"
+    return Card(label, number(name, found.mean), sd, "; ".join(note for note in [*notes, *over] if note))
+
+
+def result_tables(metrics: Metrics) -> list[Table]:
+    """Probes by phases, methods by scores, and scores on their own, with the best of each column marked."""
+    tables = [probe_table(metrics), *method_tables(metrics), score_table(metrics)]
+    return [table for table in tables if table is not None]
+
+
+def probe_table(metrics: Metrics) -> Table | None:
+    """Balanced accuracy of each probe in each phase."""
+    found = {tuple(name.split("/")[1:3]): name for name in metrics if is_probe(name)}
+    if not found:
+        return None
+    phases = [phase for phase in PHASES if any(phase == own for _, own in found)]
+    rows = {}
+    for probe in dict.fromkeys(probe for probe, _ in found):
+        rows[PROBES.get(probe, probe)] = {
+            SHOWN_PHASES[phase]: marked(metrics, found[probe, phase], [found[key] for key in found if key[1] == phase])
+            for phase in phases
+            if (probe, phase) in found
+        }
+    columns = [Column(SHOWN_PHASES[phase], True, PHASES[phase]) for phase in phases]
+    note = "Codes are a few latents per image; the raw input is all of it."
+    if "chance/balanced_accuracy" in metrics:
+        chance = metrics["chance/balanced_accuracy"].mean
+        note = f"Chance is {number('balanced_accuracy', chance)}. {note}"
+    return grid("Balanced accuracy on the test images", "probe", rows, columns, note)
+
+
+def is_probe(name: str) -> bool:
+    """Whether a metric is a probe's balanced accuracy."""
+    return name.startswith("probe/") and name.count("/") == 3 and name.endswith("/balanced_accuracy")
+
+
+def method_tables(metrics: Metrics) -> list[Table]:
+    """Methods of super-resolution by their scores: of the images, and of what was measured on them."""
+    images = [name for name in metrics if name.split("/")[0] in ("image", "flagged")]
+    if not any(name.startswith("image/") for name in images):  # each image has a flag
+        images += [name for name in metrics if name.startswith("image_all/")]
+    assay = [name for name in metrics if name.split("/")[0] in ("assay", "measured")]
+    tables = [
+        method_table(metrics, images, "Images, by method", "Means over the images without a flag."),
+        method_table(metrics, assay, "Measurements, by method", "Over the cells without a flag."),
+    ]
+    return [table for table in tables if table is not None]
+
+
+def method_table(metrics: Metrics, names: Sequence[str], caption: str, note: str) -> Table | None:
+    """Methods by scores; the high-resolution images themselves stand last and win nothing."""
+    if not any("/" in name.partition("/")[2] for name in names):
+        return None
+    places = {(name.rpartition("/")[2], key_word(name)): name for name in names if direction(name)}
+    scores = sorted(
+        dict.fromkeys(score for _, score in places),
+        key=lambda score: FIRST_SCORES.index(score) if score in FIRST_SCORES else len(FIRST_SCORES),
+    )
+    methods = sorted(dict.fromkeys(method for method, _ in places), key=lambda method: method == "hr")
+    rows = {
+        wording(method): {
+            wording(score): marked(
+                metrics, places[method, score], [places[other, score] for other in methods if (other, score) in places]
+            )
+            for score in scores
+            if (method, score) in places
+        }
+        for method in methods
+    }
+    hints = {key.rpartition("/")[2]: words for key, (_, _, words) in RECOVERY.items()}
+    columns = [Column(wording(score), True, hints.get(score, "").format(nominal=0.9)) for score in scores]
+    return grid(caption, "method", rows, columns, note)
+
+
+def marked(metrics: Metrics, name: str, rivals: Sequence[str]) -> Cell:
+    """A metric's cell, marked where it is the best among its rivals."""
+    values = {rival.rpartition("/")[2] if is_by_method(rival) else rival: metrics[rival].mean for rival in rivals}
+    own = name.rpartition("/")[2] if is_by_method(name) else name
+    return Cell(with_spread(name, metrics[name]), metrics[name].mean, own in best(values, name))
+
+
+def is_by_method(name: str) -> bool:
+    """Whether a metric's last word is a method."""
+    return name.split("/")[0] in METHODS
+
+
+def score_table(metrics: Metrics) -> Table | None:
+    """Scores of disentanglement."""
+    names = [name for name in metrics if name.startswith("score/")]
+    if not names:
+        return None
+    better = {1: "higher", -1: "lower", 0: ""}
+    rows = {
+        title_of(name): {
+            "value": Cell(with_spread(name, metrics[name]), metrics[name].mean),
+            "better": Cell(better[direction(name)]),
+        }
+        for name in names
+    }
+    return grid("Scores of disentanglement", "score", rows, [Column("value", True), Column("better")])
+
+
+def every_metric(metrics: Metrics) -> Table:
+    """All metrics by their names in ``result.json``."""
+    rows = [
+        [Cell(name, name, hint=title_of(name)), Cell(with_sd(found), finite(found.mean))]
+        for name, found in metrics.items()
+    ]
+    return Table("All metrics", [Column("metric"), Column("value", True)], rows, sortable=True, folded=True)
+
+
+def with_sd(found: Spread) -> str:
+    """A metric's mean and standard deviation in its own unit."""
+    return plain(found.mean) if math.isnan(found.sd) else f"{plain(found.mean)} ± {plain(found.sd)}"
+
+
+def finite(value: float) -> float | None:
+    """A number to sort by; None where it is none."""
+    return value if math.isfinite(value) else None

@@ -1,0 +1,153 @@
+"""The page: what of each run is on it, its size, and that it needs nothing from elsewhere."""
+
+import re
+
+import pytest
+
+from micrographia.errors import UserError
+from micrographia.reporting.overview import telling
+from micrographia.reporting.pictures import Allowance
+from micrographia.reporting.records import read_record
+from micrographia.reporting.sections import sections_of
+from micrographia.reporting.summary import headline_cards, result_tables, spread_over
+from micrographia.tasks.report import report
+
+LIMIT = 20_000_000
+
+
+def text_of(html):
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
+
+
+def test_a_transfer_has_its_sections_and_its_figures_stand_once(written):
+    sections = sections_of(read_record(written.transfer()), Allowance(1e7))
+    assert [section.title for section in sections] == [
+        *("Results", "Classification", "Traversals", "Latents", "Training", "Figures", "How it was made")
+    ]
+    pictures = next(section for section in sections if section.title == "Figures").blocks[0].pictures
+    assert [picture.title for picture in pictures] == ["Images"]  # importance is drawn as a chart
+    assert pictures[0].alt == "Images of every class, as the model sees them."
+
+
+def test_a_recovery_has_its_images_at_a_divider_and_boxes_by_condition(written):
+    sections = {section.title: section for section in sections_of(read_record(written.superresolve()), Allowance(1e7))}
+    (sliders,) = sections["Recovered images"].blocks
+    assert [strip.name for strip in sliders.strips] == ["image 3", "image 5"]
+    assert sliders.strips[0].steps == ("low resolution", "rls", "high resolution")
+    assert sliders.compared == 1
+    (chart,) = sections["Measurements"].blocks
+    boxes = {(box["method"], box["group"]): box["values"] for box in chart.variants[0].spec["boxes"]}
+    assert boxes["rls", "positive control (1)"] == [1.5, 2.5]  # without the flagged cell
+
+
+def test_the_best_of_each_column_is_marked_and_the_reference_is_no_rival(written):
+    tables = result_tables(spread_over([written.superresolve().metrics]))
+    best = {
+        table.columns[place].title: row[0].text
+        for table in tables
+        for row in table.rows
+        for place, cell in enumerate(row)
+        if cell.best
+    }
+    assert best == {"PSNR": "rls", "difference from low resolution": "rls", "AUC": "rls"}
+
+
+def test_cards_show_the_best_probe_with_its_deviation_over_seeds(written):
+    runs = [written.transfer(f"000000000{seed}", seed, accuracy=0.5 + 0.1 * seed).metrics for seed in range(3)]
+    card = headline_cards(spread_over(runs)).cards[0]
+    assert (card.label, card.value, card.spread) == ("balanced accuracy, fine-tuned codes", "60.0 %", "± 10.0")
+    assert card.note == "best of 2: boosted trees; chance 33.3 %; mean of 3 runs"
+
+
+def test_the_page_is_whole_in_itself_and_names_are_text(written):
+    written.transfer(command="micrographia transfer '<script>alert(1)</script>'")
+    page = report([str(written.root)], LIMIT)
+    body = page.split("<body>")[1].split("<script>/")[0]
+    assert "&lt;script&gt;alert(1)" in page
+    assert "<script>alert" not in page
+    assert "&lt;medusa&gt;" in page or "\\u003cmedusa\\u003e" in page
+    assert not re.search(r'(?:src|href)="(?!data:|#)(?!https://observablehq|https://d3js)', body)
+    assert not re.search(r"@import|url\((?!data:)", page.split("</style>")[0])
+    assert "<title>a-to-plankton-0000000000" in page
+
+
+def test_runs_that_differ_in_seeds_are_one_group_with_its_deviation(written):
+    for seed in range(3):
+        written.transfer(f"000000000{seed}", seed, accuracy=0.5 + 0.1 * seed)
+    text = text_of(report([str(written.root)], LIMIT))
+    assert "Mean ± standard deviation over 3 runs that differ in seeds only; seeds varied: target (3)." in text
+    assert "60.0 % ± 10.0" in text
+
+
+def test_groups_are_compared_and_the_best_is_marked(written):
+    for beta in (1, 4):
+        for seed in range(2):
+            written.transfer(f"00000000{beta}{seed}", seed, beta=beta, accuracy=0.4 + 0.1 * beta)
+    page = report([str(written.root)], LIMIT)
+    assert "transfer on plankton: 2 groups of runs" in page
+    assert "80.0 % ± 0.0 best group: beta=4; boosted trees; mean of 2 runs" in text_of(page)
+    row = re.search(r'<th scope="row"[^>]*>beta=4</th>(.*?)</tr>', page, re.S)[1]
+    assert '<strong class="best">80.0 ± 0.0 %' in row
+
+
+def test_runs_on_different_data_are_not_compared(written):
+    written.transfer("0000000001", data="plankton")
+    written.transfer("0000000002", data="yeast")
+    assert "groups of runs" not in report([str(written.root)], LIMIT)
+
+
+def test_unfinished_and_unreadable_runs_are_listed_and_the_rest_is_shown(written):
+    written.transfer("0000000001")
+    written.transfer("0000000002", finished=False)
+    broken = written.transfer("0000000003")
+    (broken.folder / "result.json").write_text("{")
+    (written.transfer("0000000004").folder / "tables" / "confusion.csv").write_bytes(b"\xff\xfe\x00")
+    (written.root / "transfer" / "a-to-plankton-0000000001" / "figures" / "codes.png").write_bytes(b"no image")
+    page = report([str(written.root)], LIMIT)
+    text = text_of(page)
+    assert "2 finished, 1 unfinished, 1 unreadable." in text
+    assert "This run is not finished" in text
+    assert "This run cannot be read" in text
+    assert "codes.png" in text  # left out, as the page says
+
+
+def test_a_study_shows_its_question_tables_figures_and_jobs(written):
+    run = written.transfer()
+    page = report([str(written.study([run]))], LIMIT)
+    text = text_of(page)
+    assert "Which term does it need?" in text
+    assert '<strong class="best">25.0' in page
+    assert "Means of 2." in text
+    assert "rls-pulse" in text
+    assert 'alt="Figure of the study: Table."' in page
+    assert "no memory" in page
+
+
+@pytest.mark.parametrize("megabytes", [1.0, 1.4, 8.0])
+def test_the_page_stays_below_its_size_and_says_what_is_left_out(megabytes, written):
+    for number in range(6):
+        run = written.transfer(f"000000000{number}", number)
+        written.figure(run, "codes", side=700)
+    limit = int(megabytes * 1e6)
+    page = report([str(written.root)], limit)
+    assert len(page.encode()) <= limit
+    shown, left_out = page.count("<img"), page.count("Left out, so that the page stays small")
+    assert shown == 12 if megabytes == 8.0 else shown < 12
+    assert left_out == 0 if megabytes == 8.0 else left_out > 0
+
+
+def test_a_page_of_more_runs_than_fit_names_them_all(written):
+    for number in range(40):
+        written.transfer(f"00000000{number:02}", number)
+    limit = 1_000_000
+    page = report([str(written.root)], limit)
+    assert len(page.encode()) <= limit
+    assert page.count('<details class="run"') == 40
+    assert "too large with the details of this run" in page
+    with pytest.raises(UserError, match=r"megabytes=0.53: the tables of 40 runs alone take .* Set megabytes=1"):
+        report([str(written.root)], 530_000)
+
+
+def test_settings_are_told_in_few_words():
+    rows = [(("model.name", "a"), ("model.beta", "1")), (("model.name", "a"), ("model.beta", "4"))]
+    assert list(telling(rows).values()) == ["model=a, beta=1", "model=a, beta=4"]
