@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 
 import pytest
 import yaml
@@ -77,3 +78,13 @@ def test_wandb_takes_the_page_offline_as_html_and_as_an_artifact(run, wandb_reco
     media = list((tmp_path / "runs" / "reports" / "wandb").glob("offline-run-*/files/media/html/*.html"))
     assert len(media) == 1
     assert media[0].read_text() == (tmp_path / "runs" / "reports" / f"{run.folder.name}.html").read_text()
+
+
+def test_a_real_sweep_is_reported_from_its_table(micrographia, tiny, tmp_path):
+    micrographia("train", "-m", "model.beta=1,4", "seed=0,1", *tiny.training, *tiny.sprites)
+    (file,) = (tmp_path / "runs" / "sweeps").glob("train-*.csv")
+    assert command(["report", str(file)]) == 0
+    page = (tmp_path / "runs" / "reports" / f"{file.stem}.html").read_text()
+    assert page.count('<details class="run"') == 4
+    assert re.search(r'<th scope="row"[^>]*>beta=1</th>', page)
+    assert "OMES" in page

@@ -6,6 +6,8 @@ import torch
 
 from micrographia.cli import command
 from micrographia.inversion.solutions import Solutions
+from micrographia.plots.strips import read_strips
+from micrographia.tasks.report import report
 
 GENERATOR = (
     *("generator.model.channel_max=4", "generator.model.z_dim=8", "generator.model.w_dim=6"),
@@ -37,6 +39,12 @@ def test_the_second_job_end_to_end(micrographia):
         assert run.metrics.get(f"image/psnr/{method}") == pytest.approx(expected)
     assert (images.query("method == 'bicubic'")["flag"] == "").all()
     assert (run.folder / "figures" / "recovered.png").stat().st_size > 1000
+    stages = ("low resolution", *methods, "high resolution")
+    strips = read_strips((run.folder / "figures" / "recovered.html").read_text())
+    assert [strip.steps for strip in strips] == [stages] * 6
+    assert set(measured[run.record("data")["controls"]["condition"]].astype(str)) >= {"-1", "1"}
+    page = report([str(run.folder)], 20_000_000)
+    assert all(f">{title}</h2>" in page for title in ("Results", "Recovered images", "Measurements"))
     generators = list((run.folder.parents[1] / "train").glob("stylegan2-*/result.json"))
     assert len(generators) == 1
     again = micrographia("superresolve", *TINY)

@@ -10,6 +10,7 @@ from micrographia.data.datamodule import PARTS
 from micrographia.data.synthetic.cells import SyntheticCells
 from micrographia.runs.address import composed
 from micrographia.runs.run import Run
+from micrographia.tasks.report import report
 
 needs_efficientnet = pytest.mark.skipif(
     importlib.util.find_spec("efficientnet_lite_pytorch") is None, reason="micrographia[efficientnet] is not installed"
@@ -69,6 +70,9 @@ def test_the_main_job_end_to_end(micrographia, tiny):
         mvg_of(run.table("measured_variance_after").set_index("latent").drop(columns="specificity"))
     )
     assert (run.folder / "figures" / "traversals_after.html").read_text().count('type="range"') == 10
+    page = report([str(run.folder)], 20_000_000)
+    assert all(f">{title}</h2>" in page for title in ("Results", "Classification", "Traversals", "Latents", "Training"))
+    assert page.count('<input type="range"') == 20
     moved = run.table("traversals_after")
     assert moved.groupby("latent").size().eq(2 * 2).all()
     check_counterfactuals(run)
