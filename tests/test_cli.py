@@ -178,7 +178,7 @@ def test_every_key_carries_a_trailing_comment(file):
 def test_help_lists_the_groups_that_a_verb_takes_and_no_others():
     assert set(groups_of("train")) == {
         "data", "backbone", "model", "model/features", "model/network", "optimizer",
-        "how", "logger", "sweep", "experiment",
+        "how", "how/trainer", "logger", "sweep", "experiment",
     }  # fmt: skip
     assert {"source", "probe@probes.NAME"} <= set(groups_of("transfer"))
     assert "model" not in groups_of("transfer")

@@ -45,11 +45,11 @@ def groups_of(verb: str, run: str = "") -> dict[str, list[str]]:
     choices = choices_of(verb)
     found = {}
     for group, package in presets.groups(config_directory() / f"{verb}.yaml"):
-        if run and group in ("how", "logger", "sweep", presets.GROUP):
+        if run and group.split("/")[0] in ("how", "logger", "sweep", presets.GROUP):
             continue
         nested = [name for name in choices if name.startswith(f"{group}/")]
         for name in (group, *nested):
-            place = f"{package}{name.removeprefix(group).replace('/', '.')}"
+            place = f"{package}{name.removeprefix(group)}".replace("/", ".")
             found[f"{name}@{run}.{place}" if run else written(name, place)] = choices[name]
     return found
 
@@ -102,4 +102,4 @@ def group_choices(root: Path) -> dict[str, list[str]]:
 
 def is_group(folder: Path) -> bool:
     """Whether a subfolder is a group of its own (``model/network``) rather than part of a choice's name."""
-    return folder.parent.name == "model"
+    return folder.parent.name in ("model", "how")

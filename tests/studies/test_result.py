@@ -150,6 +150,15 @@ def test_rows_of_the_runs_tables(study, content, job):
         summary_of(study(content), runs)
 
 
+def test_other_sweeps_may_have_tables_of_other_columns(study, content, job):
+    content["sweeps"]["spots"] = {"verb": "superresolve", "overrides": ["seed=0"]}
+    where = {"sweep": "cells"}
+    content["result"] = [{"table": "ratio", "from": "measured", "values": "ratio", "rows": ["sweep"], "where": where}]
+    ours = job("seed=0", tables={"measured": pd.DataFrame({"ratio": [0.5]})})
+    theirs = job("seed=0", tables={"measured": pd.DataFrame({"spots": [3]})}, sweep="spots")
+    assert summary_of(study(content), [ours, theirs]).cells["mean"].tolist() == [0.5]
+
+
 def test_what_no_run_has_is_answered_with_what_there_is(study, content, jobs):
     content["result"][0]["metrics"] = "images/{score}/{method}"
     with pytest.raises(UserError, match=r"no run has such a metric. There are: image/psnr/bicubic, image/psnr/rls"):

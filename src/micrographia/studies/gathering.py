@@ -33,6 +33,8 @@ def gather(entry: Entry, jobs: Sequence[StudyJob]) -> pd.DataFrame:
     UserError
         If no run has what is asked for.
     """
+    sweeps = as_list(entry.node.get("where", {}).get("sweep")) or [job.sweep for job in jobs]
+    jobs = [job for job in jobs if job.sweep in sweeps]  # tables of others may have other columns
     swept = swept_keys(jobs)
     named = [key for key in entry.keys if key not in entry.pieces]
     rows = []
