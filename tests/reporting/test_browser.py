@@ -153,6 +153,7 @@ def test_charts_are_drawn_change_their_view_and_tell_their_numbers(written, open
     chart.locator("select").select_option(label="perceptron, codes of the source model")
     assert "perceptron, codes of the source model" in chart.locator(".plot").get_attribute("aria-label")
     chart.get_by_text("The numbers as a table").click()
+    chart.locator(".numbers tbody tr").first.wait_for()
     rows = chart.locator(".numbers tbody tr").all_inner_texts()
     assert rows[0].split("\t") == ["copepod", "4", "1", "0"]
     for number in range(page.locator(".chart").count()):

@@ -184,7 +184,7 @@ def test_evaluations_follow_what_they_evaluate(desk, study, made, monkeypatch):
     def described(what, how, scored):
         return {**what, "name": "x", "run": "stands-for-it", "latents": scored.folder.name, "only": ["mig"]}
 
-    for place in ("tasks.scoring", "tasks.evaluate"):
+    for place in ("tasks.evaluated", "tasks.evaluate"):
         monkeypatch.setattr(f"micrographia.{place}.described", described)
     monkeypatch.setattr("micrographia.runs.address.weights_of", lambda run, key="": desk / "own.yaml")
     monkeypatch.setattr("micrographia.tasks.evaluate.score_run", lambda what, how, run: {"score/mig": 0.5})

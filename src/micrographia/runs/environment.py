@@ -3,7 +3,9 @@
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,8 @@ RECORDED = (
     *("torch", "pytorch-lightning", "hydra-core", "omegaconf", "numpy", "pandas", "scikit-learn", "scikit-image"),
     *("lightgbm", "pillow", "tifffile", "safetensors"),
 )
+# The command of the job that is run: that of the process may be a sweep's, a study's or a launcher's.
+COMMAND: ContextVar[str] = ContextVar("command", default="")
 
 
 def environment(how: Mapping[str, Any]) -> dict[str, Any]:
@@ -35,11 +39,20 @@ def environment(how: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+@contextmanager
+def commanded(verb: str, overrides: Sequence[str]) -> Iterator[None]:
+    """Let runs in this block record the command that makes them alone, whatever a sweep or study was started with."""
+    token = COMMAND.set(" ".join(["micrographia", verb, *overrides]))
+    try:
+        yield
+    finally:
+        COMMAND.reset(token)
+
+
 def command() -> str:
-    """The command line, without what the package itself tells Hydra."""
+    """The command of the job that is run, else the process's own."""
     program, *words = sys.argv
-    program = program if program.startswith("micrographia ") else Path(program).name
-    return " ".join([program, *(word for word in words if not word.lstrip("+").startswith("hydra"))])
+    return COMMAND.get() or " ".join([Path(program).name, *words])
 
 
 def installed_version(package: str) -> str | None:

@@ -14,6 +14,7 @@ from micrographia.config import HYDRA_SETTINGS, config_directory
 from micrographia.console import show_notices
 from micrographia.errors import UserError, answer
 from micrographia.runs.address import check_effect, split_config
+from micrographia.runs.environment import commanded
 from micrographia.runs.run import Run
 from micrographia.schema import check_apart, check_run
 from micrographia.tasks.answers import Answers
@@ -166,7 +167,10 @@ class JobRunner:
     def answered(self, config: "DictConfig", overrides: tuple[str, ...], log: LogFile | None) -> list[Job]:
         """Make the runs of a job; where it fails, say so on stderr and in its log, and return why."""
         try:
-            with redirect_stdout(sys.stderr):  # stdout carries the run's folder alone, whatever a library prints
+            with (
+                commanded(self.verb, overrides),
+                redirect_stdout(sys.stderr),
+            ):  # stdout carries the run's folder alone, whatever a library prints
                 return self.jobs_of(config, overrides)
         except Exception as error:
             mistake = told = mistake_of(error)

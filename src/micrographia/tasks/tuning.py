@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from micrographia.console import show_notices
 from micrographia.errors import UserError
 from micrographia.presets import chosen
+from micrographia.runs.environment import commanded
 from micrographia.runs.grouping import grouped
 from micrographia.runs.run import How, Run, What, address_of, located, with_precision
 from micrographia.tasks.evaluate import reason
@@ -180,7 +181,7 @@ def run_trial(tuning: Tuning, trials: Trials, trial: "Trial", values: Sequence[s
     trials.note(trial, run=str(run.folder))
     report = trials.reporter(trial)
     watch = Watch(settings["intermediate"], address, report) if settings["intermediate"] else None
-    with watched(watch):
+    with watched(watch), commanded(verb, [*tuning.plain, *values]):
         run = recipe_of(verb)(what, how, rerun=how["rerun"])
     trials.note(trial, run=str(run.folder))  # one that ships lies elsewhere
     if watch and (logged := values_of(run.folder, watch.name)):
