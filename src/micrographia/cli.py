@@ -19,8 +19,10 @@ INPUTS = ("source", "generator", "flow", "encoder")
 # Hydra's options, and the value that each takes.
 SWEEPING = dict.fromkeys(("-m", "--multirun"), "")
 FOLDER = dict.fromkeys(("-cd", "--config-dir"), "FOLDER")
+CONFIRMED = {"--yes": ""}  # our own: start many jobs
 OPTIONS = {
     **SWEEPING,
+    **CONFIRMED,
     "--resolve": "",
     **dict.fromkeys(("-c", "--cfg"), "job"),
     **dict.fromkeys(("-p", "--package"), "KEY"),
@@ -100,6 +102,7 @@ def run_verb(verb: str, arguments: list[str]) -> int:
     overrides = [part for override in overrides for part in with_named_run(override)]
     check_presets(verb, overrides)
     try:
+        confirmed = options.pop("--yes", None) is not None
         showing = not options.keys() <= {*SWEEPING, *FOLDER}
         if is_tuning(overrides):
             from micrographia.tasks.tuning import tune, without_search
@@ -110,9 +113,11 @@ def run_verb(verb: str, arguments: list[str]) -> int:
         if showing:
             return show_config(verb, options, overrides)
         from micrographia.tasks.jobs import run_jobs
-        from micrographia.tasks.sweep import group_settings
+        from micrographia.tasks.sweep import group_settings, refuse_many
 
         sweeping = bool(options.keys() & SWEEPING)
+        if sweeping and not confirmed:
+            refuse_many(overrides)
         folder = next((options[name] for name in FOLDER if name in options), None)
         jobs = run_jobs(verb, [*group_settings(verb, overrides, sweeping), *overrides], sweeping, folder)
     except Exception as error:

@@ -14,6 +14,7 @@ VERBS = {
     ),
     "evaluate": ("micrographia.tasks.evaluate:evaluate", "score what the latents of finished runs mean"),
 }
+MANY = 200  # jobs of one command, beyond which they are started with --yes only
 
 
 def recipe_of(verb: str) -> Callable[..., Any]:

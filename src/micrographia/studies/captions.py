@@ -14,7 +14,8 @@ def caption(study: Study, budget: Budget, jobs: Sequence[StudyJob], summary: Sum
     entry = summary.entry
     runs = summary.values["run"].nunique()
     used = set(summary.values["run"])
-    varied = seeds_varied([job.what or {} for job in jobs if job.run and str(job.run.folder) in used])
+    made = [job for job in jobs if job.run and str(job.run.folder) in used]
+    varied = seeds_varied([(job.origin.what if job.origin else job.what) or {} for job in made])
     counts = summary.cells["n"]
     n = f"n = {counts.min()}" if counts.min() == counts.max() else f"n = {counts.min()} to {counts.max()}"
     parts = [study.question, entry.node.get("caption", ""), spread(summary, n)]

@@ -133,8 +133,10 @@ def check_keys(study: Study, jobs: Sequence[StudyJob]) -> None:
     """
     known = [job for job in jobs if job.what is not None]
     for entry in study.result:
+        if "metrics" in entry.node:
+            check_alike(study, entry, known)
         for key in entry.keys if known and "from" not in entry.node else ():
-            if key in entry.pieces or key in OWN:
+            if key in entry.pieces or key in OWN or key in entry.over:  # nothing need vary for a mean
                 continue
             if all(lookup(key, job, jobs) == NOWHERE for job in known):
                 names = [*entry.pieces, "sweep", *swept_keys(jobs)]
@@ -142,6 +144,36 @@ def check_keys(study: Study, jobs: Sequence[StudyJob]) -> None:
                     f"{study.file}: result.{entry.name}: {key} is no key of its runs, and no piece of its metrics. "
                     f"There are: {', '.join(names)}; and the keys of their configuration."
                 )
+
+
+def check_alike(study: Study, entry: Entry, jobs: Sequence[StudyJob]) -> None:
+    """Refuse an entry whose means would mix jobs that differ in what it does not name, before these are made.
+
+    Raises
+    ------
+    UserError
+        With the entry and the keys.
+    """
+    if entry.node.get("kind") == "boxes":
+        return
+    made_later = (*entry.pieces, *OWN)  # what only the metrics tell
+    needed = [key for key in (*entry.rows, *entry.columns, *entry.over) if key not in made_later]
+    wanted = {key: list(map(value_text, as_list(values))) for key, values in entry.node.get("where", {}).items()}
+    groups: dict[tuple[str, ...], list[StudyJob]] = {}
+    for job in jobs:
+        known = {key: lookup(key, job, jobs) for key in wanted if key not in made_later}
+        if "sweep" in wanted:
+            known["sweep"] = job.sweep
+        if all(known[key] in wanted[key] for key in known):
+            groups.setdefault((job.sweep, *(lookup(key, job, jobs) for key in needed)), []).append(job)
+    for alike in groups.values():
+        if len({str(job.place.folder) if job.place else " ".join(job.overrides) for job in alike}) < 2:
+            continue
+        differing = [key for key in swept_keys(alike) if key not in needed]
+        raise UserError(
+            f"{study.file}: result.{entry.name}: a mean would mix jobs of sweep {alike[0].sweep} that differ in "
+            f"{' and '.join(differing[:3])}. Name it among rows, columns or over, or choose with where."
+        )
 
 
 def chosen(table: pd.DataFrame, entry: Entry) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -69,7 +70,7 @@ def save_mistakes(folder: Path, jobs: Sequence[StudyJob]) -> dict[int, Path]:
         name = re.sub(r"[^\w.-]+", ".", f"{job.sweep}-{place + 1}")
         file = folder / "failed" / f"{name}.log"
         if job.status == FAILED:
-            text = "\n".join([f"micrographia {job.verb} {' '.join(job.overrides)}", "", job.mistake, ""])
+            text = "\n".join([f"micrographia {job.verb} {shlex.join(job.overrides)}", "", job.mistake, ""])
             write_text(file, text)
             files[place] = file
         else:

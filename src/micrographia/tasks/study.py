@@ -1,5 +1,6 @@
 """``micrographia study``: every sweep of a study, then its tables and figures."""
 
+import shlex
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -12,8 +13,8 @@ from micrographia.studies.expansion import FAILED, StudyJob, SweepPlan, is_execu
 from micrographia.studies.reading import find_study, read_study, study_files
 from micrographia.studies.specification import Budget, Study
 from micrographia.studies.state import read_state, save_mistakes, save_state
+from micrographia.verbs import MANY
 
-MANY = 200  # jobs that are asked for by --yes
 DEFAULT = "smoke"  # budget
 FLAGS = ("--dry-run", "--yes")
 RUNS = "how.paths.runs"
@@ -105,7 +106,8 @@ def run_study(study: Study, budget: Budget, given: Sequence[str], dry: bool = Fa
         print(folder)
         return 0
     about = {"study": study.name, "question": study.question, "budget": budget.name, "file": str(study.file)}
-    about["command"] = " ".join(["micrographia study", study.name, f"budget={budget.name}", *given])
+    named = study.name if study_files().get(study.name) == study.file else str(study.file)
+    about["command"] = shlex.join(["micrographia", "study", named, f"budget={budget.name}", *given])
     save_state(folder, about, jobs)
     for sweep in plans:
         make_sweep(study, sweep, folder, about, jobs)
@@ -176,7 +178,7 @@ def show_jobs(study: Study, budget: Budget, jobs: Sequence[StudyJob]) -> None:
     for job in jobs:
         run = f"  {job.run.folder}" if job.run else ""
         origin = f" of ({' '.join(job.origin.overrides)})" if job.origin else ""
-        print(f"{job.status:<6}  {job.sweep}  {job.verb} {' '.join(job.overrides)}{origin}{run}")
+        print(f"{job.status:<6}  {job.sweep}  {job.verb} {shlex.join(job.overrides)}{origin}{run}")
     for obstacle in dict.fromkeys(job.obstacle for job in jobs if job.obstacle):
         count = sum(job.obstacle == obstacle for job in jobs)
         notice(f"{count} of the jobs cannot start: {obstacle}")
@@ -215,13 +217,13 @@ def list_studies(runs: Path) -> int:
     """Print each study that ships with its question, and what there is of each of its budgets."""
     for name, file in study_files().items():
         study = read_study(file)
-        print(f"{name:<24}{study.question}  ({study.source})")
+        print(f"{name:<28}{study.question}  ({study.source})")
         for budget in study.budgets:
             folder = runs / "studies" / f"{name}-{budget}"
             state = read_state(folder)
             if state is None:
-                print(f"  {budget:<22}not started")
+                print(f"  {budget:<26}not started")
                 continue
             done = sum(job["status"] == "done" for job in state["jobs"])
-            print(f"  {budget:<22}{done} of {len(state['jobs'])} jobs done  {folder}")
+            print(f"  {budget:<26}{done} of {len(state['jobs'])} jobs done  {folder}")
     return 0

@@ -86,7 +86,8 @@ def make(plan: SweepPlan, said: Said) -> None:
             except (UserError, OSError) as error:
                 mistakes |= dict.fromkeys(expand(overrides), answer(error))
             except Exception as error:
-                mistakes |= dict.fromkeys(expand(overrides), "".join(format_exception(error)).strip())
+                told = explain(error, plan.verb, overrides) if is_mistake(error) else "".join(format_exception(error))
+                mistakes |= dict.fromkeys(expand(overrides), told.strip())
     look_up(left)
     for job in left:
         if not job.run:

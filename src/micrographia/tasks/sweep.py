@@ -15,6 +15,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from micrographia.console import console
+from micrographia.errors import UserError
 from micrographia.presets import GROUP, chosen
 from micrographia.pretrained import is_shipped
 from micrographia.runs.grouping import GROUP_VARIABLE, TAGS_VARIABLE
@@ -23,6 +24,7 @@ from micrographia.runs.seeds import flat, is_seed, seeds_varied
 from micrographia.runs.writing import write_atomically
 from micrographia.tasks.jobs import Job
 from micrographia.training.show import sweep_table
+from micrographia.verbs import MANY
 
 MODEL = "model.name"  # of a training, and in the config of an input run
 LONGEST_LABEL = 100  # characters of the swept keys in a file's name
@@ -82,7 +84,7 @@ def group_settings(verb: str, overrides: Sequence[str], sweeping: bool) -> list[
     >>> group_settings("train", ["seed=0,1"], sweeping=True)
     ['++hydra.job.env_set.MICROGRAPHIA_GROUP=train-seed-4fa3145a']
     """
-    own = [override for override in overrides if not override.lstrip("+~").startswith(("hydra.", "hydra/"))]
+    own = of_the_verb(overrides)
     told = {}
     if sweeping:
         parsed = OverridesParser.create().parse_overrides(own)
@@ -92,6 +94,32 @@ def group_settings(verb: str, overrides: Sequence[str], sweeping: bool) -> list[
     if any(name != "null" for name in chosen(own)):
         told[TAGS_VARIABLE] = f"${{hydra:runtime.choices.{GROUP}}}"
     return [f"++hydra.job.env_set.{name}={value}" for name, value in told.items() if name not in os.environ]
+
+
+def of_the_verb(overrides: Sequence[str]) -> list[str]:
+    """The overrides that are not Hydra's own."""
+    return [override for override in overrides if not override.lstrip("+~").startswith(("hydra.", "hydra/"))]
+
+
+def refuse_many(overrides: Sequence[str]) -> None:
+    """Stop before many jobs are started by mistake.
+
+    Raises
+    ------
+    UserError
+        With the number of jobs.
+
+    Examples
+    --------
+    >>> refuse_many(["seed=range(0,10000)"])
+    Traceback (most recent call last):
+    micrographia.errors.UserError: 10,000 jobs, more than 200. Add --yes to start them.
+    """
+    parsed = OverridesParser.create().parse_overrides(of_the_verb(overrides))
+    discrete = [override for override in parsed if override.is_sweep_override() and override.is_discrete_sweep()]
+    count = math.prod(sum(1 for _ in override.sweep_string_iterator()) for override in discrete)
+    if count > MANY:
+        raise UserError(f"{count:,} jobs, more than {MANY}. Add --yes to start them.")
 
 
 def tally(jobs: Sequence[Job]) -> str:
