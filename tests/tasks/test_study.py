@@ -232,7 +232,7 @@ def test_the_list_tells_what_is_done(desk, study, made):
     status, out, _ = study("list")
     assert status == 0
     assert any(line.startswith("rls_ablation") and "earn their place?" in line for line in out)
-    assert "  smoke                         not started" in out
+    assert f"  {'smoke':<26}not started" in out
 
 
 def test_help_names_the_studies(desk, study):
