@@ -45,6 +45,7 @@ STYLE: dict[Any, Any] = {
     "axes.spines.right": False,
     "axes.axisbelow": True,
     "axes.formatter.use_mathtext": False,
+    "axes.formatter.useoffset": False,
     "legend.fontsize": 9.0,
     "legend.frameon": False,
     "figure.facecolor": "white",
