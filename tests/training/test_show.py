@@ -1,7 +1,9 @@
+import math
+
 import pandas as pd
 
 from micrographia.console import console
-from micrographia.training.show import closing_table, recovery_table, scores_table
+from micrographia.training.show import closing_table, recovery_table, scores_table, sweep_table
 
 
 def test_the_closing_table_says_how_many_images_and_how_channels_were_mapped(capsys):
@@ -70,3 +72,31 @@ def test_long_names_of_methods_break_and_are_not_cut(capsys, monkeypatch):
     assert "…" not in shown
     firsts = "".join(line.split(" ")[0] for line in shown.splitlines())
     assert "no_regularization_at_all" in firsts
+
+
+def test_a_sweep_of_recoveries_has_a_line_for_each_method(capsys):
+    names = [
+        "image/psnr/rls",
+        "image_all/psnr/rls",
+        "assay/auc/rls",
+        "assay_all/auc/rls",
+        "flagged/rls",
+        "assay_all/auc/hr",
+    ]
+    rows = [
+        {
+            "factor": factor,
+            "runs": 1,
+            "seeds varied": "none",
+            "metric": name,
+            "mean": 0.5,
+            "sd": math.nan,
+            "folders": "",
+        }
+        for factor in ("8", "16")
+        for name in names
+    ]
+    sweep_table("superresolve: 2 runs", pd.DataFrame(rows))
+    shown = capsys.readouterr().err
+    assert shown.count("rls") == shown.count("hr ") == 2
+    assert all(column in shown for column in ("psnr", "auc", "flagged"))

@@ -53,6 +53,11 @@ def print_data(data: Mapping[str, Any]) -> None:
     console.print("; ".join(words), highlight=False)
 
 
+# Metrics of recovered images, each of a method, and those of them that a sweep's table shows.
+OF_METHODS = ("image", "image_all", "assay", "assay_all", "flagged")
+OVER_ALL = ("image_all/psnr", "assay_all/mae", "assay_all/correlation", "assay_all/auc", "assay_all/svm")
+
+
 def transfer_table(title: str, data: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
     """Print test balanced accuracy of each probe: on the source's codes, on the fine-tuned ones, on the raw input.
 
@@ -92,6 +97,7 @@ def sweep_table(title: str, spread: pd.DataFrame, failed: int = 0) -> None:
         Jobs that have no run.
     """
     known = [str(name) for name in spread if name not in MEASURED]
+    spread = spread[spread["metric"].map(is_shown)]
     places = spread["metric"].map(place)
     shown = map(with_spread, spread["metric"], spread["mean"], spread["sd"])
     cells = spread.assign(probe=places.str[0], column=places.str[1], shown=list(shown))
@@ -158,13 +164,25 @@ def describe_group(known: Mapping[str, Any]) -> str:
     return "\n".join([*choices, f"n = {known['runs']}", f"seeds: {known['seeds varied']}"])
 
 
+def is_shown(metric: str) -> bool:
+    """Whether a sweep's table shows a metric: of recovered images a few scores, over all of them; its file has all.
+
+    Examples
+    --------
+    >>> is_shown("assay_all/mae/rls"), is_shown("assay_all/ssmd/rls"), is_shown("assay/mae/rls"), is_shown("score/mig")
+    (True, False, False, True)
+    """
+    kind, *names = metric.split("/")
+    return kind not in OF_METHODS or f"{kind}/{names[0]}" in OVER_ALL or kind == "flagged"
+
+
 def place(metric: str) -> tuple[str, str]:
-    """Line and column of its block where a sweep's table shows a metric: probes and scores have lines of their own.
+    """Line and column of its block where a sweep's table shows a metric: probes, scores and methods have lines.
 
     Examples
     --------
     >>> place("probe/gbt/before/balanced_accuracy"), place("score/dci_completeness"), place("assay/auc/rls")
-    (('gbt', 'source'), ('dci completeness', 'score'), ('', 'auc rls'))
+    (('gbt', 'source'), ('dci completeness', 'score'), ('rls', 'auc'))
     >>> place("open_set/medusae/before/knn/auroc")
     ('medusae, knn', 'auroc source')
     """
@@ -176,6 +194,8 @@ def place(metric: str) -> tuple[str, str]:
     if kind == "open_set":
         *name, phase, score, measure = names
         return f"{'/'.join(name)}, {score}".replace("_", " "), f"{measure} {SHORT_PHASES.get(phase, phase)}"
+    if kind in OF_METHODS:
+        return names[-1], " ".join(names[:-1] or [kind]).replace("_", " ")
     unit = ", %" if is_percentage(metric) else ""
     return "", " ".join(names).replace("_", " ") + unit
 
