@@ -5,6 +5,7 @@ from pathlib import Path
 
 from micrographia import presets
 from micrographia.config import config_directory
+from micrographia.overrides import is_execution
 
 
 def verb_help(verb: str, about: str) -> str:
@@ -45,7 +46,7 @@ def groups_of(verb: str, run: str = "") -> dict[str, list[str]]:
     choices = choices_of(verb)
     found = {}
     for group, package in presets.groups(config_directory() / f"{verb}.yaml"):
-        if run and group.split("/")[0] in ("how", "logger", "sweep", presets.GROUP):
+        if run and (is_execution(group) or group == presets.GROUP):
             continue
         nested = [name for name in choices if name.startswith(f"{group}/")]
         for name in (group, *nested):

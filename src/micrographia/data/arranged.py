@@ -1,13 +1,11 @@
 """Images of which a table knows class and part, as folders and plates have them."""
 
-from functools import cached_property
 from typing import Literal, TypedDict
 
 import numpy as np
 import pandas as pd
 import torch
 
-from micrographia.data.batches import BalancedOrder, epoch_batch
 from micrographia.data.datamodule import IndexedImages, Part
 
 OnError = Literal["stop", "skip"]
@@ -61,15 +59,3 @@ class ArrangedImages(IndexedImages):
         if not self.classes:
             return super().targets(indices)  # which says so
         return self.codes[indices]
-
-    def draw_indices(self, count: int, seed: int, step: int) -> torch.Tensor:
-        """Training indices of one step, as ``sampling`` says."""
-        if self.sampling == "uniform":
-            return super().draw_indices(count, seed, step)
-        train = self.indices("train")
-        return train[epoch_batch(len(train), count, seed, step, self.balanced_order)]
-
-    @cached_property
-    def balanced_order(self) -> BalancedOrder:
-        """Orders of epochs in which the classes are even."""
-        return BalancedOrder(self.targets(self.indices("train")))

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import numpy as np
@@ -11,7 +11,7 @@ import torch
 from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
-from micrographia.data.batches import Batch, StepDataset, epoch_batch, step_generator, step_loader
+from micrographia.data.batches import BalancedOrder, Batch, StepDataset, epoch_batch, step_generator, step_loader
 from micrographia.devices.shares import ALONE, Place, Share
 from micrographia.errors import UserError
 
@@ -150,9 +150,15 @@ class IndexedImages(LightningDataModule):
         return torch.as_tensor(codes.copy(), dtype=torch.int64)
 
     def draw_indices(self, count: int, seed: int, step: int) -> torch.Tensor:
-        """Training indices of one step: each epoch a fresh permutation of the training part."""
+        """Training indices of one step: each epoch a fresh order of the training part, as ``sampling`` says."""
         train = self.indices("train")
-        return train[epoch_batch(len(train), count, seed, step)]
+        order = self.balanced_order if self.sampling == "balanced" else None
+        return train[epoch_batch(len(train), count, seed, step, order)]
+
+    @cached_property
+    def balanced_order(self) -> BalancedOrder:
+        """Orders of epochs in which the classes of the training part are even."""
+        return BalancedOrder(self.targets(self.indices("train")))
 
     def draw_pairs(
         self, count: int, changed: int, generator: torch.Generator

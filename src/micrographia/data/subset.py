@@ -6,7 +6,6 @@ from typing import Any
 import pandas as pd
 import torch
 
-from micrographia.data.batches import BalancedOrder, epoch_batch
 from micrographia.data.datamodule import IndexedImages, Part
 
 
@@ -45,18 +44,6 @@ class Subset(IndexedImages):
     def indices(self, part: Part) -> torch.Tensor:
         """Indices of a part without those that are left out."""
         return self.kept[part]
-
-    def draw_indices(self, count: int, seed: int, step: int) -> torch.Tensor:
-        """Training indices of one step, drawn as the inner data draws its own."""
-        if self.sampling == "uniform":
-            return super().draw_indices(count, seed, step)
-        train = self.indices("train")
-        return train[epoch_batch(len(train), count, seed, step, self.balanced_order)]
-
-    @cached_property
-    def balanced_order(self) -> BalancedOrder:
-        """Orders of epochs in which the classes that are left are even."""
-        return BalancedOrder(self.targets(self.indices("train")))
 
     def record(self) -> dict[str, Any]:
         """The inner data's record, with the images and classes that are left."""

@@ -6,11 +6,9 @@ from functools import reduce
 from typing import Any
 
 from micrographia.errors import UserError
+from micrographia.overrides import is_execution, is_hydra
 from micrographia.runs.run import Run
 from micrographia.studies.specification import Budget, Study, merged
-
-# What says how a job is executed, and not what it is.
-EXECUTION = ("how", "logger", "hydra")
 
 DONE, FAILED, LEFT = "done", "failed", "to do"
 
@@ -116,16 +114,6 @@ def grouped(study: Study, budget: Budget, sweep: str, overrides: Sequence[str]) 
     if "logger=wandb" not in overrides:
         return []
     return [f"how.logger.group={study.name}-{budget.name}", f"how.logger.tags=[{study.name},{sweep}]"]
-
-
-def is_hydra(override: str) -> bool:
-    """Whether an override is of Hydra itself, as ``hydra/launcher=joblib``."""
-    return override.lstrip("+~").startswith(("hydra/", "hydra."))
-
-
-def is_execution(key: str) -> bool:
-    """Whether a key, or a group, says how a job is executed."""
-    return key.lstrip("+~").split(".")[0].split("/")[0] in EXECUTION
 
 
 def expand(overrides: Sequence[str], sweep: str = "sweep") -> list[tuple[str, ...]]:

@@ -13,6 +13,7 @@ from uuid import uuid4
 from micrographia.config import HYDRA_SETTINGS, config_directory
 from micrographia.console import show_notices
 from micrographia.errors import UserError, answer
+from micrographia.overrides import is_execution
 from micrographia.runs.address import check_effect, split_config
 from micrographia.runs.environment import commanded
 from micrographia.runs.run import Run
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 PROCESS = uuid4().hex  # tells this process from those that a launcher starts, on whichever machine
-# Keys and groups that say how a run is executed.
-EXECUTION = ("how", "logger", "sweep", "hydra")
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ class Job:
     def choices(self) -> dict[str, str]:
         """Values of the overrides that say what the run is, by key."""
         pairs = [override.lstrip("+").partition("=") for override in self.overrides]
-        return {key: value for key, _, value in pairs if key.split(".")[0].split("/")[0] not in EXECUTION}
+        return {key: value for key, _, value in pairs if not is_execution(key)}
 
 
 def run_jobs(verb: str, overrides: Sequence[str], sweeping: bool = False, folder: str | None = None) -> list[Job]:
@@ -167,10 +166,8 @@ class JobRunner:
     def answered(self, config: "DictConfig", overrides: tuple[str, ...], log: LogFile | None) -> list[Job]:
         """Make the runs of a job; where it fails, say so on stderr and in its log, and return why."""
         try:
-            with (
-                commanded(self.verb, overrides),
-                redirect_stdout(sys.stderr),
-            ):  # stdout carries the run's folder alone, whatever a library prints
+            # stdout carries the run's folder alone, whatever a library prints
+            with commanded(self.verb, overrides), redirect_stdout(sys.stderr):
                 return self.jobs_of(config, overrides)
         except Exception as error:
             mistake = told = mistake_of(error)

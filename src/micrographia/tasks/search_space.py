@@ -13,7 +13,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from micrographia.config import config_directory, shown
 from micrographia.errors import UserError, within
 from micrographia.hydra_messages import explain, is_mistake
-from micrographia.tasks.jobs import EXECUTION, checked_config
+from micrographia.overrides import is_execution
+from micrographia.tasks.jobs import checked_config
 from micrographia.tasks.sweep import is_seed
 
 # Where between its ends an interval is tried: at no round number.
@@ -173,7 +174,7 @@ def refuse(override: Override) -> None:
     text, key = str(override.input_line), bare(override.get_key_element())
     if not override.is_sweep_override():
         raise UserError(f"{text}: one value, and nothing to tune. Write {key}=interval(LOW,HIGH) or {key}=choice(A,B).")
-    if key.split(".")[0] in EXECUTION:
+    if is_execution(key):
         raise UserError(f"{text}: says how a run is executed, which changes no result. Give it one value.")
     if is_seed(key):
         raise UserError(

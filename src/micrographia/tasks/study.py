@@ -8,8 +8,9 @@ from typing import Any
 
 from micrographia.console import console, show_notices
 from micrographia.errors import UserError
+from micrographia.overrides import is_execution
 from micrographia.studies.estimate import seconds_left, spoken
-from micrographia.studies.expansion import FAILED, StudyJob, SweepPlan, is_execution, plan
+from micrographia.studies.expansion import FAILED, StudyJob, SweepPlan, plan
 from micrographia.studies.reading import find_study, read_study, study_files
 from micrographia.studies.specification import Budget, Study
 from micrographia.studies.state import read_state, save_mistakes, save_state

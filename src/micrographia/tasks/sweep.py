@@ -16,6 +16,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from micrographia.console import console
 from micrographia.errors import UserError
+from micrographia.overrides import is_hydra
 from micrographia.presets import GROUP, chosen
 from micrographia.pretrained import is_shipped
 from micrographia.runs.grouping import GROUP_VARIABLE, TAGS_VARIABLE
@@ -84,7 +85,7 @@ def group_settings(verb: str, overrides: Sequence[str], sweeping: bool) -> list[
     >>> group_settings("train", ["seed=0,1"], sweeping=True)
     ['++hydra.job.env_set.MICROGRAPHIA_GROUP=train-seed-4fa3145a']
     """
-    own = of_the_verb(overrides)
+    own = [override for override in overrides if not is_hydra(override)]
     told = {}
     if sweeping:
         parsed = OverridesParser.create().parse_overrides(own)
@@ -94,11 +95,6 @@ def group_settings(verb: str, overrides: Sequence[str], sweeping: bool) -> list[
     if any(name != "null" for name in chosen(own)):
         told[TAGS_VARIABLE] = f"${{hydra:runtime.choices.{GROUP}}}"
     return [f"++hydra.job.env_set.{name}={value}" for name, value in told.items() if name not in os.environ]
-
-
-def of_the_verb(overrides: Sequence[str]) -> list[str]:
-    """The overrides that are not Hydra's own."""
-    return [override for override in overrides if not override.lstrip("+~").startswith(("hydra.", "hydra/"))]
 
 
 def refuse_many(overrides: Sequence[str]) -> None:
@@ -115,7 +111,8 @@ def refuse_many(overrides: Sequence[str]) -> None:
     Traceback (most recent call last):
     micrographia.errors.UserError: 10,000 jobs, more than 200. Add --yes to start them.
     """
-    parsed = OverridesParser.create().parse_overrides(of_the_verb(overrides))
+    own = [override for override in overrides if not is_hydra(override)]
+    parsed = OverridesParser.create().parse_overrides(own)
     discrete = [override for override in parsed if override.is_sweep_override() and override.is_discrete_sweep()]
     count = math.prod(sum(1 for _ in override.sweep_string_iterator()) for override in discrete)
     if count > MANY:
