@@ -167,6 +167,14 @@ def test_many_jobs_are_asked_for(desk, study, made, monkeypatch):
     assert len(made[0]) == 6
 
 
+def test_an_unknown_launcher_is_a_mistake_of_the_command(desk, study, made):
+    status, _, err = study("own.yaml", "hydra/launcher=jobli")
+    assert status == 2
+    assert "hydra/launcher=jobli: no such choice" in err
+    assert "Traceback" not in err
+    assert {job["status"] for job in state(desk)["jobs"]} == {"failed"}
+
+
 def test_other_jobs_by_the_command_line_have_a_folder_of_their_own(desk, study, made):
     status, out, _ = study("own.yaml", "seed=7", "how.log_every=10")
     assert status == 0

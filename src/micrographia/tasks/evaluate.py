@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor
 from glob import has_magic
 from pathlib import Path
-from traceback import format_exception
 
 import torch
 from joblib import Parallel, delayed
@@ -16,7 +15,7 @@ from micrographia.errors import UserError
 from micrographia.runs.run import PREVIOUS, How, Run, What, obtain
 from micrographia.scores.disentanglement import udr
 from micrographia.tasks.evaluated import described
-from micrographia.tasks.jobs import Job, mistake_of
+from micrographia.tasks.jobs import Job, reason
 from micrographia.tasks.scoring import score_run
 from micrographia.tasks.sweep import distinguishing_keys, summarise
 from micrographia.training.progress import progress_bar
@@ -140,11 +139,6 @@ def attempt(place: int, scored: Run, what: What, how: How, rerun: bool) -> tuple
         return place, obtain(described(what, how, scored), how, score_run, rerun), ""
     except Exception as error:  # a GPU without memory, say, or a bug: the other runs are none the worse
         return place, None, reason(error)
-
-
-def reason(error: Exception) -> str:
-    """Why a run could not be evaluated: a user's mistake in its own words, anything else with its traceback."""
-    return mistake_of(error) or "".join(format_exception(error)).strip()
 
 
 def agreement(evaluations: Sequence[Run]) -> dict[str, list[float]]:

@@ -228,6 +228,11 @@ def mistake_of(error: Exception) -> str:
     return ""
 
 
+def reason(error: Exception) -> str:
+    """Why there is no run: a user's mistake in its own words, anything else with its traceback."""
+    return mistake_of(error) or "".join(format_exception(error)).strip()
+
+
 def print_folders(jobs: Sequence[Job]) -> None:
     """Print the folders of jobs' runs on stdout."""
     for job in jobs:

@@ -4,16 +4,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from traceback import format_exception
 
-from micrographia.errors import UserError, answer
+from micrographia.errors import UserError
 from micrographia.hydra_messages import explain, is_mistake
 from micrographia.presets import check_presets
 from micrographia.runs.run import How, Run, What, addressed_run
 from micrographia.schema import check_run
 from micrographia.studies.composition import Composer
 from micrographia.studies.expansion import StudyJob, SweepPlan, expand, products
-from micrographia.tasks.jobs import run_jobs
+from micrographia.tasks.jobs import reason, run_jobs
 
 LOOK_EVERY = 2.0  # seconds between two looks at which runs are finished
 Said = Callable[[int, float | None], None]
@@ -83,11 +82,9 @@ def make(plan: SweepPlan, said: Said) -> None:
             try:
                 returned = run_jobs(plan.verb, [*overrides, *plan.hydra], sweeping=True)
                 mistakes |= {job.overrides: job.mistake for job in returned}
-            except (UserError, OSError) as error:
-                mistakes |= dict.fromkeys(expand(overrides), answer(error))
-            except Exception as error:
-                told = explain(error, plan.verb, overrides) if is_mistake(error) else "".join(format_exception(error))
-                mistakes |= dict.fromkeys(expand(overrides), told.strip())
+            except Exception as error:  # Hydra's for an unknown launcher is an OSError, too
+                told = explain(error, plan.verb, overrides) if is_mistake(error) else reason(error)
+                mistakes |= dict.fromkeys(expand(overrides), told)
     look_up(left)
     for job in left:
         if not job.run:

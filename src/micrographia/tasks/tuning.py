@@ -14,8 +14,7 @@ from micrographia.presets import chosen
 from micrographia.runs.environment import commanded
 from micrographia.runs.grouping import grouped
 from micrographia.runs.run import How, Run, What, address_of, located, with_precision
-from micrographia.tasks.evaluate import reason
-from micrographia.tasks.jobs import Job
+from micrographia.tasks.jobs import Job, reason
 from micrographia.tasks.search_space import Dimension, check_trial, search_space, split_overrides, written
 from micrographia.tasks.sweep import label
 from micrographia.tasks.trials import StudyError, Trials, counted
