@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 
-from micrographia.training.show import PHASES, PROBES, SHORT_PHASES, is_percentage
+from micrographia.training.show import OF_METHODS, PHASES, PROBES, SHORT_PHASES, is_percentage
 
 # Of the last word of a metric, or of the one before a method: whether more or less of it is better.
 BETTER = {
@@ -27,7 +27,6 @@ WORDS = {
     **{"dci_disentanglement": "DCI disentanglement", "dci_completeness": "DCI completeness"},
     **{"dci_informativeness": "DCI informativeness", "macro_f1": "macro F1"},
 }
-METHODS = ("image", "image_all", "assay", "assay_all", "flagged", "measured")  # whose last word is a method
 REFERENCE = "hr"  # the method that is none: it wins no column
 # What leads a page, the first match of each kind; of several alternatives the best is shown.
 LEADING = (
@@ -84,7 +83,7 @@ def key_word(metric: str) -> str:
     ('psnr', 'flagged', 'mig')
     """
     kind, *words = metric.split("/")
-    if kind in METHODS:
+    if kind in OF_METHODS:
         return words[0] if len(words) > 1 else kind
     return words[-1] if words else kind
 
@@ -111,7 +110,7 @@ def title_of(metric: str) -> str:
     kind, *words = metric.split("/")
     if kind == "probe" and len(words) == 3:
         return f"{wording(words[2])}, {PROBES.get(words[0], words[0])}, {PHASES.get(words[1], words[1])}"
-    if kind in METHODS:
+    if kind in OF_METHODS:
         ending = ", all images" if kind.endswith("_all") else ""
         return f"{wording(key_word(metric))}, {wording(words[-1])}{ending}"
     if kind == "open_set" and len(words) > 3:
@@ -232,4 +231,4 @@ def leading(names: Iterable[str]) -> list[list[str]]:
 
 def is_reference(metric: str) -> bool:
     """Whether a metric is of the high-resolution images themselves."""
-    return metric.split("/")[0] in METHODS and metric.endswith(f"/{REFERENCE}")
+    return metric.split("/")[0] in OF_METHODS and metric.endswith(f"/{REFERENCE}")

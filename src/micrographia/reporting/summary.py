@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from micrographia.reporting.blocks import Card, Cards, Cell, Column, Table
 from micrographia.reporting.metrics import (
-    METHODS,
+    OF_METHODS,
     Spread,
     best,
     deviation,
@@ -158,7 +158,7 @@ def marked(metrics: Metrics, name: str, rivals: Sequence[str]) -> Cell:
 
 def is_by_method(name: str) -> bool:
     """Whether a metric's last word is a method."""
-    return name.split("/")[0] in METHODS
+    return name.split("/")[0] in OF_METHODS
 
 
 def score_table(metrics: Metrics) -> Table | None:

@@ -3,33 +3,21 @@
 import json
 import re
 import shlex
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
-from micrographia.errors import UserError
+from micrographia.runs.lock import held
 from micrographia.runs.writing import write_atomically
 from micrographia.studies.expansion import FAILED, StudyJob
 
 STATE = "study.json"
 
 
-@contextmanager
-def writing(folder: Path) -> Iterator[None]:
-    """Hold the lock under which a study's folder is written: two processes of one study take turns."""
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder.with_name(f".{folder.name}.lock"))
-        lock.acquire()
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be locked ({error.strerror}). Set how.paths.runs=FOLDER.") from error
-    try:
-        yield
-    finally:
-        lock.release()
+def writing(folder: Path) -> AbstractContextManager[None]:
+    """The lock under which a study's folder is written: two processes of one study take turns."""
+    return held(folder.with_name(f".{folder.name}.lock"), folder)
 
 
 def save_state(folder: Path, about: dict[str, Any], jobs: Sequence[StudyJob]) -> None:

@@ -54,7 +54,7 @@ def print_data(data: Mapping[str, Any]) -> None:
 
 
 # Metrics of recovered images, each of a method, and those of them that a sweep's table shows.
-OF_METHODS = ("image", "image_all", "assay", "assay_all", "flagged")
+OF_METHODS = ("image", "image_all", "assay", "assay_all", "flagged", "measured")
 OVER_ALL = ("image_all/psnr", "assay_all/mae", "assay_all/correlation", "assay_all/auc", "assay_all/svm")
 
 
