@@ -1,60 +1,254 @@
-"""Every command that README and guide name composes; those of the quick start run."""
+"""Every block of code in README and guide: commands compose or run, sessions answer as shown, Python and YAML are executed."""
 
+import doctest
 import re
 import shlex
-import subprocess
-import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 
-from micrographia.cli import command
+from micrographia.cli import command, main
+from micrographia.studies.expansion import plan
+from micrographia.studies.reading import read_study
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+LANGUAGES = ("bash", "console", "python", "yaml", "text")
+
+# Programs in blocks of bash that are not ours: what they do is not this package's to test.
+OTHERS = ("cd", "export", "git", "python", "source", "srun", "wandb")
+# Commands that show something and make no run: they take seconds.
+SHOWS = ("--help", "--version", "--dry-run", "--cfg", "data list", "study list")
+# Of a command that takes minutes or hours, the values that make it take seconds, by the ends of their keys.
+TINY = {
+    "budget.steps": 4,
+    "budget.epochs": "null",
+    "budget.kimg": 0.016,
+    "budget.batch_size": 4,
+    "budget.validate_every": 4,
+    "data.count": 120,
+    "data.samples": "{train: 16, val: 8, test: 8}",
+    "data.layout.cells": 2,
+    "finetune.epochs": 1,
+    "schedule.steps": 3,
+    "settling": "null",
+    "methods.rls.solutions": 2,
+    "images": 2,
+    "intervals.images": 3,
+    "interpretation.traversals": 2,
+    "naming.samples": 100,
+    "probes.gbt.trees": 2,
+    "probes.mlp.steps": 5,
+    "probes.logistic.iterations": 5,
+    "samples": 300,
+    "votes": 20,
+    "test_votes": 10,
+    "references": 4,
+    "bootstrap": 2,
+    "how.sweep.trials": 1,
+    "how.trainer.devices": 1,
+}
 
 
-def commands(document):
-    """Commands in code blocks and in inline code that start with ``micrographia``."""
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of code."""
+
+    page: str
+    line: int
+    language: str
+    code: str
+
+    def __str__(self):
+        return f"{self.page}:{self.line}"
+
+
+def blocks(document):
+    """Fenced blocks of a page, in order; those in lists and admonitions are dedented."""
     text = document.read_text()
-    found = re.findall(r"^\s*(micrographia [^\n`]+?)(?:\s+#.*)?$", text, re.M)
-    found += re.findall(r"`(micrographia [^`]+)`", text)
-    return [line for line in dict.fromkeys(found) if "--help" not in line and "<" not in line]
+    for found in re.finditer(r"^( *)```(.*?)\n(.*?)^\1```", text, re.M | re.S):
+        code = re.sub(rf"^{found[1]}", "", found[3], flags=re.M)
+        yield Block(str(document.relative_to(ROOT)), text[: found.start()].count("\n") + 1, found[2].split(" ")[0], code)
 
 
-NAMED = [(document.name, line) for document in DOCUMENTS for line in commands(document)]
+BLOCKS = [block for document in DOCUMENTS for block in blocks(document)]
 
 
-def test_the_documents_name_commands():
-    assert len([line for name, line in NAMED if name == "README.md"]) >= 8
+def of(language):
+    return [pytest.param(block, id=str(block)) for block in BLOCKS if block.language == language]
 
 
-@pytest.mark.parametrize(("document", "line"), NAMED, ids=[f"{name}: {line}" for name, line in NAMED])
-def test_every_named_command_composes(document, line, tmp_path, monkeypatch, capsys):
+def lines(code):
+    """Commands of a block of bash: lines joined where they go on, without comments."""
+    joined = re.sub(r"\\\n\s*", "", code).splitlines()
+    return [line for line in (re.sub(r"(^|\s+)#\s.*$", "", line).strip() for line in joined) if line]
+
+
+def named(document):
+    """Our commands in blocks of bash and in inline code."""
+    inside = [line for block in blocks(document) if block.language == "bash" for line in lines(block.code)]
+    inline = re.sub(r"^( *)```.*?^\1```", "", document.read_text(), flags=re.M | re.S)
+    inside += [" ".join(code.split()) for code in re.findall(r"`([^`]+)`", inline)]
+    return [line for line in inside if re.match(r"micrographia [a-z-]", line) and "<" not in line and "..." not in line]
+
+
+NAMED = list(dict.fromkeys(line for document in DOCUMENTS for line in named(document)))
+HEAVY = [line for line in NAMED if line.split()[1] in ("train", "transfer", "superresolve", "evaluate") and "--" not in line]
+
+
+def words(line, folder):
+    """Arguments of a command's first job, with a folder for ``PATH``: a sweep's lists are no single values."""
+    given = shlex.split(line.replace("PATH", str(folder)))[1:]
+    if "-m" not in given:
+        return given
+    return [re.sub(r"^([^=\[]+=[^\[{,]+),.*$", r"\1", word) for word in given if word != "-m"]
+
+
+def test_the_readme_names_commands():
+    assert len(named(ROOT / "README.md")) >= 12
+
+
+def test_every_block_names_its_language():
+    assert [str(block) for block in BLOCKS if block.language not in LANGUAGES] == []
+
+
+@pytest.mark.parametrize("line", NAMED)
+def test_every_named_command_composes(line, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    words = shlex.split(line.replace("PATH", str(tmp_path)))[1:]
-    sweeping = "-m" in words
-    # A sweep's lists are no single values: compose its first job.
-    words = [re.sub(r"^([^=\[]+=[^\[{,]+),.*$", r"\1", word) if sweeping else word for word in words if word != "-m"]
-    assert command([*words, *([] if "--cfg" in words else ["--cfg", "job"])]) == 0
-    assert "task:" in capsys.readouterr().out
+    given = words(line, tmp_path)
+    shows = any(word in line for word in SHOWS)
+    assert command([*given, *([] if shows else ["--cfg", "job"])]) == 0
+    shown = capsys.readouterr().out
+    assert shown
+    assert shows or "task:" in shown
+
+
+def flat(node, key=""):
+    """Keys of a configuration, those of groups and of values."""
+    for name, child in node.items():
+        yield f"{key}{name}"
+        if isinstance(child, dict):
+            yield from flat(child, f"{key}{name}.")
+
+
+def tiny(config):
+    """Overrides that make a composed command take seconds."""
+    ends = [(key, value) for key in flat(config) for end, value in TINY.items() if f".{key}".endswith(f".{end}")]
+    return [f"{key}={value}" for key, value in ends if not copied(config, key)]
+
+
+def copied(config, key):
+    """Whether a value follows another part of the configuration, or is not there to be set."""
+    *parents, last = key.split(".")
+    for part in parents:
+        config = config[part]
+        if not isinstance(config, dict):
+            return True
+    return "${" in str(config[last]) or (last == "epochs" and config[last] is None)
+
+
+def files_of(config):
+    """Folder or run that a configuration names and a test does not have."""
+    if str(config["data"].get("root", "")).startswith("${") if isinstance(config.get("data"), dict) else False:
+        return config["data"]["root"]
+    named = [config.get("run", ""), *(part.get("run", "") for part in config.values() if isinstance(part, dict))]
+    return next((run for run in named if re.search(r"NAME-DIGEST|runs/", str(run))), None)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", HEAVY)
+def test_every_heavy_command_runs_when_it_is_made_small(line, picture_folders, desk, capsys):
+    given = words(line, picture_folders(cat=12, dog=12))
+    assert command([*given, "--cfg", "job"]) == 0
+    config = yaml.safe_load(capsys.readouterr().out)
+    if missing := files_of(config):
+        pytest.skip(f"needs {missing}")
+    status = command([*given, *tiny(config), "how.progress=false", "how.threads=1"])
+    assert status == 0
+    assert Path(capsys.readouterr().out.splitlines()[-1], "result.json").is_file()
+
+
+@pytest.mark.parametrize("block", of("bash"))
+def test_every_line_of_bash_is_known(block):
+    offered = (ROOT / "pyproject.toml").read_text()
+    makefile = (ROOT / "Makefile").read_text()
+    for line in lines(block.code):
+        program, *rest = shlex.split(re.sub(r"^[A-Z_]+=\S+ ", "", line))
+        if program.endswith("pip"):
+            for extra in re.findall(r"\[(.*?)\]", line):
+                assert all(f"\n{name} = [" in offered for name in extra.split(",")), line
+        elif program == "make":
+            assert all(f"\n{target}:" in makefile for target in rest), line
+        elif program != "micrographia":  # those are composed
+            assert program in OTHERS, line
+        if script := next((word for word in rest if word.startswith("benchmarks/")), None):
+            assert all(f'"{option}"' in (ROOT / script).read_text() for option in re.findall(r"--[a-z-]+", line)), line
 
 
 def test_the_make_targets_exist():
     makefile = (ROOT / "Makefile").read_text()
-    for target in set(re.findall(r"\bmake ([a-z-]+)", (ROOT / "README.md").read_text())):
+    for target in set(re.findall(r"`make ([a-z-]+)`", "".join(document.read_text() for document in DOCUMENTS))):
         assert re.search(rf"^{target}:", makefile, re.M), target
 
 
-def examples(document):
-    """Blocks of Python code."""
-    return re.findall(r"^```python\n(.*?)^```", document.read_text(), re.M | re.S)
+@pytest.mark.parametrize("block", of("console"))
+def test_every_session_answers_as_shown(block, desk, picture_folders, monkeypatch, capsys):
+    """A line after ``$`` is run; what follows is its output, stderr first, with ``...`` for anything."""
+    monkeypatch.delenv("MICROGRAPHIA_DATA", raising=False)
+    picture_folders(copepod=6, diatom=6)
+    for session in re.split(r"^\$ ", block.code, flags=re.M)[1:]:
+        line, _, wanted = session.partition("\n")
+        given = shlex.split(line)
+        assert given[0] == "micrographia"
+        with pytest.raises(SystemExit):
+            main(given[1:])
+        shown = capsys.readouterr()
+        answer = shown.err + shown.out
+        assert doctest.OutputChecker().check_output(wanted, answer, doctest.ELLIPSIS), answer
 
 
-@pytest.mark.parametrize(
-    "code", [pytest.param(code, id=document.name) for document in DOCUMENTS for code in examples(document)]
-)
-def test_every_example_runs(code, tmp_path):
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
-    assert ran.returncode == 0, ran.stderr
-    assert ran.stdout
+def pages_of_python():
+    found = {}
+    for block in BLOCKS:
+        if block.language == "python":
+            found.setdefault(block.page, []).append(block)
+    return [
+        pytest.param(parts, id=page, marks=pytest.mark.slow if "<!-- tests: slow -->" in (ROOT / page).read_text() else ())
+        for page, parts in found.items()
+    ]
+
+
+@pytest.mark.parametrize("parts", pages_of_python())
+def test_the_python_of_a_page_runs_from_top_to_bottom(parts, desk, monkeypatch):
+    monkeypatch.syspath_prepend(desk)
+    names = {"__name__": "__main__"}
+    for block in parts:
+        exec(compile(block.code, str(block), "exec"), names)
+
+
+@pytest.mark.parametrize("block", of("yaml"))
+def test_every_piece_of_yaml_is_a_study_or_composes(block, tmp_path, monkeypatch, capsys):
+    content = yaml.safe_load(block.code)
+    if "question" in content:
+        file = tmp_path / "own.yaml"
+        file.write_text(block.code)
+        study = read_study(file)
+        assert all(plan(study, study.budget(name)) for name in study.budgets)
+        return
+    folder = tmp_path / "own" / "experiment"
+    folder.mkdir(parents=True)
+    (folder / "own.yaml").write_text(f"# @package _global_\n{block.code}")
+    monkeypatch.chdir(tmp_path)
+    verb = next(iter(re.findall(r"^# of (\w+)", block.code, re.M)), "train")
+    assert command([verb, "experiment=own", "--config-dir", str(folder.parent), "--cfg", "job"]) == 0
+    shown = yaml.safe_load(capsys.readouterr().out)
+    assert set(flat(content)) - {"defaults"} <= set(flat(shown))
+
+
+def test_pages_name_no_place_of_this_machine():
+    for document in [*DOCUMENTS, *(ROOT / "docs").rglob("*.html"), *(ROOT / "docs").rglob("*.svg")]:
+        assert not re.search(r"(?<![\w.])/(root|home|work|tmp|Users)/", document.read_text()), document
+
+
