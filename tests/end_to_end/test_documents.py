@@ -20,7 +20,7 @@ LANGUAGES = ("bash", "console", "python", "yaml", "text")
 # Programs in blocks of bash that are not ours: what they do is not this package's to test.
 OTHERS = ("cd", "export", "git", "python", "source", "srun", "wandb")
 # Commands that show something and make no run: they take seconds.
-SHOWS = ("--help", "--version", "--dry-run", "--cfg", "data list", "study list")
+SHOWS = ("--help", "--version", "--dry-run", "--cfg", "--info", "data list", "study list", "doctor", "completion")
 # Of a command that takes minutes or hours, the values that make it take seconds, by the ends of their keys.
 TINY = {
     "budget.steps": 4,
@@ -58,6 +58,7 @@ class Block:
     page: str
     line: int
     language: str
+    title: str
     code: str
 
     def __str__(self):
@@ -66,12 +67,11 @@ class Block:
 
 def blocks(document):
     """Fenced blocks of a page, in order; those in lists and admonitions are dedented."""
-    text = document.read_text()
-    for found in re.finditer(r"^( *)```(.*?)\n(.*?)^\1```", text, re.M | re.S):
-        code = re.sub(rf"^{found[1]}", "", found[3], flags=re.M)
-        yield Block(
-            str(document.relative_to(ROOT)), text[: found.start()].count("\n") + 1, found[2].split(" ")[0], code
-        )
+    text, page = document.read_text(), str(document.relative_to(ROOT))
+    for found in re.finditer(r"^( *)```(\w*)(?: title=\"(.*?)\")?.*?\n(.*?)^\1```", text, re.M | re.S):
+        line = text[: found.start()].count("\n") + 1
+        code = re.sub(rf"^{found[1]}", "", found[4], flags=re.M)
+        yield Block(page, line, found[2] or "text", found[3] or "", code)
 
 
 BLOCKS = [block for document in DOCUMENTS for block in blocks(document)]
@@ -79,6 +79,21 @@ BLOCKS = [block for document in DOCUMENTS for block in blocks(document)]
 
 def of(language):
     return [pytest.param(block, id=str(block)) for block in BLOCKS if block.language == language]
+
+
+@pytest.fixture
+def scratch(desk, picture_folders):
+    """Write the files of a page, which are its blocks with a title, into a folder with a few images."""
+
+    def write(page):
+        picture_folders(copepod=6, diatom=6)
+        for block in BLOCKS:
+            if block.page == page and block.title:
+                (desk / block.title).parent.mkdir(parents=True, exist_ok=True)
+                (desk / block.title).write_text(block.code)
+        return desk
+
+    return write
 
 
 def lines(code):
@@ -90,8 +105,9 @@ def lines(code):
 def named(document):
     """Our commands in blocks of bash and in inline code."""
     inside = [line for block in blocks(document) if block.language == "bash" for line in lines(block.code)]
-    inline = re.sub(r"^( *)```.*?^\1```", "", document.read_text(), flags=re.M | re.S)
-    inside += [" ".join(code.split()) for code in re.findall(r"`([^`]+)`", inline)]
+    prose = re.sub(r"^( *)```.*?^\1```", "", document.read_text(), flags=re.M | re.S)
+    inside += [" ".join(code.split()) for code in re.findall(r"`([^`]+)`", prose)]
+    inside += re.findall(r"^    (micrographia .+)", prose, re.M)
     return [line for line in inside if re.match(r"micrographia [a-z-]", line) and "<" not in line and "..." not in line]
 
 
@@ -109,23 +125,30 @@ def words(line, folder):
     return [re.sub(r"^([^=\[]+=[^\[{,]+),.*$", r"\1", word) for word in given if word != "-m"]
 
 
-def test_the_readme_names_commands():
+def is_shown(line):
+    """Whether a command shows something and makes no run, so that it is executed as it stands."""
+    return line == "micrographia" or any(word in line for word in SHOWS)
+
+
+def test_the_readme_fits_on_two_screens_and_names_commands():
     assert len(named(ROOT / "README.md")) >= 12
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 100
 
 
 def test_every_block_names_its_language():
     assert [str(block) for block in BLOCKS if block.language not in LANGUAGES] == []
+    hidden = re.compile(r"^(\$ )?(micrographia|make|pip|python) [^:]", re.M)
+    assert [str(block) for block in BLOCKS if block.language == "text" and hidden.search(block.code)] == []
 
 
 @pytest.mark.parametrize("line", NAMED)
 def test_every_named_command_composes(line, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     given = words(line, tmp_path)
-    shows = any(word in line for word in SHOWS)
-    assert command([*given, *([] if shows else ["--cfg", "job"])]) == 0
+    assert command([*given, *([] if is_shown(line) else ["--cfg", "job"])]) == 0
     shown = capsys.readouterr().out
     assert shown
-    assert shows or "task:" in shown
+    assert is_shown(line) or "task:" in shown
 
 
 def flat(node, key=""):
@@ -153,7 +176,7 @@ def made_small(given, config):
 
 
 def lacking(config):
-    """What a configuration names and a test does not have: images of public sets, runs of one's own, weights of others."""
+    """What a configuration names and a test does not have: public sets, runs of one's own, weights of others."""
     for key, value in flat(config):
         if re.search(r"\$\{how.paths.data\}|NAME-DIGEST|runs/|efficientnet|dino", str(value)) and not isinstance(
             value, dict
@@ -198,16 +221,17 @@ def test_the_make_targets_exist():
 
 
 @pytest.mark.parametrize("block", of("console"))
-def test_every_session_answers_as_shown(block, desk, picture_folders, monkeypatch, capsys):
-    """A line after ``$`` is run; what follows is its output, stderr first, with ``...`` for anything."""
+def test_every_session_answers_as_shown(block, scratch, monkeypatch, capsys):
+    """A line after ``$`` is run and answers as shown, with ``...`` for anything; one without an answer composes."""
     monkeypatch.delenv("MICROGRAPHIA_DATA", raising=False)
-    picture_folders(copepod=6, diatom=6)
+    monkeypatch.syspath_prepend(scratch(block.page))
     for session in re.split(r"^\$ ", block.code, flags=re.M)[1:]:
         line, _, wanted = session.partition("\n")
-        given = shlex.split(line)
-        assert given[0] == "micrographia"
+        if not wanted.strip():
+            assert command([*words(line, "images"), *([] if is_shown(line) else ["--cfg", "job"])]) == 0
+            continue
         with pytest.raises(SystemExit):
-            main(given[1:])
+            main(words(line, "images"))
         shown = capsys.readouterr()
         answer = shown.err + shown.out
         assert doctest.OutputChecker().check_output(wanted, answer, doctest.ELLIPSIS), answer
@@ -216,19 +240,17 @@ def test_every_session_answers_as_shown(block, desk, picture_folders, monkeypatc
 def pages_of_python():
     found = {}
     for block in BLOCKS:
-        if block.language == "python":
+        if block.language == "python" and not block.title:
             found.setdefault(block.page, []).append(block)
+    slow = [page for page in found if "<!-- tests: slow -->" in (ROOT / page).read_text()]
     return [
-        pytest.param(
-            parts, id=page, marks=pytest.mark.slow if "<!-- tests: slow -->" in (ROOT / page).read_text() else ()
-        )
-        for page, parts in found.items()
+        pytest.param(parts, id=page, marks=pytest.mark.slow if page in slow else ()) for page, parts in found.items()
     ]
 
 
 @pytest.mark.parametrize("parts", pages_of_python())
-def test_the_python_of_a_page_runs_from_top_to_bottom(parts, desk, monkeypatch):
-    monkeypatch.syspath_prepend(desk)
+def test_the_python_of_a_page_runs_from_top_to_bottom(parts, scratch, monkeypatch):
+    monkeypatch.syspath_prepend(scratch(parts[0].page))
     names = {"__name__": "__main__"}
     for block in parts:
         exec(compile(block.code, str(block), "exec"), names)
@@ -237,6 +259,9 @@ def test_the_python_of_a_page_runs_from_top_to_bottom(parts, desk, monkeypatch):
 @pytest.mark.parametrize("block", of("yaml"))
 def test_every_piece_of_yaml_is_a_study_or_composes(block, tmp_path, monkeypatch, capsys):
     content = yaml.safe_load(block.code)
+    if block.title:  # composed by the sessions of its page
+        assert any(other.page == block.page and other.language == "console" for other in BLOCKS)
+        return
     if "question" in content:
         file = tmp_path / "own.yaml"
         file.write_text(block.code)
@@ -247,10 +272,8 @@ def test_every_piece_of_yaml_is_a_study_or_composes(block, tmp_path, monkeypatch
     folder.mkdir(parents=True)
     (folder / "own.yaml").write_text(f"# @package _global_\n{block.code}")
     monkeypatch.chdir(tmp_path)
-    verb = next(iter(re.findall(r"^# of (\w+)", block.code, re.M)), "train")
-    assert command([verb, "experiment=own", "--config-dir", str(folder.parent), "--cfg", "job"]) == 0
-    shown = yaml.safe_load(capsys.readouterr().out)
-    assert set(dict(flat(content))) <= set(dict(flat(shown)))
+    assert command(["train", "experiment=own", "--config-dir", str(folder.parent), "--cfg", "job"]) == 0
+    assert set(dict(flat(content))) <= set(dict(flat(yaml.safe_load(capsys.readouterr().out))))
 
 
 def test_pages_name_no_place_of_this_machine():
