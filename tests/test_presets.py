@@ -1,6 +1,6 @@
 import pytest
 
-from micrographia import presets
+from micrographia import presets, search_path
 from micrographia.cli import VERBS, command
 from micrographia.errors import UserError
 
@@ -23,6 +23,7 @@ def own_tree(tmp_path, monkeypatch):
             (tree / f"{name}.yaml").write_text(content)
 
     monkeypatch.setattr(presets, "config_directory", lambda: tree)
+    monkeypatch.setattr(search_path, "config_directory", lambda: tree)
     return write
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from micrographia import presets
 from micrographia.config import config_directory
 from micrographia.overrides import is_execution
+from micrographia.search_path import STUDIES, config_file, folders
 
 
 def verb_help(verb: str, about: str) -> str:
@@ -72,33 +73,35 @@ def written(group: str, package: str) -> str:
 def inputs_of(verb: str) -> list[str]:
     """Groups of a verb that may be a run trained on the way."""
     named = [group for group, _ in presets.groups(config_directory() / f"{verb}.yaml")]
-    return [group for group in dict.fromkeys(named) if (config_directory() / group / "trained.yaml").is_file()]
+    return [group for group in dict.fromkeys(named) if config_file(f"{group}/trained").is_file()]
 
 
 def is_free(place: str, runs: Sequence[str]) -> bool:
     """Whether none of the runs trained on the way takes what stands in a place from elsewhere, as ``data: ${data}``."""
     key = place.rpartition(".")[2]
-    bodies = [presets.read(config_directory() / run / "trained.yaml") for run in runs]
+    bodies = [presets.read(config_file(f"{run}/trained")) for run in runs]
     return not any(str(body.get(key)).startswith("${") for body in bodies)
 
 
 def choices_of(verb: str) -> dict[str, list[str]]:
     """Choices of each config group, by the group's name; of the presets, those of a verb."""
-    return group_choices(config_directory()) | {presets.GROUP: presets.presets(verb)}
+    return group_choices(*folders()) | {presets.GROUP: presets.presets(verb)}
 
 
-def group_choices(root: Path) -> dict[str, list[str]]:
-    """Choices of each config group, by the group's name."""
-    found: dict[str, list[str]] = {}
-    for folder in sorted(path for path in root.iterdir() if path.is_dir() and path.name != "hydra"):
-        files = sorted(folder.rglob("*.yaml"))
+def group_choices(*roots: Path) -> dict[str, list[str]]:
+    """Choices of each config group in one or several trees, by the group's name."""
+    found: dict[str, set[str]] = {}
+    for folder in (path for root in roots for path in root.iterdir() if path.is_dir()):
+        if folder.name in ("hydra", STUDIES):
+            continue
         nested = {part.name for part in folder.iterdir() if part.is_dir() and is_group(part)}
-        names = [file.relative_to(folder).with_suffix("").as_posix() for file in files]
+        names = {file.relative_to(folder).with_suffix("").as_posix() for file in folder.rglob("*.yaml")}
         if names:
-            found[folder.name] = [name for name in names if name.split("/")[0] not in nested]
-        for part in sorted(nested):
-            found[f"{folder.name}/{part}"] = [file.stem for file in sorted((folder / part).glob("*.yaml"))]
-    return found
+            found.setdefault(folder.name, set()).update(name for name in names if name.split("/")[0] not in nested)
+        for part in nested:
+            own = {file.stem for file in (folder / part).glob("*.yaml")}
+            found.setdefault(f"{folder.name}/{part}", set()).update(own)
+    return {group: sorted(found[group]) for group in sorted(found)}
 
 
 def is_group(folder: Path) -> bool:

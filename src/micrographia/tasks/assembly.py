@@ -97,12 +97,31 @@ def model_from(
 
 def is_classifier(node: Mapping[str, Any]) -> bool:
     """Whether a model config is of a classifier."""
-    return str(node["_target_"]).startswith("micrographia.models.classifier.")
+    return descends(node, "micrographia.models.classifier.")
 
 
 def is_adversarial(node: Mapping[str, Any]) -> bool:
     """Whether a model config is of a generator and its discriminator, which names an optimiser for each."""
-    return str(node["_target_"]).startswith("micrographia.models.gan.")
+    return descends(node, "micrographia.models.gan.")
+
+
+def descends(node: Mapping[str, Any], place: str) -> bool:
+    """Whether a model config's class, or one that it builds on, is from a place in this package.
+
+    Raises
+    ------
+    UserError
+        If the class cannot be imported.
+    """
+    from hydra.errors import InstantiationException
+    from hydra.utils import get_object
+
+    name = str(node["_target_"])
+    try:
+        bases = getattr(get_object(name), "__mro__", ())
+    except (ImportError, InstantiationException, ValueError) as error:
+        raise UserError(f"model._target_: {name} cannot be imported: {error}.") from error
+    return any(f"{base.__module__}.".startswith(place) for base in bases)
 
 
 def source_run(node: Mapping[str, Any], how: How, key: str = "source", made: bool = False) -> Run:

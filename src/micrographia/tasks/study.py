@@ -9,9 +9,10 @@ from typing import Any
 from micrographia.console import console, show_notices
 from micrographia.errors import UserError
 from micrographia.overrides import is_execution
+from micrographia.search_path import study_files
 from micrographia.studies.estimate import seconds_left, spoken
 from micrographia.studies.expansion import FAILED, StudyJob, SweepPlan, plan
-from micrographia.studies.reading import find_study, read_study, study_files
+from micrographia.studies.reading import find_study, read_study
 from micrographia.studies.specification import Budget, Study
 from micrographia.studies.state import read_state, save_mistakes, save_state
 from micrographia.verbs import MANY
@@ -44,8 +45,10 @@ def study_command(arguments: Sequence[str]) -> int:
         raise UserError(f"{option}: study takes {' and '.join(FLAGS)}, budget=NAME and key=value.")
     if len(names) != 1:
         raise UserError(f"study: one study at a time, these are {len(names)}: {', '.join(names) or 'none'}.")
-    if names == ["list"] and not shown:
-        return list_studies(runs_folder(overrides))
+    if names == ["list"]:
+        if stray := next((item for item in arguments if item != "list" and not item.startswith(f"{RUNS}=")), None):
+            raise UserError(f"study list: {stray} changes nothing. It takes {RUNS}=FOLDER alone.")
+        return show_config("list", DEFAULT, []) if shown else list_studies(runs_folder(overrides))
     budget = next((item.partition("=")[2] for item in overrides if item.startswith("budget=")), DEFAULT)
     given = [item for item in overrides if not item.startswith("budget=")]
     if shown:
@@ -79,7 +82,7 @@ def overview() -> str:
         f"--yes        start more than {MANY} jobs\n"
         "--cfg job    print the overrides of each sweep, at the end of the command\n\n"
         "Finished jobs are not made again: after an interruption the same command goes on.\n"
-        f"The last line on stdout is the study's folder. Studies that ship: {', '.join(study_files())}."
+        f"The last line on stdout is the study's folder. Studies: {', '.join(study_files())}."
     )
 
 
