@@ -16,7 +16,7 @@ def own_tree(tmp_path, monkeypatch):
         files = {
             "train": "defaults: [data: a, model: b, how: c]\nbudget: {steps: 3}",
             "transfer": "defaults: [source: a, data: b, probe@probes.gbt: gbt]\nseed: 0",
-            **{f"experiment/study/{name}": content for name, content in experiments.items()},
+            **{f"experiment/study/{name}": f"{presets.HEADER}\n{content}" for name, content in experiments.items()},
         }
         for name, content in files.items():
             (tree / name).parent.mkdir(parents=True, exist_ok=True)

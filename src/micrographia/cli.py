@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 from micrographia import __version__
 from micrographia.config import HYDRA_SETTINGS
 from micrographia.errors import UserError, answer
+from micrographia.overrides import INPUTS
 from micrographia.search_path import check_own_folders, config_file, hydra_initialized, shadows, with_folder
 from micrographia.verbs import COMMANDS, VERBS, function_of
 
 if TYPE_CHECKING:
     from micrographia.tasks.jobs import Job
 
-# Groups whose choice is a run, which may also be named by its folder.
-INPUTS = ("source", "generator", "flow", "encoder")
 # Options, most of them Hydra's, and the value that each takes.
 SWEEPING = dict.fromkeys(("-m", "--multirun"), "")
 FOLDER = dict.fromkeys(("-cd", "--config-dir"), "FOLDER")

@@ -6,7 +6,10 @@ from pathlib import Path
 from micrographia import presets
 from micrographia.config import config_directory
 from micrographia.overrides import is_execution
-from micrographia.search_path import STUDIES, config_file, folders
+from micrographia.search_path import STUDIES, config_file, folders, own_folders
+
+# Launchers that come with a plugin of Hydra's, and our extra that brings it.
+LAUNCHERS = {"joblib": "joblib", "submitit_local": "cluster", "submitit_slurm": "cluster", "ray": "ray"}
 
 
 def verb_help(verb: str, about: str) -> str:
@@ -86,6 +89,12 @@ def is_free(place: str, runs: Sequence[str]) -> bool:
 def choices_of(verb: str) -> dict[str, list[str]]:
     """Choices of each config group, by the group's name; of the presets, those of a verb."""
     return group_choices(*folders()) | {presets.GROUP: presets.presets(verb)}
+
+
+def launchers() -> list[str]:
+    """Launchers of Hydra's, of the plugins that our extras bring, and settings of them in the user's folders."""
+    own = [file.stem for folder in own_folders() for file in sorted((folder / "hydra" / "launcher").glob("*.yaml"))]
+    return ["basic", *LAUNCHERS, *own]
 
 
 def group_choices(*roots: Path) -> dict[str, list[str]]:

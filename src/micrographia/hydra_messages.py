@@ -9,15 +9,13 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from micrographia.help import choices_of
+from micrographia.help import LAUNCHERS, choices_of, launchers
 from micrographia.presets import offers, read
 from micrographia.runs.address import following
-from micrographia.search_path import config_file, hydra_initialized, is_group, own_folders
+from micrographia.search_path import config_file, hydra_initialized, is_group
 
 # How Hydra's plain ValueError begins where a group is given a number or null.
 NO_CHOICE = "Config group override must be"
-# Launchers that come with a plugin of Hydra's, and our extra that brings it.
-LAUNCHERS = {"joblib": "joblib", "submitit_local": "cluster", "submitit_slurm": "cluster", "ray": "ray"}
 
 
 def is_mistake(error: Exception) -> bool:
@@ -80,12 +78,6 @@ def unknown_choice(name: str, verb: str) -> str:
     if group == "hydra/launcher" and wanted in LAUNCHERS:
         return f"{group}={wanted}: its plugin is not installed: pip install 'micrographia[{LAUNCHERS[wanted]}]'"
     return f"{group}={wanted}: no such choice{suggestion(wanted, choices)}.\n{group} is one of: {', '.join(choices)}."
-
-
-def launchers() -> list[str]:
-    """Launchers of Hydra's, of the plugins that our extras bring, and settings of them in the user's folders."""
-    own = [file.stem for folder in own_folders() for file in sorted((folder / "hydra" / "launcher").glob("*.yaml"))]
-    return ["basic", *LAUNCHERS, *own]
 
 
 def no_choice(overrides: Sequence[str], verb: str) -> str:

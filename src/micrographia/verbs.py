@@ -34,6 +34,12 @@ COMMANDS = {
         "the script with which bash, zsh or fish completes commands",
     ),
 }
+# Options of other verbs, beside --help and --config-dir.
+FLAGS = {
+    "study": ("--dry-run", "--yes"),
+    "report": ("--wandb",),
+    "doctor": ("--json",),
+}
 MANY = 200  # jobs of one command, beyond which they are started with --yes only
 
 

@@ -11,14 +11,11 @@ from omegaconf.errors import InterpolationKeyError, MissingMandatoryValue, Omega
 
 from micrographia.config import bracketed
 from micrographia.errors import UserError
+from micrographia.overrides import PATH_KEYS, RUN_KEY
 from micrographia.pretrained import pretrained_folder
 from micrographia.runs.fingerprint import ContentHashes
 from micrographia.search_path import config_file, hydra_initialized
 
-# Keys whose value is a file or a folder: its content stands in the digest, so that a moved folder is the same run.
-PATH_KEYS = ("root", "table", "sprites", "textures", "weights")
-# The key that names a finished run: its weights, and its latents' names where it has any, stand in the digest.
-RUN_KEY = "run"
 # Labels, which change nothing: left out of runs' configurations and of the nodes of this package's classes. A class
 # from elsewhere may mean something by its ``name``.
 LABELS = ("name",)

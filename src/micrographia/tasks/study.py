@@ -15,10 +15,9 @@ from micrographia.studies.expansion import FAILED, StudyJob, SweepPlan, plan
 from micrographia.studies.reading import find_study, read_study
 from micrographia.studies.specification import Budget, Study
 from micrographia.studies.state import read_state, save_mistakes, save_state
-from micrographia.verbs import MANY
+from micrographia.verbs import FLAGS, MANY
 
 DEFAULT = "smoke"  # budget
-FLAGS = ("--dry-run", "--yes")
 RUNS = "how.paths.runs"
 
 
@@ -41,20 +40,20 @@ def study_command(arguments: Sequence[str]) -> int:
     arguments = arguments[:-2] if shown else arguments
     names = [item for item in arguments if not item.startswith("-") and "=" not in item]
     overrides = [item for item in arguments if "=" in item and not item.startswith("--")]
-    if option := next((item for item in arguments if item.startswith("-") and item not in FLAGS), None):
-        raise UserError(f"{option}: study takes {' and '.join(FLAGS)}, budget=NAME and key=value.")
+    if option := next((item for item in arguments if item.startswith("-") and item not in FLAGS["study"]), None):
+        raise UserError(f"{option}: study takes {' and '.join(FLAGS['study'])}, budget=NAME and key=value.")
     if len(names) != 1:
         raise UserError(f"study: one study at a time, these are {len(names)}: {', '.join(names) or 'none'}.")
     if names == ["list"]:
-        if stray := next((item for item in arguments if item != "list" and not item.startswith(f"{RUNS}=")), None):
-            raise UserError(f"study list: {stray} changes nothing. It takes {RUNS}=FOLDER alone.")
+        if stray := next((item for item in arguments if item != "list" and not item.startswith("how.")), None):
+            raise UserError(f"study list: it takes {RUNS}=FOLDER, and no {stray}.")
         return show_config("list", DEFAULT, []) if shown else list_studies(runs_folder(overrides))
     budget = next((item.partition("=")[2] for item in overrides if item.startswith("budget=")), DEFAULT)
     given = [item for item in overrides if not item.startswith("budget=")]
     if shown:
         return show_config(names[0], budget, given)
     study = find_study(names[0])
-    return run_study(study, study.budget(budget), given, *(flag in arguments for flag in FLAGS))
+    return run_study(study, study.budget(budget), given, *(flag in arguments for flag in FLAGS["study"]))
 
 
 def show_config(name: str, budget: str, given: Sequence[str]) -> int:
