@@ -230,6 +230,24 @@ def bracketed(node: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def takes(node: Mapping[str, Any], argument: str) -> bool:
+    """Whether a node's ``_target_`` takes an argument; a target that cannot be imported is answered elsewhere.
+
+    Examples
+    --------
+    >>> takes({"_target_": "micrographia.config.Between"}, "most"), takes({"_target_": "builtins.len"}, "size")
+    (True, False)
+    """
+    from hydra.errors import InstantiationException
+    from hydra.utils import get_object
+
+    try:
+        parameters = inspect.signature(get_object(node["_target_"])).parameters.values()
+    except (ImportError, InstantiationException, ValueError):
+        return True
+    return any(each.name == argument or each.kind is each.VAR_KEYWORD for each in parameters)
+
+
 def target_hints(node: Mapping[str, Any]) -> dict[str, Any]:
     """Type hints of the arguments of a node's ``_target_``; empty where it has none, or none that can be imported."""
     from hydra.errors import InstantiationException

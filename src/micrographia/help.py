@@ -23,12 +23,25 @@ def verb_help(verb: str, about: str) -> str:
         names = " or ".join(trained)
         groups += f"\n\nGroups of a run that is trained on the way, where RUN is {names}, "
         groups += f"with {trained[0]}=trained:\n{further}"
+    if added := own_groups():
+        further = "\n".join(f"  +{group}@KEY={'|'.join(choices)}" for group, choices in added.items())
+        groups += f"\n\nGroups of your own that no verb names, added where KEY says:\n{further}"
     return (
         f"micrographia {verb}: {about}\n\n"
         f"  micrographia {verb} [key=value ...] [group=choice ...] [-m] [--cfg job]\n\n"
         f"Groups and their choices:\n{groups}\n\n"
         f"Keys of {verb}.yaml, besides those of the groups:\n{(root / f'{verb}.yaml').read_text().rstrip()}"
     )
+
+
+def own_groups() -> dict[str, list[str]]:
+    """Choices of groups that are in the user's folders alone."""
+    return {group: choices for group, choices in group_choices(*own_folders()).items() if not is_shipped(group)}
+
+
+def is_shipped(group: str) -> bool:
+    """Whether a group is one of the tree that ships."""
+    return (config_directory() / group).is_dir()
 
 
 def groups_of(verb: str, run: str = "") -> dict[str, list[str]]:

@@ -10,7 +10,7 @@ from micrographia.completion.composing import Composition, compose, readable
 from micrographia.completion.places import files, runs
 from micrographia.completion.values import select, values_of
 from micrographia.config import config_directory
-from micrographia.help import group_choices, launchers
+from micrographia.help import group_choices, launchers, own_groups
 from micrographia.overrides import EXECUTION, INPUTS, PATH_KEYS, RUN_KEY, is_execution
 from micrographia.presets import GROUP, presets
 from micrographia.search_path import folders, study_files
@@ -136,20 +136,22 @@ def overrides(line: Line) -> Known:
     if "=" in line.word:
         return assignments(line)
     sign = line.word[: len(line.word) - len(line.word.lstrip("+~"))]
-    found = keys(line, line.word.lstrip("+~"))
+    found = keys(line, line.word.lstrip("+~"), sign)
     if line.verb == "study":
         found = {"budget=": "how much is made", **{key: note for key, note in found.items() if is_execution(key)}}
     return {f"{sign}{text}": note for text, note in found.items()}
 
 
-def keys(line: Line, begun: str) -> Known:
-    """Groups, and keys on the level that is being written."""
+def keys(line: Line, begun: str, sign: str = "") -> Known:
+    """Groups, and keys on the level that is being written; with the sign of an addition groups of the user's too."""
     made = line.composition
     parent, _, _ = begun.rpartition(".")
     if (top := parent.partition(".")[0]) in INPUTS and select(made.keys, parent) is None:
         made = compose(line.root, {**line.given, top: "trained"})  # the only one of its choices that has such keys
     groups = {**made.groups, **({LAUNCHER: LAUNCHER} if line.verb in (*VERBS, "study") else {})}
-    found = {f"{group}=": made.notes.get(group, "") for group in groups if "/" not in begun or "/" in group}
+    found = {f"{group}=": made.notes.get(group, "") for group in groups}
+    if sign:
+        found |= {f"{group}@": "of your own, added where the key says" for group in own_groups()}
     node = select(made.keys, parent)
     for name, value in node.items() if isinstance(node, Mapping) and "@" not in begun else ():
         key = f"{parent}.{name}" if parent else str(name)
@@ -171,14 +173,15 @@ def assignments(line: Line) -> Known:
 
 def values(line: Line, key: str, begun: str) -> Known:
     """Values of a group or a key."""
-    group = line.composition.groups.get(key, key)
+    group = line.composition.groups.get(key, key.partition("@")[0])
     if line.verb == "study" and key == "budget":
         return dict.fromkeys(budgets(line.action), "")
     if group == GROUP:
         return dict.fromkeys(presets(line.root), "")
     last = key.rpartition(".")[2]
     folder = line.given.get("how.paths.runs", "runs")
-    if group in line.choices and (group in line.composition.groups.values() or group in (LAUNCHER, *EXECUTION)):
+    known = (*line.composition.groups.values(), LAUNCHER, *EXECUTION, *own_groups())
+    if group in line.choices and group in known:
         named = dict.fromkeys(line.choices[group], "")
         return named | (dict.fromkeys(runs(begun, folder, ["train"], group), "") if key in INPUTS else {})
     if last == RUN_KEY:

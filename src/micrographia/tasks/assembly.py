@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 
 from micrographia import __version__
-from micrographia.config import instantiate
+from micrographia.config import instantiate, takes
 from micrographia.data.datamodule import IndexedImages
 from micrographia.data.decoding import VERSION
 from micrographia.data.features import FeatureData
@@ -46,12 +46,13 @@ def build_data(
     if "generator" in node:
         model = load_model(source_run(node.pop("generator"), how, "data.generator"), how)
         return instantiate(node, "data", generator_model=model)
-    if node.get("size") is None:
+    if node.get("size") is None and takes(node, "size"):
         node["size"] = size or (network.size if network else DEFAULT_SIZE)
     cache = Path(how["paths"]["cache"])
     given: dict[str, Any] = {}
     if "root" in node or "fields" in node:  # images that lie on disk
         given = {"cache": str(cache), "progress": WorkProgress(f"reading {node['name']}", how["progress"])}
+        given = {name: value for name, value in given.items() if takes(node, name)}  # a user's class may need neither
     data = instantiate(node, "data", **given)
     data.setup("fit")
     if network is None:
