@@ -84,7 +84,7 @@ def answer(capsys, *arguments):
         (["train", "budget.steps=abc"], "budget.steps=abc: expected a whole number"),
         (["train", "optimizer.lr=high"], "optimizer.lr=high: expected a number"),
         (["train", "optimizer.lr=-1"], "optimizer: Invalid learning rate"),
-        (["train", "data.root=~/x"], "a leading ~"),
+        (["train", "data.root=~/x,~/y"], "a leading ~"),
         (["train", "data=image_folder", "data.root=nowhere"], "data.root: nowhere does not exist"),
         (["train", "seed=abc"], "seed=abc: expected a whole number from 0 to"),
         (["train", "seed=-1"], "seed=-1: expected a whole number from 0 to"),

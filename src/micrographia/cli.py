@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,7 +65,7 @@ def command(arguments: list[str]) -> int:
         return 0
     if verb not in VERBS and verb not in COMMANDS:
         raise UserError(f"{verb}: no such command. There are: {', '.join((*VERBS, *COMMANDS))}.")
-    folder, rest = without_folder(rest)
+    folder, rest = without_folder(map(with_quoted_home, rest))
     with with_folder(folder):
         if verb in COMMANDS:
             return int(function_of(COMMANDS[verb][0])(rest))
@@ -91,7 +91,20 @@ def overview() -> str:
     )
 
 
-def without_folder(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
+def with_quoted_home(argument: str) -> str:
+    """An override whose value is a path that begins with ``~``, as Hydra wants it; any other argument as it is.
+
+    Examples
+    --------
+    >>> with_quoted_home("how.paths.runs=~/my runs"), with_quoted_home("~probes.mlp"), with_quoted_home("data.root='~/a'")
+    ("how.paths.runs='~/my runs'", '~probes.mlp', "data.root='~/a'")
+    """
+    key, joined, value = argument.partition("=")
+    plain = value.startswith("~") and not any(sign in value for sign in "'\",")
+    return f"{key}='{value}'" if joined and plain and not key.startswith("-") else argument
+
+
+def without_folder(arguments: Iterable[str]) -> tuple[str | None, list[str]]:
     """Folder of ``--config-dir``, which every verb takes, if it is given; and the other arguments.
 
     Raises

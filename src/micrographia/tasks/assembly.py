@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 
 from micrographia import __version__
-from micrographia.config import instantiate, takes
+from micrographia.config import imported, instantiate, takes
 from micrographia.data.datamodule import IndexedImages
 from micrographia.data.decoding import VERSION
 from micrographia.data.features import FeatureData
@@ -114,14 +114,7 @@ def descends(node: Mapping[str, Any], place: str) -> bool:
     UserError
         If the class cannot be imported.
     """
-    from hydra.errors import InstantiationException
-    from hydra.utils import get_object
-
-    name = str(node["_target_"])
-    try:
-        bases = getattr(get_object(name), "__mro__", ())
-    except (ImportError, InstantiationException, ValueError) as error:
-        raise UserError(f"model._target_: {name} cannot be imported: {error}.") from error
+    bases = getattr(imported(node["_target_"], "model"), "__mro__", ())
     return any(f"{base.__module__}.".startswith(place) for base in bases)
 
 
