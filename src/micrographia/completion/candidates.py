@@ -157,8 +157,9 @@ def keys(line: Line, begun: str, sign: str = "") -> Known:
         key = f"{parent}.{name}" if parent else str(name)
         if key == "task" or (str(name).startswith("_") and not begun.rpartition(".")[2].startswith("_")):
             continue
-        is_node = isinstance(value, Mapping) and value
-        found[f"{key}." if is_node else f"{key}="] = made.notes.get(key, "")
+        if isinstance(value, Mapping) and value and all(str(inner).startswith("_") for inner in value):
+            continue
+        found[f"{key}." if isinstance(value, Mapping) and value else f"{key}="] = made.notes.get(key, "")
     return found
 
 
@@ -185,9 +186,12 @@ def values(line: Line, key: str, begun: str) -> Known:
         named = dict.fromkeys(line.choices[group], "")
         return named | (dict.fromkeys(runs(begun, folder, ["train"], group), "") if key in INPUTS else {})
     if last == RUN_KEY:
-        shipped = [f"pretrained/{name}" for name in shipped_names()] if key == RUN_KEY else []
-        tasks = ["train"] if "." in key else ["train", "transfer", "superresolve"]
-        return dict.fromkeys([*shipped, *runs(begun, folder, tasks, key.partition(".")[0] if "." in key else "")], "")
+        shipped = [f"pretrained/{name}" for name in shipped_names()]
+        if key == RUN_KEY:
+            tasks = ["train", "transfer", *(["superresolve"] if line.verb != "evaluate" else [])]
+            return dict.fromkeys([*shipped, *runs(begun, folder, tasks)], "")
+        group = key.split(".")[-2]
+        return dict.fromkeys([*shipped, *runs(begun, folder, ["train"], group if group in INPUTS else "")], "")
     if last in PLACES or key.startswith("how.paths."):
         return dict.fromkeys(files(begun), "")
     return dict.fromkeys(values_of(key, line.composition.keys), "")
