@@ -25,7 +25,12 @@ EXAMPLES = {
 }
 # What makes the page's commands take seconds.
 TINY = {
-    "train": ("budget.steps=2", "budget.batch_size=4", "data.samples={train: 16, val: 8, test: 8}", "naming.samples=50"),
+    "train": (
+        "budget.steps=2",
+        "budget.batch_size=4",
+        "data.samples={train: 16, val: 8, test: 8}",
+        "naming.samples=50",
+    ),
     "transfer": (
         *("finetune.epochs=1", "naming.samples=50", "probes.gbt.trees=2", "probes.mlp.steps=2", "baseline=false"),
         *("interpretation.images=0", "interpretation.projections=[]"),

@@ -169,8 +169,9 @@ def test_modules_come_from_the_folders_and_come_last(desk, write):
     make_importable()
     make_importable()
     assert sys.path[-2:] == [str(desk / "micrographia_conf"), str(desk)]
-    import own_module
     import platform
+
+    import own_module
 
     assert own_module.HERE
     assert platform.python_version()

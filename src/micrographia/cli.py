@@ -96,8 +96,8 @@ def with_quoted_home(argument: str) -> str:
 
     Examples
     --------
-    >>> with_quoted_home("how.paths.runs=~/my runs"), with_quoted_home("~probes.mlp"), with_quoted_home("data.root='~/a'")
-    ("how.paths.runs='~/my runs'", '~probes.mlp', "data.root='~/a'")
+    >>> with_quoted_home("how.paths.runs=~/my runs"), with_quoted_home("~probes.mlp")
+    ("how.paths.runs='~/my runs'", '~probes.mlp')
     """
     key, joined, value = argument.partition("=")
     plain = value.startswith("~") and not any(sign in value for sign in "'\",")
@@ -179,16 +179,13 @@ def show_config(verb: str, options: Mapping[str, str], overrides: list[str]) -> 
     UserError
         If options do not go together, or one has no such value.
     """
-    from hydra.core.global_hydra import GlobalHydra
-
     asked = {LONG.get(name, name): value for name, value in options.items()}
     kind = next((name for name in SHOWN if name in asked), None)
     if kind is None or len(asked.keys() & {*SHOWN, "--multirun"}) > 1:
         raise UserError(f"{' and '.join(asked)}: give one of {' and '.join(SHOWN)}, without -m.")
     if asked[kind] not in SHOWN[kind]:
         raise UserError(f"{kind} {asked[kind]}: no such value. There are: {', '.join(SHOWN[kind])}.")
-    with hydra_initialized(f"micrographia {verb}"):
-        hydra = GlobalHydra.instance().hydra
+    with hydra_initialized(f"micrographia {verb}") as hydra:
         given = [*HYDRA_SETTINGS, *overrides]
         if kind == "--info":
             hydra.show_info(asked[kind], verb, given)
@@ -224,7 +221,12 @@ def with_named_run(override: str) -> list[str]:
     (['generator=path', 'generator.run=.'], ['generator=trained'])
     """
     key, _, value = override.partition("=")
-    if key in INPUTS and value and not config_file(override.replace("=", "/")).is_file() and Path(value).expanduser().is_dir():
+    if (
+        key in INPUTS
+        and value
+        and not config_file(override.replace("=", "/")).is_file()
+        and Path(value).expanduser().is_dir()
+    ):
         return [f"{key}=path", f"{key}.run={value}"]
     return [override]
 

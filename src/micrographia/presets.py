@@ -38,7 +38,11 @@ def check_presets(verb: str, overrides: Sequence[str]) -> None:
         If an override chooses one.
     """
     for name in chosen(overrides):
-        if preset_file(name).is_file() and read(preset_file(name)) and HEADER not in preset_file(name).read_text(encoding="utf-8").splitlines():
+        if (
+            preset_file(name).is_file()
+            and read(preset_file(name))
+            and HEADER not in preset_file(name).read_text(encoding="utf-8").splitlines()
+        ):
             raise UserError(f"{preset_file(name)}: begin the preset with the line {HEADER}")
         if preset_file(name).is_file() and (verbs := verbs_of(name)) and verb not in verbs:
             raise UserError(

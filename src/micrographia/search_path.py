@@ -11,6 +11,7 @@ from micrographia.config import config_directory
 from micrographia.errors import UserError
 
 if TYPE_CHECKING:
+    from hydra._internal.hydra import Hydra
     from hydra.core.config_search_path import ConfigSearchPath
 
 VARIABLE = "MICROGRAPHIA_CONF"
@@ -155,7 +156,7 @@ def hydra_search_path() -> "ConfigSearchPath":
 
 
 @contextmanager
-def hydra_initialized(name: str = "micrographia") -> Iterator[None]:
+def hydra_initialized(name: str = "micrographia") -> Iterator["Hydra"]:
     """Hydra on our search path, for ``hydra.compose``; of an outer Hydra the state comes back after the block."""
     from hydra import version
     from hydra._internal.hydra import Hydra
@@ -166,8 +167,7 @@ def hydra_initialized(name: str = "micrographia") -> Iterator[None]:
     GlobalHydra.instance().clear()
     version.setbase("1.3")
     try:
-        Hydra.create_main_hydra2(name, hydra_search_path())
-        yield
+        yield Hydra.create_main_hydra2(name, hydra_search_path())
     finally:
         GlobalHydra.instance().clear()
         if outer is not None:

@@ -86,7 +86,7 @@ def test_lists_that_stand_twice_are_the_same():
     assert public_sets() == sorted(SETS, key=public_sets().index)
     assert set(public_sets()) == set(SETS)
     assert list(ACTIONS) == list(DATA_ACTIONS)
-    assert {LONG for LONG in OFFERED} <= OPTIONS.keys()
+    assert set(OFFERED) <= OPTIONS.keys()
 
 
 def test_files_and_folders_of_ones_own(desk):

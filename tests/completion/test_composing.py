@@ -57,4 +57,12 @@ def test_a_file_that_is_not_there_or_broken_leaves_the_rest(tmp_path, monkeypatc
 def test_notes_are_the_comments(tmp_path):
     file = tmp_path / "a.yaml"
     file.write_text("defaults:\n  - model: vae  # what\na: 1  # one\nb:  # two\n  c: '#'\n  d: [x, y]  # four\ne: 2\n")
-    assert notes_of(file) == {"defaults": "", "-model": "what", "a": "one", "b": "two", "b.c": "'", "b.d": "four", "e": ""}
+    assert notes_of(file) == {
+        "defaults": "",
+        "-model": "what",
+        "a": "one",
+        "b": "two",
+        "b.c": "'",
+        "b.d": "four",
+        "e": "",
+    }

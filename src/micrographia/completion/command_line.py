@@ -48,14 +48,14 @@ def bash_line(text: str, point: int) -> tuple[Line, str]:
 
 
 def bash_words(found: Sequence[str], word: str, quote: str) -> list[str]:
-    """Candidates as bash takes them: without what stands before its last break of the word, with signs escaped.
+    r"""Candidates as bash takes them: without what stands before its last break of the word, with signs escaped.
 
     Examples
     --------
     >>> bash_words(["model=beta_vae", "model=cnn"], "model=", ""), bash_words(["run=my runs/"], "run=my", "'")
     (['beta_vae', 'cnn'], ['run=my runs/'])
     >>> bash_words(["data.root=my images/"], "data.root=my", "")
-    ['my\\\\ images/']
+    ['my\\ images/']
     """
     if quote:
         return list(found)

@@ -38,7 +38,7 @@ def runs(begun: str, folder: str, tasks: Sequence[str], group: str = "") -> list
     group
         Input that they are to be, as ``generator``; empty for any.
     """
-    found = []
+    found: list[str] = []
     for task in tasks:
         place = f"{folder}/{task}/"
         if not (begun.startswith(place) or place.startswith(begun)):

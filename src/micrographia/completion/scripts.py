@@ -1,4 +1,4 @@
-"""The scripts by which shells ask for candidates. Each asks the command that is being written, of whichever environment."""
+"""The scripts by which shells ask the ``micrographia`` that is being written, of whichever environment."""
 
 BASH = r"""# micrographia: completion for bash. Install it: echo 'eval "$(micrographia completion bash)"' >> ~/.bashrc
 _micrographia() {
@@ -37,7 +37,8 @@ else
 fi
 """
 
-FISH = r"""# micrographia: completion for fish. Install it: micrographia completion fish > ~/.config/fish/completions/micrographia.fish
+FISH = r"""# micrographia: completion for fish. Install it:
+# micrographia completion fish > ~/.config/fish/completions/micrographia.fish
 function __micrographia_answer
     set -l words (commandline -opc)
     set -l word (commandline -ct)

@@ -126,7 +126,7 @@ def alias_values(name: str, tree: ast.Module) -> list[str]:
     for item in tree.body:
         if isinstance(item, ast.Assign) and name in [getattr(target, "id", "") for target in item.targets]:
             return literal_values(item.value, tree)
-        if isinstance(item, ast.ImportFrom) and str(item.module).startswith(f"{PACKAGE}."):
-            if name in [each.asname or each.name for each in item.names]:
-                return alias_values(name, source_of(str(item.module)))
+        names = [each.asname or each.name for each in item.names] if isinstance(item, ast.ImportFrom) else []
+        if isinstance(item, ast.ImportFrom) and name in names and str(item.module).startswith(f"{PACKAGE}."):
+            return alias_values(name, source_of(str(item.module)))
     return []

@@ -31,7 +31,7 @@ def cores() -> int:
 
 
 def control_groups() -> list[Path]:
-    """Folders of this process's control groups (version 2), from its own up to the root; none elsewhere than on Linux."""
+    """Folders of this process's control groups (version 2), from its own up to the root; on Linux alone."""
     try:
         line = next(line for line in OWN_GROUP.read_text().splitlines() if line.startswith("0::"))
     except (OSError, StopIteration):
@@ -120,8 +120,9 @@ def shared_memory_finding(workers: int) -> Finding | None:
     status = os.statvfs(place)
     free = status.f_bavail * status.f_frsize
     value = f"{size(free)} free in {place}"
+    if free < 2**30 and workers:
+        advice = "Loader processes pass batches there: how.workers=0, or docker run --shm-size=2g."
+        return Finding("storage", "shared memory", f"{value}, for how.workers={workers}", "warning", advice)
     if free < 2**30:
-        mark, use = ("warning", "are in use") if workers else ("note", "would need more")
-        advice = "Loader processes pass batches there: how.workers=0, or docker run --shm-size=2g." if workers else ""
-        return Finding("storage", "shared memory", f"{value}; loader processes (how.workers={workers}) {use}", mark, advice)  # type: ignore[arg-type]
+        return Finding("storage", "shared memory", f"{value}: little, if loader processes are wanted", "note")
     return Finding("storage", "shared memory", value)

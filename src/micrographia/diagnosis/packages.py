@@ -53,7 +53,7 @@ def package_findings() -> list[Finding]:
 
 
 def own_version() -> Finding:
-    """This package's version, and the commit of its checkout."""
+    """Version of this package, and the commit of its checkout."""
     commit = git_commit()
     value = f"{__version__} (checkout at {commit[:10]}{'+changes' if '+' in commit else ''})" if commit else __version__
     return Finding("versions", PACKAGE, value)
@@ -93,7 +93,9 @@ def in_extra(lines: Iterable[str], extra: str) -> list[str]:
     ['zarr>=3.0']
     """
     found = [Requirement(line) for line in lines]
-    own = [each for each in found if each.marker and "extra" in str(each.marker) and each.marker.evaluate({"extra": extra})]
+    own = [
+        each for each in found if each.marker and "extra" in str(each.marker) and each.marker.evaluate({"extra": extra})
+    ]
     return [f"{each.name}{each.specifier}" for each in own]
 
 
@@ -138,10 +140,12 @@ def extra_findings() -> list[Finding]:
     for name, wanted in extras().items():
         purpose = PURPOSES.get(name, "")
         missing = [each.name for each in wanted if installed_version(each.name) is None]
-        odd = [f"{each.name} {trouble_with(each)}" for each in wanted if each.name not in missing and trouble_with(each)]
+        odd = [
+            f"{each.name} {trouble_with(each)}" for each in wanted if each.name not in missing and trouble_with(each)
+        ]
         install = f'pip install "{PACKAGE}[{name}]"'
         if missing:
-            found.append(Finding("optional parts", name, f"{purpose}: {install}", "note"))
+            found.append(Finding("optional parts", name, f"{install}  for {purpose}", "note"))
         elif odd:
             found.append(Finding("optional parts", name, f"{purpose}: {', '.join(odd)}", "warning", install))
         else:

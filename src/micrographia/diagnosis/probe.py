@@ -59,7 +59,9 @@ class Probe:
         if stage is not None:
             advice = f"Nothing works without it. Try it by itself: python -c '{STAGES[stage]}'"
             if stage == "lightning":
-                advice += ". Most often torchvision or torchaudio does not match torch: pip uninstall torchvision torchaudio"
+                advice += (
+                    ". Most often torchvision or torchaudio does not match torch: pip uninstall torchvision torchaudio"
+                )
             if stage == "models":
                 advice = "The installation is damaged: pip install --force-reinstall micrographia"
             yield Finding("versions", STAGES[stage], without_home(self.mistake) or "stopped", "broken", advice)
@@ -73,7 +75,9 @@ def device_findings(torch: Mapping[str, Any], how: Mapping[str, Any]) -> Iterato
     if torch["mps"]:
         yield Finding("devices", "mps", "Apple's GPU")
     if torch["cuda_mistake"]:
-        advice = "torch cannot use the GPU. nvidia-smi tells whether its driver works; how.accelerator=cpu goes without."
+        advice = (
+            "torch cannot use the GPU. nvidia-smi tells whether its driver works; how.accelerator=cpu goes without."
+        )
         yield Finding("devices", "cuda", without_home(torch["cuda_mistake"]), "warning", advice)
     elif not torch["cuda"] and torch["driver"]:
         built = torch["cuda_build"]

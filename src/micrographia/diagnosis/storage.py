@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from threading import Thread
-from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -69,7 +68,9 @@ def locked(folder: Path) -> Finding:
                     FileLock(file, fallback_to_soft=False).acquire(timeout=0)
                 except Timeout:
                     return Finding("storage", "lock files", "work: two processes never make one run at once")
-        advice = "Do not start two commands that make the same run at once, or name a local folder: how.paths.runs=FOLDER."
+        advice = (
+            "Do not start two commands that make the same run at once, or name a local folder: how.paths.runs=FOLDER."
+        )
         return Finding("storage", "lock files", "do not exclude each other on this file system", "warning", advice)
     except OSError as error:
         if error.errno in WITHOUT_LOCKS:

@@ -34,7 +34,9 @@ def doctor_command(arguments: Sequence[str]) -> int:
     shown = list(arguments[-2:]) == ["--cfg", "job"]
     words = [word for word in (arguments[:-2] if shown else arguments) if word not in FLAGS["doctor"]]
     if stray := next((word for word in words if "=" not in word or word.startswith("-")), None):
-        raise UserError(f"{stray}: doctor takes --json, --cfg job at the end, and keys of how, as how.paths.runs=FOLDER.")
+        raise UserError(
+            f"{stray}: doctor takes --json, --cfg job at the end, and keys of how, as how.paths.runs=FOLDER."
+        )
     if shown:
         import yaml
 
@@ -55,8 +57,8 @@ def overview() -> str:
     return (
         "micrographia doctor: what is installed, found and set here, and what to do about it\n\n"
         "  micrographia doctor [--json] [how.key=value ...]\n\n"
-        "--json         the same as JSON, to be sent with a report of a bug; the home folder is ~ in it, and it holds no\n"
-        "               keys or passwords\n"
+        "--json         the same as JSON, to be sent with a report of a bug; the home folder is ~ in it, and it holds\n"
+        "               no keys or passwords\n"
         "how.key=value  look with these settings: how.paths.runs=FOLDER, how.threads=4, how.accelerator=gpu\n\n"
         "It asks nothing of the network, and changes nothing. The exit status is 2 if something is broken that every\n"
         "command needs, else 0."

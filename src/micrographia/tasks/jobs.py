@@ -86,17 +86,15 @@ def run_jobs(verb: str, overrides: Sequence[str], sweeping: bool = False, folder
     list of Job
         In the order of the sweep. The folder of each run is printed on stdout.
     """
-    from hydra.core.global_hydra import GlobalHydra
     from hydra.core.utils import setup_globals
 
     from micrographia.tasks.launching import spread
 
     setup_globals()
     given = [*HYDRA_SETTINGS, *overrides]
-    with with_folder(folder), hydra_initialized(f"micrographia {verb}"):
+    with with_folder(folder), hydra_initialized(f"micrographia {verb}") as hydra:
         check_own_folders()
         runner = JobRunner(verb, sweeping, own_folders=tuple(own_folders()))
-        hydra = GlobalHydra.instance().hydra
         if not sweeping:
             return list(hydra.run(verb, runner, given).return_value)
         returned = spread(hydra, verb, given, runner)
