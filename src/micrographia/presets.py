@@ -116,7 +116,8 @@ def read(file: Path) -> dict[str, Any]:
     try:
         return parsed(file, file.stat().st_mtime_ns)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{file}: is no YAML ({' '.join(str(error).split())}).") from error
+        why = " ".join(str(error).replace(' in "<unicode string>",', "").split())
+        raise UserError(f"{file}: is no YAML ({why}).") from error
 
 
 @cache

@@ -30,10 +30,10 @@ def own_folders() -> list[Path]:
     UserError
         If the variable names a folder that is not there.
     """
-    named = [Path(name).expanduser().absolute() for name in os.environ.get(VARIABLE, "").split(os.pathsep) if name]
+    named = [Path(name).expanduser().resolve() for name in os.environ.get(VARIABLE, "").split(os.pathsep) if name]
     if missing := next((folder for folder in named if not folder.is_dir()), None):
         raise UserError(f"{VARIABLE}={missing}: no such folder. Make it, or set the variable to the one that is meant.")
-    beside = Path(BESIDE).absolute()
+    beside = Path(BESIDE).resolve()
     nearest = [beside] if beside.is_dir() and beside not in named else []
     return list(dict.fromkeys([*nearest, *named]))
 
@@ -114,7 +114,7 @@ def with_folder(folder: str | None) -> Iterator[None]:
     if folder is None:
         yield
         return
-    path = Path(folder).expanduser().absolute()
+    path = Path(folder).expanduser().resolve()
     if not path.is_dir():
         raise UserError(f"--config-dir {folder}: no such folder.")
     with looking_in([path, *own_folders()]):
