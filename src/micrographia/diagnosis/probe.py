@@ -97,7 +97,8 @@ def device_findings(torch: Mapping[str, Any], how: Mapping[str, Any]) -> Iterato
     if taken := have[chosen]:
         yield Finding("devices", "how.accelerator", f"{chosen}: models train on {taken}")
     else:
-        yield Finding("devices", "how.accelerator", f"{chosen}: no such device", "broken", "Take how.accelerator=auto, or cpu.")
+        advice = "Take how.accelerator=auto, or cpu."
+        yield Finding("devices", "how.accelerator", f"{chosen}: no such device", "broken", advice)
 
 
 def tell(**answer: Any) -> None:

@@ -67,7 +67,13 @@ class Job:
         return {key: value for key, _, value in pairs if not is_execution(key)}
 
 
-def run_jobs(verb: str, overrides: Sequence[str], sweeping: bool = False, folder: str | None = None) -> list[Job]:
+def run_jobs(
+    verb: str,
+    overrides: Sequence[str],
+    sweeping: bool = False,
+    folder: str | None = None,
+    swept: Sequence[str] = (),
+) -> list[Job]:
     """Make each run of a command; what befalls one job leaves the others alone.
 
     Parameters
@@ -80,6 +86,9 @@ def run_jobs(verb: str, overrides: Sequence[str], sweeping: bool = False, folder
         Several values of a key are a job each (``-m``), which ``hydra/launcher`` spreads.
     folder
         A config folder that is looked through before the package's own.
+    swept
+        Keys that tell the jobs from others beside those that have several values here, as where these jobs are what an
+        interrupted sweep has left.
 
     Returns
     -------
@@ -94,7 +103,7 @@ def run_jobs(verb: str, overrides: Sequence[str], sweeping: bool = False, folder
     given = [*HYDRA_SETTINGS, *overrides]
     with with_folder(folder), hydra_initialized(f"micrographia {verb}") as hydra:
         check_own_folders()
-        runner = JobRunner(verb, sweeping, own_folders=tuple(own_folders()))
+        runner = JobRunner(verb, sweeping, tuple(swept), own_folders=tuple(own_folders()))
         if not sweeping:
             return list(hydra.run(verb, runner, given).return_value)
         returned = spread(hydra, verb, given, runner)
@@ -115,7 +124,7 @@ class JobRunner:
     sweeping
         A job has a log, and a bug in it, too, leaves the others alone.
     swept
-        Keys that have several values.
+        Keys that name its log.
     answers
         Where jobs in other processes leave what they have made.
     threads
