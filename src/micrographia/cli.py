@@ -10,7 +10,7 @@ from micrographia import __version__
 from micrographia.config import HYDRA_SETTINGS
 from micrographia.errors import UserError, answer
 from micrographia.overrides import INPUTS
-from micrographia.search_path import check_own_folders, config_file, hydra_initialized, shadows, with_folder
+from micrographia.search_path import check_own_folders, config_file, hydra_initialized, say_shadows, with_folder
 from micrographia.verbs import COMMANDS, VERBS, function_of
 
 if TYPE_CHECKING:
@@ -156,19 +156,13 @@ def run_verb(verb: str, arguments: list[str]) -> int:
         sweeping = bool(options.keys() & SWEEPING)
         if sweeping and not confirmed:
             refuse_many(overrides)
-        say_what_is_shadowed()
+        say_shadows()
         jobs = run_jobs(verb, [*group_settings(verb, overrides, sweeping), *overrides], sweeping)
     except Exception as error:
         if not is_mistake(error):
             raise
         raise UserError(explain(error, verb, overrides)) from error
     return conclude(verb, jobs, sweeping)
-
-
-def say_what_is_shadowed() -> None:
-    """Say on stderr which files of the user's are taken in place of ours."""
-    for name, file in shadows().items():
-        print(f"{name}: {file} is taken in place of the one that ships", file=sys.stderr)
 
 
 def show_config(verb: str, options: Mapping[str, str], overrides: list[str]) -> int:

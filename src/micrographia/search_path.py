@@ -75,14 +75,19 @@ def study_files() -> dict[str, Path]:
 
 def shadows() -> dict[str, Path]:
     """Files of the user's that are taken in place of one that ships, by what they are called."""
-    found = {}
-    for folder in reversed(own_folders()):
-        for file in folder.rglob("*.yaml"):
-            name = file.relative_to(folder)
-            shipped = config_directory(STUDIES) / name.name if name.parts[0] == STUDIES else config_directory() / name
-            if shipped.is_file():
-                found[name.with_suffix("").as_posix()] = file
-    return dict(sorted(found.items()))
+    own, ours, studies = own_folders(), config_directory(), config_directory(STUDIES)
+    if not own:
+        return {}
+    names = [file.relative_to(ours) for file in ours.rglob("*.yaml")]
+    names += [Path(STUDIES) / file.name for file in studies.glob("*.yaml")]
+    found = {name: next((folder / name for folder in own if (folder / name).is_file()), None) for name in names}
+    return {name.with_suffix("").as_posix(): file for name, file in sorted(found.items()) if file is not None}
+
+
+def say_shadows() -> None:
+    """Say on stderr which files of the user's are taken in place of ours."""
+    for name, file in shadows().items():
+        print(f"{name}: {file} is taken in place of the one that ships", file=sys.stderr)
 
 
 def check_own_folders() -> None:

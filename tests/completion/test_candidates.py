@@ -54,6 +54,7 @@ def offered(text):
         ("data check synthetic/y", ["synthetic/yeast"]),
         ("data preview synthetic/yeast per", ["per_class="]),
         ("data fetch bb", ["bbbc021"]),
+        ("data fetch bbbc021 weeks=", ["weeks=all", "weeks=null"]),
         ("study rls_abl", ["rls_ablation"]),
         ("study rls_ablation budget=", ["budget=smoke", "budget=standard", "budget=paper"]),
         ("study rls_ablation how.th", ["how.threads="]),

@@ -155,7 +155,7 @@ def test_own_folders_are_looked_into(tmp_path, monkeypatch):
         (folder / f"{name}.yaml").write_text("lr: 1\n")
     (folder / "four.py").touch()
     held, shadow = config_findings()
-    assert held.value.endswith("micrographia_conf: 2 choices, 1 preset, 1 module, 1 study")
+    assert held.value.endswith("micrographia_conf: 2 choices, 1 preset, 1 study, 1 module")
     assert shadow.mark == "note"
     (folder / "optimizer" / "one.yaml").write_text("lr: [1")
     assert [finding.mark for finding in config_findings()] == ["ok", "warning", "note"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from micrographia.completion.composing import Composition, compose, readable
 from micrographia.completion.places import files, runs
-from micrographia.completion.values import select, values_of
+from micrographia.completion.values import select, values_of, verb_values
 from micrographia.config import config_directory
 from micrographia.help import group_choices, launchers, own_groups
 from micrographia.overrides import EXECUTION, INPUTS, PATH_KEYS, RUN_KEY, is_execution
@@ -194,7 +194,8 @@ def values(line: Line, key: str, begun: str) -> Known:
         return dict.fromkeys([*shipped, *runs(begun, folder, ["train"], group if group in INPUTS else "")], "")
     if last in PLACES or key.startswith("how.paths."):
         return dict.fromkeys(files(begun), "")
-    return dict.fromkeys(values_of(key, line.composition.keys), "")
+    own = verb_values(COMMANDS[line.verb][0], key) if line.verb in COMMANDS else []
+    return dict.fromkeys(own or values_of(key, line.composition.keys), "")
 
 
 def shipped_names() -> list[str]:

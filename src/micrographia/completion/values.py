@@ -101,6 +101,27 @@ def source_of(module: str) -> ast.Module:
     return ast.parse(file.read_text(encoding="utf-8")) if file.is_file() else ast.Module([], [])
 
 
+def verb_values(place: str, key: str) -> list[str]:
+    """Values that a verb's module declares for a key of its own config, in a ``TypedDict``, read without an import.
+
+    Parameters
+    ----------
+    place
+        ``module:function`` of the verb.
+
+    Examples
+    --------
+    >>> verb_values("micrographia.tasks.data:data_command", "weeks")
+    ['all', 'null']
+    """
+    tree = source_of(place.partition(":")[0])
+    declared = [line for item in tree.body if isinstance(item, ast.ClassDef) for line in item.body]
+    for line in declared:
+        if isinstance(line, ast.AnnAssign) and getattr(line.target, "id", "") == key:
+            return literal_values(line.annotation, tree)
+    return []
+
+
 def literal_values(annotation: ast.expr, tree: ast.Module) -> list[str]:
     """Values of an annotation as it is written: ``Literal["a", "b"] | None``, or a name that stands for one."""
     if isinstance(annotation, ast.BinOp):

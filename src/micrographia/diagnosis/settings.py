@@ -42,12 +42,13 @@ def holds(folder: Path) -> str:
     """What there is in a config folder, in words."""
     choices = group_choices(folder)
     presets = choices.pop(GROUP, [])
-    names = [*(name for group in choices.values() for name in group)]
-    parts = {"choice": names, "preset": presets, "module": list(folder.glob("*.py"))}
-    counts = [f"{len(found)} {what}{'s' if len(found) > 1 else ''}" for what, found in parts.items() if found]
-    if studies := len(list((folder / STUDIES).glob("*.yaml"))):
-        counts.append(f"{studies} {'studies' if studies > 1 else 'study'}")
-    return ", ".join(counts) or "nothing yet"
+    counts = {
+        ("choice", "choices"): sum(map(len, choices.values())),
+        ("preset", "presets"): len(presets),
+        ("study", "studies"): len(list((folder / STUDIES).glob("*.yaml"))),
+        ("module", "modules"): len(list(folder.glob("*.py"))),
+    }
+    return ", ".join(f"{count} {words[count > 1]}" for words, count in counts.items() if count) or "nothing yet"
 
 
 def data_findings(paths: Mapping[str, str]) -> Iterator[Finding]:

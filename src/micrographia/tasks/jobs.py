@@ -24,7 +24,6 @@ from micrographia.search_path import (
     looking_in,
     make_importable,
     own_folders,
-    with_folder,
 )
 from micrographia.tasks.answers import Answers
 from micrographia.tasks.job_log import LogFile, log_file, logged
@@ -71,7 +70,6 @@ def run_jobs(
     verb: str,
     overrides: Sequence[str],
     sweeping: bool = False,
-    folder: str | None = None,
     swept: Sequence[str] = (),
 ) -> list[Job]:
     """Make each run of a command; what befalls one job leaves the others alone.
@@ -84,8 +82,6 @@ def run_jobs(
         Those of the command.
     sweeping
         Several values of a key are a job each (``-m``), which ``hydra/launcher`` spreads.
-    folder
-        A config folder that is looked through before the package's own.
     swept
         Keys that tell the jobs from others beside those that have several values here, as where these jobs are what an
         interrupted sweep has left.
@@ -101,7 +97,7 @@ def run_jobs(
 
     setup_globals()
     given = [*HYDRA_SETTINGS, *overrides]
-    with with_folder(folder), hydra_initialized(f"micrographia {verb}") as hydra:
+    with hydra_initialized(f"micrographia {verb}") as hydra:
         check_own_folders()
         runner = JobRunner(verb, sweeping, tuple(swept), own_folders=tuple(own_folders()))
         if not sweeping:

@@ -9,7 +9,7 @@ from typing import Any
 from micrographia.console import console, show_notices
 from micrographia.errors import UserError
 from micrographia.overrides import is_execution
-from micrographia.search_path import study_files
+from micrographia.search_path import check_own_folders, say_shadows, study_files
 from micrographia.studies.estimate import seconds_left, spoken
 from micrographia.studies.expansion import FAILED, StudyJob, SweepPlan, group_name, plan
 from micrographia.studies.reading import find_study, read_study
@@ -92,6 +92,8 @@ def run_study(study: Study, budget: Budget, given: Sequence[str], dry: bool = Fa
     from micrographia.tasks.study_jobs import look_up
 
     show_notices()
+    check_own_folders()
+    say_shadows()
     plans = plan(study, budget, given)
     jobs = [job for sweep in plans for job in sweep.jobs]
     folder = folder_of(study, budget, given)
