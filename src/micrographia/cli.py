@@ -69,8 +69,12 @@ def command(arguments: list[str]) -> int:
         from micrographia.tasks.report import report_command
 
         return report_command(rest)
+    if verb == "predict":
+        from micrographia.tasks.predict import predict_command
+
+        return predict_command(rest)
     if verb not in VERBS:
-        raise UserError(f"{verb}: no such command. There are: {', '.join(VERBS)}, study, report, data.")
+        raise UserError(f"{verb}: no such command. There are: {', '.join(VERBS)}, predict, study, report, data.")
     if "-h" in rest or "--help" in rest:
         from micrographia.help import verb_help
 
@@ -84,6 +88,7 @@ def overview() -> str:
     verbs = "\n".join(f"  micrographia {verb:<10} {about}" for verb, (_, about) in VERBS.items())
     return (
         f"micrographia {__version__}: interpretable deep learning on microscopy images\n\n{verbs}\n"
+        "  micrographia predict    what a finished run says of your own images: classes and latents, or recovered images\n"
         "  micrographia study      all sweeps of a study, then its tables and figures\n"
         "  micrographia report     one page of HTML for runs, a sweep or a study: tables, charts, sliders\n"
         "  micrographia data       list and fetch public sets; look at any set before it is used\n\n"
