@@ -88,7 +88,7 @@ def overview() -> str:
     verbs = "\n".join(f"  micrographia {verb:<10} {about}" for verb, (_, about) in VERBS.items())
     return (
         f"micrographia {__version__}: interpretable deep learning on microscopy images\n\n{verbs}\n"
-        "  micrographia predict    what a finished run says of your own images: classes and latents, or recovered images\n"
+        "  micrographia predict    classify, or super-resolve and measure, your own images by a finished run\n"
         "  micrographia study      all sweeps of a study, then its tables and figures\n"
         "  micrographia report     one page of HTML for runs, a sweep or a study: tables, charts, sliders\n"
         "  micrographia data       list and fetch public sets; look at any set before it is used\n\n"

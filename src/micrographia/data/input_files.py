@@ -1,10 +1,10 @@
 """The image files that a user names: a folder, one file, or a pattern of paths."""
 
-import glob
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from glob import has_magic
 from pathlib import Path
 
 from micrographia.data.reading import SUFFIXES, files_below, is_image_file, is_there
@@ -57,11 +57,14 @@ def input_files(given: str, results: str) -> InputFiles:
         return gathered(path, [path], given, results)
     if path.exists():
         raise UserError(f"input={given}: a file of this type is not read. Save images as one of {', '.join(SUFFIXES)}.")
-    if not glob.has_magic(str(path)):
+    if not has_magic(str(path)):
         raise UserError(f"input={given}: no such file or folder (looked in {path.absolute().parent}).")
-    fixed = path.parts[: next(place for place, part in enumerate(path.parts) if glob.has_magic(part))]
+    fixed = path.parts[: next(place for place, part in enumerate(path.parts) if has_magic(part))]
     root = Path(*fixed) if fixed else Path()
-    matches = [Path(match) for match in sorted(glob.glob(str(path), recursive=True))]
+    try:
+        matches = sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
+    except ValueError as error:
+        raise UserError(f"input={given}: no pattern of paths ({error}).") from error
     if not matches:
         raise UserError(f"input={given}: no file matches. Write the pattern in quotes, as input='images/*.tif'.")
     return gathered(root, matches, given, results)

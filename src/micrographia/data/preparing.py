@@ -17,6 +17,8 @@ from micrographia.errors import UserError
 
 SHRUNK = "larger than all that was learned from: shrunk"
 CONSTANT = "constant"
+DIM = "hardly any of the run's scale"
+LEAST = 1 / 30  # of the scale, which the brightest pixel of a deep image should reach
 DEPTHS = {"uint8": "8 bit", "float16": "more than 8 bit"}
 
 
@@ -48,7 +50,7 @@ class Preparation:
     record
         What the run keeps of its images: `IndexedImages.record`. That of rendered images, or of cells cut out of
         plates, says nothing of files: these are padded to a square of their own and resized; values are by the range
-        of 8 bit, or floating point in 0..1, else ``limits`` are needed.
+        of 8 bit, or floating point in 0..1; of others by the limits of rendered counts, else ``limits`` are needed.
     channels, size
         Channels and side of an item.
     chosen
@@ -83,8 +85,8 @@ class Preparation:
         self.kept = "rule" in record
         if not self.kept and "root" in settings:
             raise UserError(
-                "run: it was made by an earlier version, which did not keep how its images were prepared. Make it anew: "
-                "its command with how.rerun=true."
+                "run: it was made by an earlier version, which did not keep how its images were prepared. Make it "
+                "anew: its command with how.rerun=true."
             )
         self.record = record
         self.side = side
@@ -125,16 +127,17 @@ class Preparation:
         if self.side is not None and header.shape[1:] != (self.side, self.side):
             height, width = header.shape[1:]
             raise UserError(
-                f"{path}: is {width} x {height} px; the run's degradation makes images of {self.side} x {self.side} px. "
-                "Cut it to them."
+                f"{path}: is {width} x {height} px; the run's degradation makes images of {self.side} x {self.side} "
+                "px. Cut it to them."
             )
         mapping = self.mapping(header, path)
         fitted = self.fitted(header, image, path)
         conversion = self.recipe.repeated(fitted, {header.names: mapping}, header.dtype)
         item = conversion.item(path, header, image)
-        shrunk = self.kept and self.side is None and fitted["side"] and max(header.shape[1:]) > fitted["side"]
         seen = item[[channel for channel in range(len(item)) if channel not in mapping.blank]]
-        return Prepared(item, SHRUNK if shrunk else CONSTANT if seen.min() == seen.max() else "")
+        shrunk = self.kept and self.side is None and fitted["side"] and max(header.shape[1:]) > fitted["side"]
+        dim = not self.recipe.invert and fitted["limits"] and seen.max() < LEAST
+        return Prepared(item, CONSTANT if seen.min() == seen.max() else DIM if dim else SHRUNK if shrunk else "")
 
     def restored(self, item: np.ndarray, path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
         """An item of any size in the type, range and channels of a file, and the names of these channels."""
@@ -144,7 +147,7 @@ class Preparation:
 
     def describe(self) -> dict[str, Any]:
         """The preparation in words, for records."""
-        learned = {key: self.record[key] for key in ("channels", "intensity", "size") if key in self.record}
+        learned = {key: self.record[key] for key in ("channels", "intensity", "size", "limits") if key in self.record}
         given = {} if self.limits is None else {"limits": [list(pair) for pair in self.limits]}
         return learned | given | ({} if self.chosen is None else {"chosen": list(self.chosen)})
 
@@ -162,12 +165,15 @@ class Preparation:
             return {"dtype": depth, "rule": "limits", "limits": self.limits, "side": side}
         if self.kept and depth != self.record["dtype"]:
             raise UserError(
-                f"{path}: has {DEPTHS[depth]}, the run learned from images of {DEPTHS[self.record['dtype']]}. Save it as "
-                "these were, or set the values that become 0 and 1: limits=[[LOW,HIGH]]."
+                f"{path}: has {DEPTHS[depth]}, the run learned from images of {DEPTHS[self.record['dtype']]}. Save it "
+                "as these were, or set the values that become 0 and 1: limits=[[LOW,HIGH]]."
             )
         fitted = {key: self.record[key] for key in ("dtype", "rule", "limits")} if self.kept else {}
         fitted = {"dtype": depth, "rule": "dtype", "limits": [], **fitted, "side": side}
-        if not self.kept and header.dtype.kind in "ui" and header.dtype != np.uint8:
+        deep = header.dtype != np.uint8 and (header.dtype.kind in "ui" or np.nanmax(image, initial=0) > 1)
+        if not self.kept and deep and isinstance(self.record.get("limits"), list):  # rendered in counts of a camera
+            return fitted | {"rule": "limits", "limits": self.record["limits"]}
+        if not self.kept and header.dtype.kind in "ui" and deep:
             raise UserError(
                 f"{path}: its pixels are {header.dtype}, and the run, which learned from no such files, keeps no scale "
                 "of them. Set the values that become 0 and 1: limits=[[LOW,HIGH]]."
@@ -235,9 +241,7 @@ def are_named(names: Sequence[str]) -> bool:
     return any(not name.isdecimal() for name in names if name != "zero")
 
 
-def chosen_channels(
-    chosen: Sequence[int | str] | None, settings: Mapping[str, Any]
-) -> tuple[int | str, ...] | None:
+def chosen_channels(chosen: Sequence[int | str] | None, settings: Mapping[str, Any]) -> tuple[int | str, ...] | None:
     """Channels to take: those that were chosen now, else with the run."""
     given = settings.get("channels") if chosen is None else chosen
     if given is None:

@@ -43,8 +43,8 @@ def made_run(node: Mapping[str, Any], how: How, key: str) -> Run:
     if len(alike) > 1:
         names = ", ".join(run.folder.name for run in alike)
         raise UserError(
-            f"{key}: its images have changed, and several runs have its configuration: {names}. Which one it was nobody "
-            f"knows: move the others out of {alike[0].folder.parent}."
+            f"{key}: its images have changed, and several runs have its configuration: {names}. Nobody knows which one "
+            f"it was: move the others out of {alike[0].folder.parent}."
         )
     return alike[0]
 

@@ -58,13 +58,15 @@ def kept_calibration(assay: CellAssay, run: Run) -> CellAssay:
     file = run.folder / CALIBRATED
     if not file.exists():
         raise UserError(
-            f"run={run.folder}: made by an earlier version, which did not keep how its measurement was calibrated. Make "
-            "it anew: its command with how.rerun=true. Or measure nothing: measure=false."
+            f"run={run.folder}: made by an earlier version, which did not keep how its measurement was calibrated. "
+            "Make it anew: its command with how.rerun=true. Or measure nothing: measure=false."
         )
     try:
         return assay.calibrated_by(load(file.read_bytes()))
     except (OSError, SafetensorError) as error:
-        raise UserError(f"{file}: cannot be read ({error}). Make the run anew: its command with how.rerun=true.") from error
+        raise UserError(
+            f"{file}: cannot be read ({error}). Make the run anew: its command with how.rerun=true."
+        ) from error
 
 
 def measurements(

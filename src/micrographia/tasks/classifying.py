@@ -19,8 +19,9 @@ from micrographia.runs.run import How, Run, readable
 from micrographia.scores.acceptance import Acceptance, fit_acceptance
 from micrographia.tasks.assembly import load_model
 from micrographia.tasks.evaluated import load_phases, training_of
+from micrographia.tasks.predict import Options
 from micrographia.tasks.probing import build_probes
-from micrographia.tasks.readers import Options, Reader, in_blocks
+from micrographia.tasks.readers import Reader, in_blocks
 from micrographia.training.fit import device_of
 
 log = logging.getLogger(__name__)
@@ -128,7 +129,7 @@ def transfer_reader(run: Run, how: How, options: Options) -> ClassReader:
         options["kept"] or settings.get("kept", 0.95),
         settings.get("neighbours", 10),
     )
-    model = list(load_phases(scored, list(codes), how).values())[-1]
+    model = list(load_phases(scored, codes.columns.tolist(), how).values())[-1]
     backbone = training.config.get("backbone") or {}
     preparation, view = seen_through(backbone, model.shape, config["data"], record, how, options)
     tested = scores[(scores["probe"] == name) & (scores["part"] == "test")]
@@ -142,8 +143,8 @@ def transfer_reader(run: Run, how: How, options: Options) -> ClassReader:
         preparation,
         device_of(how),
         lambda images: model.encode(view(images))[0],
-        list(codes),
-        lambda block: torch.from_numpy(fitted.probabilities(named(block, codes)).to_numpy()),
+        codes.columns.tolist(),
+        lambda block: torch.tensor(fitted.probabilities(named(block, codes)).to_numpy()),
         fitted.classes,
         name,
         acceptance,
@@ -185,7 +186,7 @@ def trained_reader(run: Run, how: How, options: Options) -> ClassReader:
 
 def named(block: Tensor, like: pd.DataFrame) -> pd.DataFrame:
     """Codes under the names of others."""
-    return pd.DataFrame(block.cpu().numpy(), columns=list(like))
+    return pd.DataFrame(block.cpu().numpy(), columns=like.columns)
 
 
 def seen_through(
@@ -238,9 +239,10 @@ def fit_kept(
 ) -> ProbeResult:
     """A transfer's probe, fitted anew to the codes that the run keeps.
 
-    That takes seconds, gives the same each time, and needs no file with code in it. Whether it is the probe that the run
-    has scored, its confusion matrices tell: where they are others, a warning says so.
+    That takes seconds, gives the same each time, and needs no file with code in it. Whether it is the probe that the
+    run has scored, its confusion matrices tell: where they are others, a warning says so.
     """
+    log.info("fitting probe %s to the codes that the run keeps", name)
     probe = build_probes(run.config)[name]
     fitted = fit_probe(probe, codes, known["class"], known["part"], classes, importance=())
     table = run.table("confusion")
@@ -255,7 +257,7 @@ def fit_kept(
 
 
 def kept_codes(run: Run, phase: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Codes of all items of a transfer in one phase, and class and part of each; of few labels, those that were known."""
+    """Codes of all items of a transfer in one phase, and class and part of each; few labels are those that were known."""
     with readable(run.folder / "tables" / f"codes_{phase}.csv") as file:
         texts = {"class": str, "part": str}
         options: dict[str, Any] = {"keep_default_na": False, "float_precision": "round_trip", "index_col": "item"}

@@ -2,29 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Any, Literal
 
 import pandas as pd
 import torch
 from torch import Tensor
 
-from micrographia.config import Between
 from micrographia.data.preparing import Preparation
-from micrographia.scores.acceptance import Unlikeness
 
 BLOCK = 32  # images of one pass through a network; the last one is filled up, so that no number depends on its company
-
-
-class Options(TypedDict):
-    """What is asked of a run."""
-
-    probe: str | None
-    rejection: Unlikeness
-    kept: Annotated[float, Between(0.5, 1)] | None
-    method: str | None
-    measure: bool
-    channels: list[int | str] | None
-    limits: list[list[float]] | None
 
 
 class Reader:

@@ -1,4 +1,4 @@
-"""Images of high resolution behind a user's low-resolution ones, and what they measure, by a finished superresolve run."""
+"""Images of high resolution behind a user's low-resolution ones, and what they measure, by a superresolve run."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -18,9 +18,10 @@ from micrographia.inversion.problem import Problem
 from micrographia.inversion.solutions import Solutions
 from micrographia.measure.assays.assay import CellAssay
 from micrographia.runs.run import How, Run
-from micrographia.tasks.assay_report import kept_calibration, measurements
+from micrographia.tasks.assay_report import joined, kept_calibration, measurements
 from micrographia.tasks.assembly import load_generator
-from micrographia.tasks.readers import Options, Reader
+from micrographia.tasks.predict import Options
+from micrographia.tasks.readers import Reader
 from micrographia.tasks.recovered_files import distinct
 from micrographia.tasks.recovery_inputs import build_assay, build_method, checked_methods, load_encoder, load_flow
 from micrographia.tasks.scaling import networks_alike
@@ -83,20 +84,21 @@ class RecoveredReader(Reader):
         folder: Path,
         watch: Callable[[float], None],
     ) -> pd.DataFrame:
-        """See `Reader.rows`. What is known against an image, the search finds by itself."""
+        """See `Reader.rows`."""
         keys = [content_key(image) for image in images]
         places = {key: place for place, key in reversed(list(enumerate(keys)))}  # copies of an image are searched once
-        own = torch.tensor(sorted(places.values()))
-        found = self.module.solve(images[own].to(self.device), torch.tensor(keys)[own], watch)
+        each = torch.tensor(sorted(places.values()))
+        found = self.module.solve(images[each].to(self.device), torch.tensor(keys)[each], watch)
         rows = self.measured(found)
         tables = []
-        for name, path, key in zip(names, paths, keys, strict=True):
+        for name, path, key, flag in zip(names, paths, keys, flags, strict=True):
             image = found.images[found.keys.tolist().index(key), 0].cpu()
             file = Path("images", self.files[name])
             if image.isfinite().all():
                 write_ome_tiff(folder / file, *self.preparation.restored(image.numpy(), path), key="output")
             written = file.as_posix() if image.isfinite().all() else ""
-            tables.append(rows[rows["key"] == key].assign(file=name, image=written, method=self.method.name))
+            own = rows[rows["key"] == key].assign(file=name, image=written, method=self.method.name)
+            tables.append(own.assign(flag=joined(pd.Series(flag, own.index), own["flag"])))
         return pd.concat(tables, ignore_index=True).reindex(columns=self.columns)
 
     def measured(self, found: Solutions) -> pd.DataFrame:

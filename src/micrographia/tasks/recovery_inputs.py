@@ -142,7 +142,7 @@ def load_encoder(
 
 
 def build_method(name: str, what: What, how: How, problem: Problem, made: bool = False) -> Method:
-    """A method from its config, fit for the problem; one that uses a trained network gets it (``made``: it is there)."""
+    """A method from its config, fit for the problem; one that uses a network gets it (``made``: it is trained)."""
     node = dict(what["methods"][name])
     given = {"seed": what["seed"]} if "terms" in node else {}
     if "network" in node:
