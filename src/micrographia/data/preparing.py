@@ -136,7 +136,9 @@ class Preparation:
         item = conversion.item(path, header, image)
         seen = item[[channel for channel in range(len(item)) if channel not in mapping.blank]]
         shrunk = self.kept and self.side is None and fitted["side"] and max(header.shape[1:]) > fitted["side"]
-        dim = not self.recipe.invert and fitted["limits"] and seen.max() < LEAST
+        dim = (
+            not self.recipe.invert and fitted["limits"] and seen.max() < LEAST * (255 if item.dtype == np.uint8 else 1)
+        )
         return Prepared(item, CONSTANT if seen.min() == seen.max() else DIM if dim else SHRUNK if shrunk else "")
 
     def restored(self, item: np.ndarray, path: Path) -> tuple[np.ndarray, tuple[str, ...]]:

@@ -5,7 +5,6 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import torch
 
@@ -168,7 +167,7 @@ def rows_of(
     total: int,
 ) -> pd.DataFrame:
     """Rows of a batch, ``before`` images being done of ``total``."""
-    images = unit_range(torch.from_numpy(np.stack([prepared.item for prepared in whole.values()])))
+    images = torch.stack([unit_range(torch.from_numpy(prepared.item)) for prepared in whole.values()])
     flags = [prepared.flag for prepared in whole.values()]
     paths = [root / name for name in whole]
     return reader.rows(list(whole), paths, images, flags, folder, lambda done: progress(before + done, total))
