@@ -34,7 +34,7 @@ def write_classes(root):
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """A folder with images, ``mine``, and with finished runs that have learned from them: by verb, the last one first."""
+    """A folder with images, ``mine``, and with finished runs, of which most have learned from them."""
     folder = tmp_path_factory.mktemp("desk")
     write_classes(folder / "mine")
     with pytest.MonkeyPatch.context() as patch:

@@ -257,7 +257,7 @@ def fit_kept(
 
 
 def kept_codes(run: Run, phase: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Codes of all items of a transfer in one phase, with class and part of each; of few labels those that were known."""
+    """Codes of all items of a transfer in one phase, with class and part of each; few labels are those that it had."""
     with readable(run.folder / "tables" / f"codes_{phase}.csv") as file:
         texts = {"class": str, "part": str}
         options: dict[str, Any] = {"keep_default_na": False, "float_precision": "round_trip", "index_col": "item"}
