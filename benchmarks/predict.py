@@ -40,7 +40,7 @@ def write_sprites(folder: Path) -> str:
     """Images of what the shipped VAE has learned from, as PNG."""
     what, how = composed("train", HOW)
     data = build_data(what, how)
-    pixels = data.images(torch.linspace(0, len(data) - 1, COUNT).long()).numpy()
+    pixels = data.images(torch.arange(COUNT) * (len(data) // COUNT)).numpy()
     folder.mkdir()
     for number, image in enumerate(pixels):
         Image.fromarray(image.transpose(1, 2, 0)).save(folder / f"{number}.png")

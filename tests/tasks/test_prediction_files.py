@@ -1,3 +1,5 @@
+import errno
+
 import pandas as pd
 import pytest
 
@@ -42,6 +44,23 @@ def test_a_torn_header_is_none(tmp_path):
     with results.opened():
         results.append(rows("a.png"))
     assert pd.read_csv(results.table)["file"].tolist() == ["a.png", "a.png"]
+
+
+def test_a_full_disk_is_answered_and_gone_on_from(tmp_path, monkeypatch):
+    results = folder(tmp_path / "out")
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with results.opened():
+        results.append(rows("a.png"))
+        with monkeypatch.context() as patch:
+            patch.setattr("os.fsync", full)
+            with pytest.raises(UserError, match=r"cannot be written \(No space left on device\)\. Free space"):
+                results.append(rows("b.png"))
+    results.table.write_bytes(results.table.read_bytes()[:-3])
+    with results.opened():
+        assert results.done == {"a.png"}
 
 
 def test_other_predictions_are_refused(tmp_path):

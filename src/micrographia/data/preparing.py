@@ -93,8 +93,8 @@ class Preparation:
         self.grey = grey
         self.chosen = chosen
         self.limits = None if limits is None else within_limits(limits, channels)
-        if self.limits is None and "limits_of_plates" in record:
-            plate, own = next(iter(record["limits_of_plates"].items()))
+        if self.limits is None and (plates := limits_of_plates(record)):
+            plate, own = next(iter(plates.items()))
             raise UserError(
                 "limits: the run's plates were scaled each by itself, and nobody knows the scale of these images. Set "
                 f"the values that become 0 and 1, limits=[[LOW,HIGH],...]; those of its plate {plate} are "
@@ -230,6 +230,12 @@ class Preparation:
         """Whether channels have names, and so had those that the run has learned from, which were others."""
         own, *others = (text.split(", ") for text in (mapping.describe(), *self.record["channels"].split("; ")))
         return are_named(own) and all(map(are_named, others))
+
+
+def limits_of_plates(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Limits of each plate, of images that were scaled plate by plate."""
+    limits = record.get("limits")
+    return limits if isinstance(limits, Mapping) else record.get("limits_of_plates", {})
 
 
 def are_named(names: Sequence[str]) -> bool:

@@ -39,7 +39,10 @@ def made_run(node: Mapping[str, Any], how: How, key: str) -> Run:
         return found
     alike = runs_of(node, runs)
     if not alike:
-        raise UserError(f"{key}: {node['name']}, from which a model was made, is not in {runs} any more.")
+        raise UserError(
+            f"{key}: {node['name']}, from which a model was made, is not in {runs} any more. "
+            "Set how.paths.runs to the folder where it lies."
+        )
     if len(alike) > 1:
         names = ", ".join(run.folder.name for run in alike)
         raise UserError(

@@ -60,8 +60,9 @@ class Prediction:
         """The rows of all images, in memory."""
         import pandas as pd
 
-        texts = {"file": str, "class": str, "flag": str, "image": str}
-        return pd.read_csv(self.folder / "predictions.csv", dtype=texts, keep_default_na=False, na_values={})
+        file, texts = self.folder / "predictions.csv", ("file", "class", "probe", "flag", "image", "method")
+        numbers = {str(name): [""] for name in pd.read_csv(file, nrows=0) if name not in texts}
+        return pd.read_csv(file, dtype=dict.fromkeys(texts, str), keep_default_na=False, na_values=numbers)
 
 
 def predict_command(arguments: Sequence[str]) -> int:
