@@ -69,8 +69,12 @@ def command(arguments: list[str]) -> int:
         from micrographia.tasks.report import report_command
 
         return report_command(rest)
+    if verb == "export":
+        from micrographia.tasks.export import export_command
+
+        return export_command(rest)
     if verb not in VERBS:
-        raise UserError(f"{verb}: no such command. There are: {', '.join(VERBS)}, study, report, data.")
+        raise UserError(f"{verb}: no such command. There are: {', '.join(VERBS)}, study, report, export, data.")
     if "-h" in rest or "--help" in rest:
         from micrographia.help import verb_help
 
@@ -86,6 +90,7 @@ def overview() -> str:
         f"micrographia {__version__}: interpretable deep learning on microscopy images\n\n{verbs}\n"
         "  micrographia study      all sweeps of a study, then its tables and figures\n"
         "  micrographia report     one page of HTML for runs, a sweep or a study: tables, charts, sliders\n"
+        "  micrographia export     a trained model as ONNX or safetensors, checked, with its model card\n"
         "  micrographia data       list and fetch public sets; look at any set before it is used\n\n"
         "Each takes Hydra overrides (seed=1 data=image_folder data.root=PATH), -m for sweeps (seed=0,1,2),\n"
         "--cfg job to see the configuration, and --help. Without overrides each runs on its synthetic default.\n"

@@ -1,0 +1,3 @@
+"""x"""
+CARD="model_card.md"
+def model_card(run): return "x"
