@@ -194,7 +194,7 @@ class Preprocessing(nn.Module):
         """Square images of the model's size: shrunk to fit and padded, where there is a side to pad to, then resized."""
         rows, columns = (places_along(values, dimension) for dimension in (2, 3))
         side, size = self.steps.side, self.steps.size
-        height, width = (places[-1] + 1 for places in (rows, columns))
+        height, width = (places[-1:] + 1 for places in (rows, columns))
         if side is None:
             tall = (height > size) & (height - size > 2 * (width - size))
             return self.filtered(values, weights(rows, self.out, size), weights(columns, self.out, size), tall)
@@ -250,7 +250,7 @@ class Preprocessing(nn.Module):
                 pieces.append(torch.where(across, line, torch.full_like(line, torch.inf)))
         ordered = torch.cat(pieces, 2).sort(2).values
         middle = (rows[2] + columns[2]).long()
-        pair = ordered.index_select(2, torch.stack([middle - 1, middle]))
+        pair = ordered.index_select(2, torch.cat([middle - 1, middle]))
         mean = pair.sum(2) / 2
         return mean.floor() if self.steps.depth == "8 bit" else mean
 
@@ -279,7 +279,7 @@ def weights(places: Tensor, out: Tensor, count: Tensor | int) -> Tensor:
     tensor([[0.4286, 0.4286, 0.1429, 0.0000],
             [0.0000, 0.1429, 0.4286, 0.4286]])
     """
-    scale = (places[-1] + 1) / count
+    scale = (places[-1:] + 1) / count  # of one dimension: torch's exporter halves the precision of scalars
     centres = (out + 0.5) * scale
     found = (1 - ((places - centres[:, None] + 0.5) * (1 / scale.clamp(min=1))).abs()).clamp(min=0)
     return found / found.sum(1, keepdim=True).clamp(min=1e-12)
@@ -297,12 +297,12 @@ def resizes_tall_first() -> bool:
 def own_percentiles(values: Tensor, percentiles: tuple[float, float]) -> Tensor:
     """Percentiles of each image's channels, ``(n, channels, 2)``, interpolated linearly as numpy does."""
     ordered = values.flatten(2).double().sort(2).values
-    last = torch.ones_like(ordered[0, 0]).sum() - 1
+    last = torch.ones_like(ordered[0, 0]).sum(0, keepdim=True) - 1
     found = []
     for percentile in percentiles:
         place = last * (percentile / 100)
         below = place.floor()
-        pair = ordered.index_select(2, torch.stack([below, torch.minimum(below + 1, last)]).long())
+        pair = ordered.index_select(2, torch.cat([below, torch.minimum(below + 1, last)]).long())
         first, second = pair.unbind(2)
         share = place - below
         found.append(torch.where(share < 0.5, first + (second - first) * share, second - (second - first) * (1 - share)))
