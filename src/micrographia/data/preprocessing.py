@@ -112,9 +112,9 @@ class Steps:
 class Preprocessing(nn.Module):
     """From raw pixel values to what the model takes, as `micrographia.data.decoding.Conversion` does it.
 
-    Of 8-bit images the result is the same to the bit, pillow's rounding included, save where a weight of the filter is a
-    tie; of deeper ones it is rounded to half precision as the data set keeps it, so that a value at a tie may differ by
-    one unit there. There is no branch on the images' size: the traced graph takes any.
+    Of 8-bit images the result is the same to the bit, pillow's rounding included; of deeper ones it is rounded to half
+    precision, as the data set keeps them, and a value at a tie may differ by one unit there. There is no branch on the
+    images' size: the traced graph takes any.
 
     Parameters
     ----------
@@ -185,13 +185,15 @@ class Preprocessing(nn.Module):
         low, span = self.low, self.span
         if self.steps.rule in ("image", "given"):
             assert self.steps.rule == "image" or limits is not None
-            low, high = (own_percentiles(values, self.steps.percentiles) if limits is None else limits).float().unbind(2)
+            low, high = (
+                (own_percentiles(values, self.steps.percentiles) if limits is None else limits).float().unbind(2)
+            )
             span = torch.where(high > low, high - low, torch.ones_like(low))[:, :, None, None]
             low = low[:, :, None, None]
         return ((values - low) / span).clamp(0, 1)
 
     def squared(self, values: Tensor) -> Tensor:
-        """Square images of the model's size: shrunk to fit and padded, where there is a side to pad to, then resized."""
+        """Square images of the model's size: shrunk to fit and padded, if there is a side to pad to, then resized."""
         rows, columns = (places_along(values, dimension) for dimension in (2, 3))
         side, size = self.steps.side, self.steps.size
         height, width = (places[-1:] + 1 for places in (rows, columns))
@@ -207,7 +209,8 @@ class Preprocessing(nn.Module):
             within.append((place, inside, kept))
             filters.append(weights(places, place, kept) * inside[:, None])
         (_, inside_rows, high), (_, inside_columns, wide) = within
-        placed = self.filtered(values, *filters, (height > high) & (height - high > 2 * (width - wide)))
+        by_rows, by_columns = filters
+        placed = self.filtered(values, by_rows, by_columns, (height > high) & (height - high > 2 * (width - wide)))
         if self.steps.background == "border":
             covered = inside_rows[:, None] & inside_columns
             placed = torch.where(covered, placed, self.rim(placed, within[0], within[1])[:, :, None, None])
@@ -241,7 +244,7 @@ class Preprocessing(nn.Module):
         return values.float().double()
 
     def rim(self, placed: Tensor, rows: tuple[Tensor, ...], columns: tuple[Tensor, ...]) -> Tensor:
-        """Median of each image's outermost pixels, ``(n, channels)``; corners count twice, as they do in pad_to_square."""
+        """Median of each image's outermost pixels, ``(n, channels)``; corners count twice, as in `pad_to_square`."""
         pieces = []
         for dimension, (place, _, kept), (_, across, _) in ((2, rows, columns), (3, columns, rows)):
             for edge in (torch.zeros_like(kept), kept - 1):
@@ -305,5 +308,7 @@ def own_percentiles(values: Tensor, percentiles: tuple[float, float]) -> Tensor:
         pair = ordered.index_select(2, torch.cat([below, torch.minimum(below + 1, last)]).long())
         first, second = pair.unbind(2)
         share = place - below
-        found.append(torch.where(share < 0.5, first + (second - first) * share, second - (second - first) * (1 - share)))
+        found.append(
+            torch.where(share < 0.5, first + (second - first) * share, second - (second - first) * (1 - share))
+        )
     return torch.stack(found, 2)

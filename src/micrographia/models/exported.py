@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -78,7 +77,7 @@ class ImageGenerator(nn.Module):
         self.generator = generator
 
     def forward(self, z: Tensor) -> tuple[Tensor, ...]:
-        """``images`` ``(n, channels, size, size)``, background to brightest in 0..1, not clamped; ``w`` ``(n, w_dim)``."""
+        """``images`` ``(n, channels, size, size)`` in 0..1, not clamped; ``w`` ``(n, w_dim)``."""
         w = self.generator.mapping(z)
         return self.generator.synthesis(self.generator.tile(w)), w
 
@@ -257,5 +256,3 @@ def assembled_from(description: Mapping[str, Any]) -> ExportedModel:
     steps = description["preprocessing"]
     preprocessing = None if steps is None else Preprocessing(Steps.read(steps))
     return ExportedModel(description, body, preprocessing, backbone)
-
-

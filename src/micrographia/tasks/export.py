@@ -1,4 +1,4 @@
-"""``micrographia export``: an encoder, a classifier or a generator as a file that runs elsewhere, checked, with a card."""
+"""``micrographia export``: a trained model as a file that runs elsewhere, checked, with its model card."""
 
 import json
 import logging
@@ -88,7 +88,7 @@ def export_command(arguments: Sequence[str]) -> int:
 def overview() -> str:
     """Text of ``micrographia export --help``."""
     return (
-        "micrographia export: a trained model as a file that runs elsewhere, with all pre-processing, and its model card\n\n"
+        "micrographia export: a trained model as a file that runs elsewhere, checked, with its model card\n\n"
         "  micrographia export run=PATH [format=onnx|safetensors] [output=FOLDER]\n\n"
         "A PATH is the folder of a finished run, or pretrained/NAME. What it gives:\n"
         "  a VAE, or a transfer      image -> latents, log_variances (of a transfer: the fine-tuned encoder)\n"
@@ -97,16 +97,16 @@ def overview() -> str:
         "  model=stylegan2           z -> images, w\n\n"
         "  format=onnx            model.onnx, for onnxruntime and its like: raw pixel values in\n"
         "  format=safetensors     model.safetensors and model.json, for micrographia.models.exported.load_exported\n"
-        "  output=FOLDER          otherwise export/ in the run's folder; of a shipped run <how.paths.runs>/export/NAME\n"
+        "  output=FOLDER          otherwise export/ in the run's folder; of a shipped run runs/export/NAME\n"
         "  images=16              of the run's data, on which the file is compared with the trained model\n"
-        "  tolerance=0.001        largest difference that passes; a file that differs more is not kept (exit status 2)\n\n"
+        "  tolerance=0.001        largest difference that passes; what differs more is not kept (exit status 2)\n\n"
         "model_card.md lies beside the file. The last line on stdout is the folder."
     )
 
 
 def export(
     run: Run | Path | str,
-    format: Format = "onnx",
+    format: Format = "onnx",  # noqa: A002  (the key's name)
     output: Path | str | None = None,
     images: int = 16,
     tolerance: float = 1e-3,

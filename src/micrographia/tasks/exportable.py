@@ -194,7 +194,7 @@ def steps_of_files(data: Mapping[str, Any], record: Mapping[str, Any], model_cha
         for number, name in enumerate(names)
     )
     deep = record["dtype"] != "uint8"
-    rule = "given" if "limits_of_plates" in record else record["rule"]
+    rule: Any = "given" if "limits_of_plates" in record else record["rule"]
     return Steps(
         channels,
         sources,

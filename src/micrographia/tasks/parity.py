@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -52,7 +51,7 @@ def samples_of(exportable: Exportable, how: How, count: int) -> tuple[list[Sampl
     model, node = exportable.model, dict(exportable.data)
     generator = torch.Generator().manual_seed(0)
     if model.preprocessing is None:
-        z = torch.randn(count, exportable.trained.generator.z_dim, generator=generator)  # type: ignore[union-attr]
+        z = torch.randn(count, exportable.model.description["body"]["z_dim"], generator=generator)
         return [Sample(z, z)], f"{count} random codes"
     root = node.get("root") or (node.get("fields") or {}).get("root")
     if root is not None and not Path(root).exists():
@@ -82,7 +81,7 @@ def samples_of_files(data: ImageFolder, exportable: Exportable, count: int) -> l
     rows, steps = data.arrange(), exportable.model.preprocessing.steps  # type: ignore[union-attr]
     indices = chosen(data, count)
     plates = data.reference.plates_of(rows.iloc[indices.numpy()])
-    record, groups = dict(exportable.record), {}
+    record, groups = dict(exportable.record), dict[tuple[int, ...], list[Sample]]()
     of_plates = record.pop("limits_of_plates", None)
     for index, plate in zip(indices.tolist(), plates, strict=True):
         path = data.root / rows["file"].iloc[index]
