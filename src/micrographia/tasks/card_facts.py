@@ -237,10 +237,8 @@ class Facts:
         if after and len(unnamed) < len(after):
             known = self.sets[-1].terms.name if self.record.task == "transfer" else self.sets[0].terms.name
             found.append(f"Names were earned on images of {known}; on others they are a hint.")
-        suffix = (
-            "_after" if "latents_after/active" in self.metrics else "_before" if self.record.task != "train" else ""
-        )
-        active = self.metrics.get(f"latents{suffix}/active")
+        told = [f"latents{suffix}/active" for suffix in ("_after", "_before", "")]
+        active = next((self.metrics[name] for name in told if name in self.metrics), None)
         if after and active is not None and active < len(after):
             found.append(f"{len(after) - int(active)} of {len(after)} latents hold nothing (below 0.05 nats).")
         return found
