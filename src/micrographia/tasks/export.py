@@ -25,7 +25,7 @@ ONNX = "model.onnx"
 class Exporting(TypedDict):
     """Keys of ``export.yaml``."""
 
-    run: str
+    run: str | None
     format: Format
     output: str | None
     images: Annotated[int, Between(2)]
@@ -79,6 +79,8 @@ def export_command(arguments: Sequence[str]) -> int:
 
         print(yaml.safe_dump({"task": "export", **what, "how": how}, sort_keys=False), end="")
         return 0
+    if what["run"] is None:
+        raise UserError("run: no value given. Add run=PATH, the folder of a finished run, or run=pretrained/NAME.")
     show_notices()
     made = export(how=how, **what)
     print(made.folder, flush=True)
