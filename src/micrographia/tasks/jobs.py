@@ -59,7 +59,13 @@ class Job:
         return {key: value for key, _, value in pairs if not is_execution(key)}
 
 
-def run_jobs(verb: str, overrides: Sequence[str], sweeping: bool = False, folder: str | None = None) -> list[Job]:
+def run_jobs(
+    verb: str,
+    overrides: Sequence[str],
+    sweeping: bool = False,
+    folder: str | None = None,
+    swept: Sequence[str] = (),
+) -> list[Job]:
     """Make each run of a command; what befalls one job leaves the others alone.
 
     Parameters
@@ -72,6 +78,9 @@ def run_jobs(verb: str, overrides: Sequence[str], sweeping: bool = False, folder
         Several values of a key are a job each (``-m``), which ``hydra/launcher`` spreads.
     folder
         A config folder that is looked through before the package's own.
+    swept
+        Keys that tell the jobs from others beside those that have several values here, as where these jobs are what an
+        interrupted sweep has left.
 
     Returns
     -------
@@ -93,7 +102,7 @@ def run_jobs(verb: str, overrides: Sequence[str], sweeping: bool = False, folder
         search_path.prepend("command-line", f"file://{Path(folder).absolute()}")
     hydra = Hydra.create_main_hydra2(f"micrographia {verb}", search_path)
     given = [*HYDRA_SETTINGS, *overrides]
-    runner = JobRunner(verb, sweeping)
+    runner = JobRunner(verb, sweeping, tuple(swept))
     try:
         if not sweeping:
             return list(hydra.run(verb, runner, given).return_value)
@@ -117,7 +126,7 @@ class JobRunner:
     sweeping
         A job has a log, and a bug in it, too, leaves the others alone.
     swept
-        Keys that have several values.
+        Keys that name its log.
     answers
         Where jobs in other processes leave what they have made.
     threads
