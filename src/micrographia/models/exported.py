@@ -16,7 +16,7 @@ from micrographia.models.classifier import CNN, TransferClassifier, perceptron
 from micrographia.models.gan.generator import Generator
 from micrographia.models.gan.stylegan2 import StyleGAN2
 from micrographia.models.residual import ResidualEncoder
-from micrographia.models.vae.networks import FeatureNetwork, Network
+from micrographia.models.vae.networks import Network
 from micrographia.models.vae.vae import VAE
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
@@ -133,10 +133,8 @@ class ExportedModel(nn.Module):
 
 
 def without_decoder(network: Network) -> Network:
-    """A network whose encoder alone is kept; its scaling of features is known to be set."""
+    """A network whose encoder alone is kept."""
     network.decoder = nn.Identity()
-    if isinstance(network, FeatureNetwork):
-        network._known = True  # asking would be a branch on values, which a graph has not
     return network
 
 

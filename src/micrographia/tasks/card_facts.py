@@ -235,8 +235,11 @@ class Facts:
         elif unnamed:
             found.append(f"{len(unnamed)} of {len(after)} latents have no name: {', '.join(unnamed)}.")
         if after and len(unnamed) < len(after):
-            known = self.sets[-1].terms.name if self.record.task == "transfer" else self.sets[0].terms.name
+            of_source = [seen.terms.name for seen in self.sets if seen.role.startswith("source")]
+            known = of_source[0] if of_source else self.sets[0].terms.name
             found.append(f"Names were earned on images of {known}; on others they are a hint.")
+        if (tuned := (self.config.get("model") or {}).get("tune", "none")) != "none":
+            found.append(f"The encoder went on learning after its latents were named (model.tune={tuned}).")
         told = [f"latents{suffix}/active" for suffix in ("_after", "_before", "")]
         active = next((self.metrics[name] for name in told if name in self.metrics), None)
         if after and active is not None and active < len(after):

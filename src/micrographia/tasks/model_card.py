@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+import pandas as pd
 import yaml
 
 from micrographia.data.catalogue.terms import Terms
@@ -46,6 +47,7 @@ TOLD = (
     *("classifier/test/", "chance/", "probe/", "score", "latents", "frechet/", "kernel/", "flow/", "gaussianisation/"),
     *("image/", "assay/", "measured/", "flagged/", "interval", "open_set/", "val/"),
 )
+ASSAY = ("svm", "z_prime", "ssmd", "auc", "correlation", "mae", "mae_hr", "bias")  # of an assay's first value
 CLASSIFICATION = ("accuracy", "balanced_accuracy", "macro_f1")
 
 
@@ -177,13 +179,18 @@ def score_table(facts: Facts) -> str:
     """Scores by name, with the number of images that each is of."""
     rows = [(name, value, count_of(name, facts)) for name, value in told(facts)]
     lines = [f"| {name} | {value:.4g} | {count if count else ''} |" for name, value, count in rows]
-    return "\n".join(["| score | value | n |", "|---|---|---|", *lines]) if lines else "None were taken."
+    if not lines:
+        return "None were taken."
+    told_apart = any(name.startswith("assay/") for name, _, _ in rows)
+    note = "\n\nScores of an assay that tell its controls apart take those of the images that are controls."
+    return "\n".join(["| score | value | images |", "|---|---|---|", *lines]) + (note if told_apart else "")
 
 
 def told(facts: Facts) -> Iterator[tuple[str, float]]:
     """The scores that a card tells."""
     for name, value in facts.metrics.items():
-        if name.startswith(TOLD) and not math.isnan(value):
+        of_further_values = name.startswith("assay/") and name.split("/")[1] not in ASSAY
+        if name.startswith(TOLD) and not of_further_values and not math.isnan(value):
             yield name, value
 
 
@@ -198,12 +205,19 @@ def count_of(name: str, facts: Facts) -> int | None:
         return (facts.config.get("naming") or {}).get("samples")
     if name.startswith(("frechet/", "kernel/")):
         return (facts.config.get("model") or {}).get("feature_images")
-    if name.startswith("image/"):
-        table = facts.table("images")
-        if {"method", "flag"} <= set(table):
-            own = table[table["method"] == name.rpartition("/")[2]]
-            return int((own["flag"] == "").sum())
+    if name.startswith(("image/", "flagged/", "assay/")):
+        return recovered(name, facts.table("measurements" if name.startswith("assay/") else "images"))
     return None
+
+
+def recovered(name: str, table: pd.DataFrame) -> int | None:
+    """How many recovered images a score is of: those without a flag, of the flagged ones' number all."""
+    if not {"method", "flag"} <= set(table):
+        return None
+    own = table[table["method"] == name.rpartition("/")[2]]
+    if "solution" in own:
+        own = own[own["solution"].fillna(0) == 0]
+    return len(own) if name.startswith("flagged/") else int((own["flag"] == "").sum())
 
 
 def made(facts: Facts) -> str:

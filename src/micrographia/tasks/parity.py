@@ -156,6 +156,14 @@ def difference(exportable: Exportable, samples: Sequence[Sample], compute: Compu
     return largest
 
 
+def preparation_difference(model: ExportedModel, samples: Sequence[Sample]) -> float:
+    """Largest difference between the exported model's own items and those of the data set, in 0..1."""
+    if model.preprocessing is None:
+        return 0.0
+    apart = [(model.preprocessing(sample.raw, sample.limits) - sample.items).abs().max() for sample in samples]
+    return float(torch.stack(apart).nan_to_num(nan=torch.inf).max())
+
+
 def example_of(samples: Sequence[Sample]) -> tuple[Tensor, ...]:
     """Inputs of two images by which a graph is traced."""
     first = replace(samples[0])
