@@ -20,6 +20,10 @@ COMMANDS = {
         "micrographia.tasks.predict:predict_command",
         "classify, or super-resolve and measure, your own images by a finished run",
     ),
+    "export": (
+        "micrographia.tasks.export:export_command",
+        "a trained model as ONNX or safetensors, checked, with its model card",
+    ),
     "study": ("micrographia.tasks.study:study_command", "all sweeps of a study, then its tables and figures"),
     "report": (
         "micrographia.tasks.report:report_command",
