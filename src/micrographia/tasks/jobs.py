@@ -59,7 +59,9 @@ class Job:
         return {key: value for key, _, value in pairs if not is_execution(key)}
 
 
-def run_jobs(verb: str, overrides: Sequence[str], sweeping: bool = False, folder: str | None = None) -> list[Job]:
+def run_jobs(
+    verb: str, overrides: Sequence[str], sweeping: bool = False, folder: str | None = None, quiet: bool = False
+) -> list[Job]:
     """Make each run of a command; what befalls one job leaves the others alone.
 
     Parameters
@@ -72,6 +74,8 @@ def run_jobs(verb: str, overrides: Sequence[str], sweeping: bool = False, folder
         Several values of a key are a job each (``-m``), which ``hydra/launcher`` spreads.
     folder
         A config folder that is looked through before the package's own.
+    quiet
+        Leave it to the caller to say where the runs are, and why the only job has failed.
 
     Returns
     -------
@@ -93,7 +97,7 @@ def run_jobs(verb: str, overrides: Sequence[str], sweeping: bool = False, folder
         search_path.prepend("command-line", f"file://{Path(folder).absolute()}")
     hydra = Hydra.create_main_hydra2(f"micrographia {verb}", search_path)
     given = [*HYDRA_SETTINGS, *overrides]
-    runner = JobRunner(verb, sweeping)
+    runner = JobRunner(verb, sweeping, quiet)
     try:
         if not sweeping:
             return list(hydra.run(verb, runner, given).return_value)
@@ -101,7 +105,7 @@ def run_jobs(verb: str, overrides: Sequence[str], sweeping: bool = False, folder
     finally:
         GlobalHydra.instance().clear()
     for jobs in returned:
-        if not any(jobs is made for made in runner.made):  # they were run in another process
+        if not quiet and not any(jobs is made for made in runner.made):  # they were run in another process
             print_folders(jobs)
     return [job for jobs in returned for job in jobs]
 
@@ -116,6 +120,8 @@ class JobRunner:
         Of the command.
     sweeping
         A job has a log, and a bug in it, too, leaves the others alone.
+    quiet
+        The caller says where the runs are, and why the only job has failed.
     swept
         Keys that have several values.
     answers
@@ -132,6 +138,7 @@ class JobRunner:
 
     verb: str
     sweeping: bool
+    quiet: bool = False
     swept: tuple[str, ...] = ()
     answers: Answers | None = None
     threads: int | None = None
@@ -158,7 +165,7 @@ class JobRunner:
                 jobs = [replace(job, log=file) for job in self.answered(config, overrides, log_of_job)]
             if self.answers:
                 self.answers.give(overrides, jobs)
-        if self.process == PROCESS:
+        if self.process == PROCESS and not self.quiet:
             print_folders(jobs)
         self.made.append(jobs)
         return jobs
@@ -179,7 +186,8 @@ class JobRunner:
                 told = f"{mistake} (traceback: {log.path})" if log else trace
             if log:
                 log.add(f"failed: {mistake if told == mistake else trace}")
-            print(f"micrographia: {told}", file=sys.stderr, flush=True)
+            if self.sweeping or not self.quiet:
+                print(f"micrographia: {told}", file=sys.stderr, flush=True)
             return [Job(overrides, mistake=mistake)]
 
     def jobs_of(self, config: "DictConfig", overrides: tuple[str, ...]) -> list[Job]:
