@@ -239,7 +239,7 @@ def report(
     from micrographia.tasks.report import write_page
 
     each = [result for item in paths for result in (item if isinstance(item, Runs) else [item])]
-    named = [str(result.path if isinstance(result, Results) else result) for result in each]
+    named = [result.place if isinstance(result, Results) else str(result) for result in each]
     if not named:
         raise UserError("report: name a run, its folder, a folder of runs, a sweep's CSV or a study.")
     given = {key: value for key, value in (("output", output), ("megabytes", megabytes)) if value is not None}

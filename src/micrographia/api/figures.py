@@ -1,6 +1,7 @@
 """Figures and pages of a finished run, as notebooks show them."""
 
 import html
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,9 +18,15 @@ class Figure:
     ----------
     path : Path
         The PNG.
+    width : int or None
+        Pixels to which a wider picture is reduced where it is shown, as for a notebook that is to stay small; None: none.
     """
 
     path: Path
+    width: int | None = None
+
+    def __repr__(self) -> str:
+        return f"Figure({str(self.path)!r})"
 
     @property
     def image(self) -> "Image":
@@ -28,11 +35,18 @@ class Figure:
 
         with Image.open(self.path) as opened:
             opened.load()
+        if self.width is None or opened.width <= self.width:
             return opened
+        height = round(opened.height * self.width / opened.width)
+        return opened.convert("RGB").resize((self.width, height), Image.Resampling.LANCZOS)
 
     def _repr_png_(self) -> bytes:
         """What a notebook shows."""
-        return self.path.read_bytes()
+        if self.width is None:
+            return self.path.read_bytes()
+        buffer = io.BytesIO()
+        self.image.save(buffer, "PNG", optimize=True)
+        return buffer.getvalue()
 
 
 @dataclass(frozen=True)
@@ -49,6 +63,9 @@ class Page:
 
     path: Path
     height: int = 640
+
+    def __repr__(self) -> str:
+        return f"Page({str(self.path)!r})"
 
     def _repr_html_(self) -> str:
         """The page in a frame; it needs no file beside the notebook."""

@@ -53,7 +53,7 @@ class Images:
 
 
 def preview(
-    data: str, count: int | None = 12, part: str = "train", overrides: Overrides = None, **settings: Any
+    data: str, /, *, count: int | None = 12, part: str = "train", overrides: Overrides = None, **settings: Any
 ) -> Images:
     """Look at a data set before anything is trained on it: images as a model sees them, and their table.
 
@@ -68,7 +68,7 @@ def preview(
     overrides
         Further settings, as ``{"data.root": "my images"}`` or ``["data.size=128"]``.
     settings
-        The same as keyword arguments.
+        The same as keyword arguments, as ``data={"size": 128}``.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def preview(
 
     Examples
     --------
-    >>> found = preview("synthetic/cells", count=4, overrides={"data.count": 60})
+    >>> found = preview("synthetic/cells", count=4, data={"count": 60})
     >>> found.pixels.shape, found.table.columns[0]
     ((4, 3, 64, 64), 'class')
     """

@@ -28,7 +28,12 @@ class Results:
         self.path = path
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({str(self.path)!r})"
+        return f"{type(self).__name__}({self.place!r})"
+
+    @property
+    def place(self) -> str:
+        """How a command names it: by its folder, as given."""
+        return str(self.path)
 
     @property
     def tables(self) -> list[str]:
@@ -56,11 +61,17 @@ class Results:
         return self.named("table", name, self.tables, self.read_table)
 
     def read_table(self, name: str) -> pd.DataFrame:
-        """Read a table that is there."""
-        return pd.read_csv(self.path / self.tables_at / f"{name}.csv")
+        """Read a table that is there; a first column without a name holds those of the rows."""
+        table = pd.read_csv(self.path / self.tables_at / f"{name}.csv")
+        return by_row(table)
 
-    def figure(self, name: str) -> Figure:
+    def figure(self, name: str, width: int | None = None) -> Figure:
         """A figure, which a notebook shows; ``.image`` is its picture.
+
+        Parameters
+        ----------
+        width
+            Pixels to which a wider picture is reduced where it is shown; None: none.
 
         Raises
         ------
@@ -68,7 +79,7 @@ class Results:
             If there is none of that name.
         """
         place = self.path / self.figures_at / f"{name}.png"
-        return self.named("figure", name, self.figures, lambda name: Figure(place))
+        return self.named("figure", name, self.figures, lambda name: Figure(place, width))
 
     def page(self, name: str, height: int = 640) -> Page:
         """A figure with sliders, which a notebook shows in a frame of that height in pixels.
@@ -91,3 +102,15 @@ class Results:
     def names(self, place: str, suffix: str) -> list[str]:
         """Names of the files of a kind."""
         return sorted(file.stem for file in (self.path / place).glob(f"[!.]*{suffix}"))
+
+
+def by_row(table: pd.DataFrame) -> pd.DataFrame:
+    """A table whose rows have names, as pandas writes them, by these.
+
+    Examples
+    --------
+    >>> by_row(pd.DataFrame({"Unnamed: 0": ["z0"], "Shape": [0.5]})).loc["z0", "Shape"].item()
+    0.5
+    """
+    first = table.columns[0]
+    return table.set_index(first).rename_axis(None) if str(first).startswith("Unnamed: 0") else table

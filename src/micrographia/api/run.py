@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from micrographia.api.results import Results
+from micrographia.api.results import Results, by_row
 from micrographia.errors import UserError
 from micrographia.overrides import is_execution
 from micrographia.pretrained import is_shipped
@@ -47,8 +47,8 @@ class Run(Results):
     Examples
     --------
     >>> run = Run("pretrained/ada_gvae")
-    >>> run.task, run.name, run.metrics["score/mig"] > 0.1
-    ('train', 'ada_gvae', True)
+    >>> run.task, run.name, len(run.table("latents"))
+    ('train', 'ada_gvae-texture_dsprites', 10)
     """
 
     tables_at, figures_at = "tables", "figures"
@@ -74,9 +74,14 @@ class Run(Results):
         return str(self.folder.result["digest"])
 
     @property
+    def place(self) -> str:
+        """How a command names it: by its folder, or as ``pretrained/NAME``."""
+        return f"pretrained/{self.path.name}" if is_shipped(self.path) else str(self.path)
+
+    @property
     def seconds(self) -> float:
-        """How long it took."""
-        return float(self.folder.result["seconds"])
+        """How long it took; NaN where that is not recorded, as of runs that ship."""
+        return float(self.folder.result.get("seconds", "nan"))
 
     @property
     def config(self) -> dict[str, Any]:
@@ -86,7 +91,7 @@ class Run(Results):
     @property
     def command(self) -> str:
         """The command of a terminal that makes the same run; empty where it is not recorded."""
-        if not (self.path / "environment.json").exists():  # of runs that ship
+        if not (self.path / "environment.json").exists():  # as of runs that ship
             return ""
         return str(self.folder.record("environment")["command"])
 
@@ -103,7 +108,7 @@ class Run(Results):
 
     def read_table(self, name: str) -> pd.DataFrame:
         """Read a table that is there."""
-        return self.folder.table(name)
+        return by_row(self.folder.table(name))
 
     def model(self, accelerator: str = "auto") -> "CountingModule":
         """The trained model, a LightningModule in evaluation mode: of a transfer the fine-tuned one.

@@ -6,10 +6,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from micrographia.api.results import Results
 from micrographia.cli import INPUTS, with_named_run
 from micrographia.config import config_directory
 from micrographia.errors import UserError
-from micrographia.presets import groups
+from micrographia.presets import groups, read
 from micrographia.pretrained import pretrained_names
 from micrographia.runs.address import RUN_KEY
 
@@ -25,8 +26,8 @@ def overrides_of(settings: Mapping[str, Any], overrides: Overrides = None, sweep
     Parameters
     ----------
     settings
-        Values by key. A mapping for a group gives keys of it: ``finetune={"epochs": 5}`` is ``finetune.epochs=5``; one
-        for any other key is merged into what that holds. A run, or its folder, may stand for a group of runs
+        Values by key. A mapping gives the keys of a part of the configuration: ``finetune={"epochs": 5}`` is
+        ``finetune.epochs=5``; as the value of a single key it is merged into what that holds. A run, or its folder, may stand for a group of runs
         (``source``, ``generator``, ``flow``, ``encoder``).
     overrides
         More of them: a mapping, whose keys may hold dots, or texts as on the command line, which are taken as written.
@@ -51,7 +52,7 @@ def overrides_of(settings: Mapping[str, Any], overrides: Overrides = None, sweep
         given |= overrides
     elif overrides is not None:
         texts = [overrides] if isinstance(overrides, str) else [*overrides]
-    if wrong := next((text for text in texts if not isinstance(text, str) or "=" not in text.lstrip("~")), None):
+    if wrong := next((text for text in texts if not isinstance(text, str) or ("=" not in text and not text.startswith("~"))), None):
         raise UserError(f"overrides: {wrong!r} is no key=value. Give a list of such texts, or a dictionary.")
     written = [override for key, value in given.items() for override in written_as(key, value, sweeping)]
     return written + [part for text in texts for part in with_named_run(text)]
@@ -74,11 +75,17 @@ def written_as(key: str, value: Any, sweeping: bool) -> Iterator[str]:
 
 @cache
 def nodes() -> frozenset[str]:
-    """Keys that hold a group's choice, or several of them: ``data``, ``methods`` and ``methods.rls``."""
+    """Keys that hold other keys: a group's choice, several choices, or a part of a root config.
+
+    Examples
+    --------
+    >>> {"data", "methods", "methods.rls", "budget"} <= nodes(), "contrast" in nodes()
+    (True, False)
+    """
     roots = sorted(config_directory().glob("*.yaml"))
     packages = {package for root in roots for _, package in groups(root)}
-    parents = {package.partition(".")[0] for package in packages}
-    return frozenset(packages | parents)
+    parts = {key for root in roots for key, value in read(root).items() if isinstance(value, Mapping)}
+    return frozenset(packages | parts | {package.partition(".")[0] for package in packages})
 
 
 def several(key: str, value: Any) -> list[Any]:
@@ -93,9 +100,7 @@ def several(key: str, value: Any) -> list[Any]:
 
 def is_run(key: str, value: Any) -> bool:
     """Whether a value of a group of runs is a run or its folder, and none of the group's choices."""
-    if not isinstance(value, (str, Path)):
-        return hasattr(value, "path")
-    text = str(value)
+    text = value.place if isinstance(value, Results) else str(value)
     if (config_directory() / key / f"{text}.yaml").is_file():
         return False
     return Path(text).expanduser().is_dir() or text.removeprefix("pretrained/") in pretrained_names()
@@ -123,8 +128,8 @@ def text_of(value: Any, key: str = "") -> str:
         return f"[{','.join(text_of(item, key) for item in value)}]"
     if hasattr(value, "tolist"):  # numbers and arrays of numpy and torch
         return text_of(value.tolist(), key)
-    if hasattr(value, "path"):  # a run
-        return text_of(value.path, key)
+    if isinstance(value, Results):
+        return text_of(value.place, key)
     raise UserError(
         f"{key}: a {type(value).__name__} is no setting. Give text, numbers, None, lists or dictionaries of these."
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from html import escape
+from math import isfinite
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,11 +25,11 @@ def run_summary(run: "Run") -> str:
         for card in headline_cards(spread_over([dict(run.metrics)])).cards
     )
     facts = {
-        "settings": code(f"{key}={value}" for key, value in run.settings.items()) or "the defaults",
+        "settings": code(f"{key}={value}" for key, value in run.settings.items()),
         "tables": code(run.tables),
         "figures": code(run.figures),
         "with sliders": code(run.pages),
-        "folder": code([str(run.path)]) + f" ({duration(run.seconds)})",
+        "folder": code([run.place]) + (f", made in {duration(run.seconds)}" if isfinite(run.seconds) else ""),
     }
     return framed(f"{run.task}: {run.name}", cards, facts)
 
