@@ -133,6 +133,17 @@ def test_a_job_that_fails_leaves_the_others_alone(trained, here, training):
     assert "budget.steps=-1: expected" in runs.failed["mistake"].item()
 
 
+def test_a_run_is_evaluated(trained, here):
+    settings = {"only": ["mig"], "samples": 200, "bootstrap": 2, "how": {"progress": False}}
+    found = mg.evaluate(trained, **settings)
+    assert set(found.table("scores")["score"]) == {"mig"}
+    assert mg.evaluate(trained.path, overrides={**settings}).found
+    (same,) = mg.sweep("evaluate", run=[trained], **{**settings, "only": [["mig"]]})
+    assert same.path == found.path
+    with pytest.raises(mg.UserError, match="of a evaluate run no latents are scored"):
+        mg.evaluate(found, **settings)
+
+
 def test_a_report_is_written_and_shown(trained, here):
     page = mg.report(trained, output="page.html")
     assert page.path.read_text().startswith("<!doctype html>")

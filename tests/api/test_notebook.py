@@ -31,7 +31,9 @@ def test_the_notebook_runs_from_top_to_bottom(notebook, tmp_path, monkeypatch):
     notebook.cells.insert(0, nbformat.v4.new_code_cell(COARSE))
     folder = tmp_path / "desk"
     folder.mkdir()
-    NotebookClient(notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(folder)}}).execute()
+    NotebookClient(
+        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+    ).execute()
     outputs = [output for cell in code(notebook) for output in cell.outputs]
     assert not [output for output in outputs if output.output_type == "stream" and output.name == "stderr"]
     assert sum("image/png" in output.get("data", {}) for output in outputs) >= 5

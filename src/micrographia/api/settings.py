@@ -16,7 +16,7 @@ from micrographia.runs.address import RUN_KEY
 
 Overrides = str | Sequence[str] | Mapping[str, Any] | None
 
-BARE = re.compile(r"[A-Za-z_][\w./-]*")  # texts that Hydra's grammar takes for themselves without quotes
+BARE = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")  # texts that Hydra's grammar takes for themselves without quotes
 WORDS = ("true", "false", "null", "nan", "inf")  # unless they mean something
 
 
@@ -52,7 +52,9 @@ def overrides_of(settings: Mapping[str, Any], overrides: Overrides = None, sweep
         given |= overrides
     elif overrides is not None:
         texts = [overrides] if isinstance(overrides, str) else [*overrides]
-    if wrong := next((text for text in texts if not isinstance(text, str) or ("=" not in text and not text.startswith("~"))), None):
+    if wrong := next(
+        (text for text in texts if not isinstance(text, str) or ("=" not in text and not text.startswith("~"))), None
+    ):
         raise UserError(f"overrides: {wrong!r} is no key=value. Give a list of such texts, or a dictionary.")
     written = [override for key, value in given.items() for override in written_as(key, value, sweeping)]
     return written + [part for text in texts for part in with_named_run(text)]

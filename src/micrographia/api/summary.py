@@ -24,12 +24,13 @@ def run_summary(run: "Run") -> str:
         f'<div style="{SMALL}">{escape(card.note)}</div></div>'
         for card in headline_cards(spread_over([dict(run.metrics)])).cards
     )
+    made = f' <span style="{SMALL}">made in {duration(run.seconds)}</span>' if isfinite(run.seconds) else ""
     facts = {
         "settings": code(f"{key}={value}" for key, value in run.settings.items()),
         "tables": code(run.tables),
         "figures": code(run.figures),
         "with sliders": code(run.pages),
-        "folder": code([run.place]) + (f", made in {duration(run.seconds)}" if isfinite(run.seconds) else ""),
+        "folder": code([run.place]) + made,
     }
     return framed(f"{run.task}: {run.name}", cards, facts)
 
