@@ -48,19 +48,10 @@ def test_the_command_line_comes_last(study, content):
         ("images=1", "seed=5", "how.threads=1"),
         ("images=1", "seed=6", "how.threads=1"),
     ]
-    assert cells.hydra == scored.hydra == ["hydra/launcher=joblib"]
+    assert [plan.hydra[-1] for plan in (cells, scored)] == ["hydra/launcher=joblib"] * 2
     assert [job.overrides for job in scored.jobs] == [("samples=100", "how.threads=1")] * 2
     assert [job.choices["seed"] for job in scored.jobs] == ["5", "6"]
     assert swept_keys(cells.jobs) == ["seed"]
-
-
-def test_wandb_groups_the_runs_of_a_study(study, content):
-    found = study(content)
-    (cells,) = plan(found, found.budget("smoke"), ["logger=wandb", "how.logger.tags=[mine]"])
-    assert {"how.logger.group=own-smoke", "how.logger.tags=[mine]"} <= set(cells.jobs[0].overrides)
-    _, how = Composer("superresolve")(cells.jobs[0].overrides)
-    assert (how["logger"]["group"], how["logger"]["tags"]) == ("own-smoke", ["mine"])
-    assert "group" not in str(plan(found, found.budget("smoke"))[0].jobs[0].overrides)
 
 
 def test_composing_for_many_is_composing_each():

@@ -1,6 +1,8 @@
 """`micrographia study` with a recipe that takes no time: killed, gone on with, failing, asked for first."""
 
 import json
+import os
+from importlib.util import find_spec
 
 import pandas as pd
 import pytest
@@ -8,6 +10,9 @@ import yaml
 
 from micrographia.cli import main
 from micrographia.errors import UserError
+from micrographia.runs.grouping import GROUP_VARIABLE, TAGS_VARIABLE
+
+needs_wandb = pytest.mark.skipif(find_spec("wandb") is None, reason="wandb is not installed")
 
 CONTENT = {
     "question": "Does beta matter?",
@@ -110,6 +115,8 @@ def test_after_an_interruption_the_rest_is_made(desk, study, made):
     assert status == 0
     assert "job 4 of 6" in err
     assert done == [(beta, seed) for beta in (1, 4) for seed in range(3)]
+    logs = [file.name.rpartition("-")[0] for file in sorted((desk / "runs" / "sweeps" / "logs").iterdir())]
+    assert logs == [f"train-model.beta={beta}-seed={seed}" for beta in (1, 4) for seed in range(3)]
 
 
 def test_failing_jobs_are_told_of_and_leave_the_others(desk, study, made):
@@ -130,10 +137,12 @@ def test_failing_jobs_are_told_of_and_leave_the_others(desk, study, made):
         ["model.beta=4", "seed=1", "how.progress=False"],
     ]
     assert failed[0]["mistake"] == "seed=1: refused by the test."
+    assert "seed=1: refused by the test." in (desk / failed[0]["log"]).read_text()
     logs = sorted((desk / out[-1] / "failed").iterdir())
     assert len(logs) == 2
     assert "RuntimeError: a bug" in logs[1].read_text()
     assert str(logs[1].relative_to(desk)) in err
+    assert f"log: {failed[1]['log']}" in logs[1].read_text()
     assert "2 of 6 jobs failed and are missing here." in (desk / out[-1] / "score.md").read_text()
 
     troubles.clear()
@@ -141,6 +150,40 @@ def test_failing_jobs_are_told_of_and_leave_the_others(desk, study, made):
     assert len(done) == 6
     assert not list((desk / out[-1] / "failed").iterdir())
     assert "failed" not in (desk / out[-1] / "score.md").read_text()
+
+
+def test_another_study_of_the_same_name_is_left_alone(desk, study, made):
+    study()
+    (desk / "there").mkdir()
+    (desk / "own.yaml").rename(desk / "there" / "own.yaml")
+    assert study("there/own.yaml")[0] == 0  # it was moved
+    (desk / "own.yaml").write_text((desk / "there" / "own.yaml").read_text())
+    status, _, err = study()
+    assert status == 2
+    assert "own.yaml: runs/studies/own-smoke holds the result of" in err
+    assert "there/own.yaml, which has the same name" in err
+
+
+@needs_wandb
+def test_wandb_shows_the_result_beside_its_runs(desk, study, made, wandb_records):
+    folder = desk / "runs" / "studies" / "own-smoke"
+    for _ in range(2):  # a result that has not changed makes no second W&B run
+        assert study("own.yaml", "logger=wandb", "how.logger.tags=[mine]")[0] == 0
+    (records,) = wandb_records(folder)
+    start = next(content for kind, content in records if kind == "run")
+    assert (start["job_type"], start["run_group"], start["tags"]) == ("study", "own-smoke", ["mine"])
+    text = json.dumps(records)
+    for name in ("table/score", "table/score_tests", "figure/score", "figure/omes"):
+        assert name in text
+    assert "Does beta matter?" in text
+
+
+def test_jobs_are_grouped_and_tagged_for_loggers(desk, study, made):
+    told = []
+    made[1].append(lambda *place: told.append({name: os.environ.get(name) for name in (GROUP_VARIABLE, TAGS_VARIABLE)}))
+    study("own.yaml", "seed=0")
+    assert told == [{GROUP_VARIABLE: "own-smoke", TAGS_VARIABLE: "own,vaes"}] * 2
+    assert GROUP_VARIABLE not in os.environ
 
 
 def test_a_dry_run_makes_nothing(desk, study, made):

@@ -4,6 +4,7 @@ import shutil
 import sys
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,10 +13,16 @@ import torch
 from pytorch_lightning import Callback
 
 from micrographia.data.datamodule import IndexedImages
+from micrographia.data.latents import LatentCodes
+from micrographia.degradations import Bicubic, Degradation, GaussianNoise
 from micrographia.devices.crew import assembled
 from micrographia.errors import UserError
-from micrographia.models.classifier import CNN
+from micrographia.models.classifier import CNN, TransferClassifier
+from micrographia.models.flow import LatentFlow
+from micrographia.models.gan.generator import Generator
 from micrographia.models.gan.stylegan2 import StyleGAN2
+from micrographia.models.latent_encoder import LatentEncoder
+from micrographia.models.super_resolver import SuperResolver
 from micrographia.models.vae.ada_gvae import AdaGVAE
 from micrographia.models.vae.beta_vae import BetaVAE
 from micrographia.models.vae.factor_vae import FactorVAE
@@ -85,6 +92,35 @@ def stylegan2():
     )
 
 
+def transfer_classifier():
+    return TransferClassifier("t", (1, 16, 16), ("large", "small"), SGD, 0, beta_vae(), hidden=[8])
+
+
+def generator():
+    torch.manual_seed(5)
+    return Generator(32, 1, z_dim=6, w_dim=4, mapping_layers=2, channel_max=4)
+
+
+def degradation():
+    return Degradation("4x", {"reduce": Bicubic(4)}, {"noise": GaussianNoise(0.02)})
+
+
+def latent_flow():
+    return LatentFlow("flow", (4,), ADAM, seed=0, blocks=2, hidden=8, standard_samples=500)
+
+
+def super_resolver():
+    return SuperResolver("s", (1, 32, 32), ADAM, 0, degradation(), filters=4, blocks=1)
+
+
+def latent_encoder():
+    return LatentEncoder("e", (1, 32, 32), ADAM, 0, generator(), degradation(), filters=4, blocks=1)
+
+
+def latent_codes():
+    return LatentCodes(SimpleNamespace(generator=generator()), count=200, held_out=20)
+
+
 def with_betas(make, parameters):
     """An optimiser with betas, which lazy steps correct."""
     optimizer = make(parameters)
@@ -127,12 +163,17 @@ def compare(one, two, folders):
 
 
 @pytest.mark.parametrize(
-    ("build", "side"), [(beta_vae, 16), (ada_gvae, 16), (factor_vae, 16), (cnn, 32), (stylegan2, 32)]
+    ("build", "data"),
+    [
+        *((build, Blobs) for build in (beta_vae, ada_gvae, factor_vae, transfer_classifier)),
+        *((build, partial(Blobs, 32)) for build in (cnn, stylegan2, super_resolver, latent_encoder)),
+        (latent_flow, latent_codes),
+    ],
 )
-def test_two_processes_train_as_one(build, side, crew, tmp_path):
+def test_two_processes_train_as_one(build, data, crew, tmp_path):
     folders = tmp_path / "one", tmp_path / "two"
-    one = train(build(), Blobs(side), folders[0])
-    two = train(build(), Blobs(side), folders[1], how=TWO)
+    one = train(build(), data(), folders[0])
+    two = train(build(), data(), folders[1], how=TWO)
     assert crew.processes
     compare(one, two, folders)
 

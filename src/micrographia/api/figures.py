@@ -19,7 +19,7 @@ class Figure:
     path : Path
         The PNG.
     width : int or None
-        Pixels to which a wider picture is reduced where it is shown, as for a notebook that is to stay small; None: none.
+        Pixels to which a wider picture is reduced where it is shown, so that a notebook stays small; None: none.
     """
 
     path: Path

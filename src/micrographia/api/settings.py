@@ -27,8 +27,8 @@ def overrides_of(settings: Mapping[str, Any], overrides: Overrides = None, sweep
     ----------
     settings
         Values by key. A mapping gives the keys of a part of the configuration: ``finetune={"epochs": 5}`` is
-        ``finetune.epochs=5``; as the value of a single key it is merged into what that holds. A run, or its folder, may stand for a group of runs
-        (``source``, ``generator``, ``flow``, ``encoder``).
+        ``finetune.epochs=5``; as the value of a single key it is merged into what that holds. A run, or its folder, may
+        stand for a group of runs (``source``, ``generator``, ``flow``, ``encoder``).
     overrides
         More of them: a mapping, whose keys may hold dots, or texts as on the command line, which are taken as written.
     sweeping
@@ -81,13 +81,13 @@ def nodes() -> frozenset[str]:
 
     Examples
     --------
-    >>> {"data", "methods", "methods.rls", "budget"} <= nodes(), "contrast" in nodes()
+    >>> {"data", "methods", "methods.rls", "budget", "how.paths"} <= nodes(), "contrast" in nodes()
     (True, False)
     """
     roots = sorted(config_directory().glob("*.yaml"))
     packages = {package for root in roots for _, package in groups(root)}
     parts = {key for root in roots for key, value in read(root).items() if isinstance(value, Mapping)}
-    return frozenset(packages | parts | {package.partition(".")[0] for package in packages})
+    return frozenset(packages | parts | {package.partition(".")[0] for package in packages} | {"how.paths"})
 
 
 def several(key: str, value: Any) -> list[Any]:

@@ -2,7 +2,8 @@
 
 import logging
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,39 +24,67 @@ def upload(page: Path, options: Mapping[str, Any]) -> None:
     Raises
     ------
     UserError
-        If wandb is not installed, another logger was chosen, or W&B cannot be reached with an account.
+        If another logger was chosen; and those of `opened`.
     """
     if "project" not in options:
         raise UserError("logger: a report can be uploaded to wandb only. Choose logger=wandb, or leave it out.")
-    with needing("--wandb", "wandb"):
+    with opened("--wandb", page.parent, page.stem, "report", options) as run:
         import wandb
-    folder = page.parent.resolve()
+
+        artifact = wandb.Artifact(f"report-{safe(page.stem)}", type="report")
+        artifact.add_file(str(page), name=page.name)
+        run.log({"report": wandb.Html(page.read_text(encoding="utf-8"), inject=False)})
+        run.log_artifact(artifact)
+
+
+@contextmanager
+def opened(asked: str, folder: Path, name: str, kind: str, options: Mapping[str, Any], **keys: Any) -> Iterator[Any]:
+    """A W&B run that is of no training, finished when the block ends.
+
+    Parameters
+    ----------
+    asked
+        What has asked for it, in messages.
+    folder
+        Where its files lie, below ``wandb/``.
+    name, kind
+        Its name and its type on the W&B page.
+    options
+        Of ``logger=wandb``.
+    **keys
+        Further ones of ``wandb.init``.
+
+    Raises
+    ------
+    UserError
+        If wandb is not installed, or W&B cannot be reached with an account.
+    """
+    with needing(asked, "wandb"):
+        import wandb
     tags = options["tags"]
     try:
         wandb.setup(settings=wandb.Settings(quiet=True, show_info=False))
         run = wandb.init(
-            dir=str(folder),
-            name=page.stem,
+            dir=str(folder.resolve()),
+            name=name,
             reinit="create_new",
             project=options["project"],
             entity=options["entity"],
-            group=options["group"],
             tags=[tags] if isinstance(tags, str) else list(tags),
-            job_type="report",
+            job_type=kind,
             mode=options["mode"] or usual_mode(),
             settings=wandb.Settings(console="off"),
+            **{"group": options["group"], **keys},
         )
     except wandb.Error as error:
-        raise UserError(f"--wandb: {first_line(error)} how.logger.mode=offline works without W&B.") from error
-    artifact = wandb.Artifact(f"report-{safe(page.stem)}", type="report")
-    artifact.add_file(str(page), name=page.name)
-    run.log({"report": wandb.Html(page.read_text(encoding="utf-8"), inject=False)})
-    run.log_artifact(artifact)
-    run.finish()
+        raise UserError(f"{asked}: {first_line(error)} how.logger.mode=offline works without W&B.") from error
+    try:
+        yield run
+    finally:
+        run.finish()
     if run.offline:
-        log.info(
-            "W&B works offline. To send the page: wandb login && wandb sync %s", shlex.quote(str(Path(run.dir).parent))
-        )
+        place = shlex.quote(str(Path(run.dir).parent))
+        log.info("W&B works offline. To send the %s: wandb login && wandb sync %s", kind, place)
     elif run.url:
         log.info("W&B: %s", run.url)
 

@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
+from pathlib import Path
 from typing import Any
 
 from micrographia.errors import UserError
 from micrographia.overrides import is_execution, is_hydra
+from micrographia.runs.grouping import GROUP_VARIABLE, TAGS_VARIABLE
 from micrographia.runs.run import Run
 from micrographia.studies.specification import Budget, Study, merged
 
@@ -35,6 +37,10 @@ class StudyJob:
         What keeps it from being found, as images that are not there.
     mistake
         Why it failed.
+    how
+        How it is executed; empty where that cannot be told yet.
+    log
+        Its log file, of the last time that it was started here.
     """
 
     sweep: str
@@ -46,6 +52,8 @@ class StudyJob:
     before: bool = False
     obstacle: str = ""
     mistake: str = ""
+    how: Mapping[str, Any] = field(default_factory=dict)
+    log: Path | None = None
 
     @property
     def run(self) -> Run | None:
@@ -99,9 +107,7 @@ def plan(study: Study, budget: Budget, given: Sequence[str] = ()) -> list[SweepP
     for name, own in budget.overrides.items():
         sweep = study.sweeps[name]
         suited = [override for override in given if not sweep.of or is_execution(override.partition("=")[0])]
-        overrides = [*own, *suited]
-        overrides = [*grouped(study, budget, name, overrides), *overrides]
-        made = SweepPlan(name, sweep.verb, merged(overrides), sweep.of)
+        made = SweepPlan(name, sweep.verb, merged([*grouped(study, budget, name), *own, *suited]), sweep.of)
         expanded = expand([override for override in made.overrides if not is_hydra(override)], name)
         origins = next((other.jobs for other in plans if other.name == sweep.of), [None])
         made.jobs.extend(StudyJob(name, sweep.verb, job, origin) for origin in origins for job in expanded)
@@ -109,11 +115,15 @@ def plan(study: Study, budget: Budget, given: Sequence[str] = ()) -> list[SweepP
     return plans
 
 
-def grouped(study: Study, budget: Budget, sweep: str, overrides: Sequence[str]) -> list[str]:
-    """The group and the tags under which W&B shows a sweep's runs, where it logs them; others that are given win."""
-    if "logger=wandb" not in overrides:
-        return []
-    return [f"how.logger.group={study.name}-{budget.name}", f"how.logger.tags=[{study.name},{sweep}]"]
+def grouped(study: Study, budget: Budget, sweep: str) -> list[str]:
+    """Hydra's settings that tell every job the group and the tags of its sweep, for loggers that show them."""
+    told = {GROUP_VARIABLE: group_name(study, budget), TAGS_VARIABLE: f"{study.name},{sweep}"}
+    return [f"++hydra.job.env_set.{name}='{value}'" for name, value in told.items()]
+
+
+def group_name(study: Study, budget: Budget) -> str:
+    """What loggers call the runs of a study together, and its folder is called."""
+    return f"{study.name}-{budget.name}"
 
 
 def expand(overrides: Sequence[str], sweep: str = "sweep") -> list[tuple[str, ...]]:

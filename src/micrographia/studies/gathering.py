@@ -88,8 +88,8 @@ def run_of(job: StudyJob) -> Run:
 
 
 def lookup(key: str, job: StudyJob, jobs: Sequence[StudyJob]) -> str:
-    """Value of a key in a job: of its overrides, by full or short name, else of its configuration."""
-    full = full_name(key, jobs)
+    """Value of a key in a job: of its overrides, by the full name or one short in its sweep, else of its config."""
+    full = full_name(key, [other for other in jobs if other.sweep == job.sweep])
     if full in job.choices:
         return value_text(job.choices[full])
     for config in (job.what, job.origin.what if job.origin else None):

@@ -1,6 +1,5 @@
 """A study's result: each table and figure as CSV, Markdown, LaTeX, PNG and PDF, and all of them on one page."""
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,8 +17,6 @@ from micrographia.studies.specification import Budget, Entry, Study
 from micrographia.studies.state import write_text, writing
 from micrographia.studies.summary import Summary, summarise
 from micrographia.studies.tabulating import constant, heading, label, latex, markdown, tests_table, wide_csv, wide_table
-
-log = logging.getLogger(__name__)
 
 DPI = 200
 PAGE = "README.md"
@@ -41,7 +38,6 @@ def write_result(study: Study, budget: Budget, jobs: Sequence[StudyJob], folder:
     """
     done = [job for job in jobs if job.run]
     if not done:
-        log.info("study %s: no job is done, so that there is no result", study.name)
         return []
     sections, mistakes = [], []
     with writing(folder):

@@ -30,6 +30,7 @@ def save_state(folder: Path, about: dict[str, Any], jobs: Sequence[StudyJob]) ->
             "status": job.status,
             "run": str(job.run.folder) if job.run else None,
             "mistake": job.mistake or None,
+            "log": str(job.log) if job.log else None,
         }
         for job in jobs
     ]
@@ -58,7 +59,9 @@ def save_mistakes(folder: Path, jobs: Sequence[StudyJob]) -> dict[int, Path]:
         name = re.sub(r"[^\w.-]+", ".", f"{job.sweep}-{place + 1}")
         file = folder / "failed" / f"{name}.log"
         if job.status == FAILED:
-            text = "\n".join([f"micrographia {job.verb} {shlex.join(job.overrides)}", "", job.mistake, ""])
+            log = [f"log: {job.log}"] if job.log else []
+            command = f"micrographia {job.verb} {shlex.join(job.overrides)}"
+            text = "\n".join([command, *log, "", job.mistake, ""])
             write_text(file, text)
             files[place] = file
         else:

@@ -60,7 +60,12 @@ class Job:
 
 
 def run_jobs(
-    verb: str, overrides: Sequence[str], sweeping: bool = False, folder: str | None = None, quiet: bool = False
+    verb: str,
+    overrides: Sequence[str],
+    sweeping: bool = False,
+    folder: str | None = None,
+    swept: Sequence[str] = (),
+    quiet: bool = False,
 ) -> list[Job]:
     """Make each run of a command; what befalls one job leaves the others alone.
 
@@ -74,6 +79,9 @@ def run_jobs(
         Several values of a key are a job each (``-m``), which ``hydra/launcher`` spreads.
     folder
         A config folder that is looked through before the package's own.
+    swept
+        Keys that tell the jobs from others beside those that have several values here, as where these jobs are what an
+        interrupted sweep has left.
     quiet
         Leave it to the caller to say where the runs are, and why the only job has failed.
 
@@ -97,7 +105,7 @@ def run_jobs(
         search_path.prepend("command-line", f"file://{Path(folder).absolute()}")
     hydra = Hydra.create_main_hydra2(f"micrographia {verb}", search_path)
     given = [*HYDRA_SETTINGS, *overrides]
-    runner = JobRunner(verb, sweeping, quiet)
+    runner = JobRunner(verb, sweeping, tuple(swept), quiet)
     try:
         if not sweeping:
             return list(hydra.run(verb, runner, given).return_value)
@@ -120,10 +128,10 @@ class JobRunner:
         Of the command.
     sweeping
         A job has a log, and a bug in it, too, leaves the others alone.
+    swept
+        Keys that name its log.
     quiet
         The caller says where the runs are, and why the only job has failed.
-    swept
-        Keys that have several values.
     answers
         Where jobs in other processes leave what they have made.
     threads
@@ -138,8 +146,8 @@ class JobRunner:
 
     verb: str
     sweeping: bool
-    quiet: bool = False
     swept: tuple[str, ...] = ()
+    quiet: bool = False
     answers: Answers | None = None
     threads: int | None = None
     shares_devices: bool = False

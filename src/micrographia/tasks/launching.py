@@ -53,7 +53,7 @@ def spread(hydra: Hydra, verb: str, overrides: Sequence[str], runner: JobRunner)
     context = HydraContext(config_loader=hydra.config_loader, callbacks=callbacks)
     sweeper = Plugins.instance().instantiate_sweeper(config=config, hydra_context=context, task_function=runner)
     given = list(config.hydra.overrides.task)
-    runner.swept = swept_keys(given)
+    runner.swept = tuple(dict.fromkeys([*runner.swept, *swept_keys(given)]))
     with ExitStack() as stack:
         # Its class is told by its name, since Hydra loads plugins anew. With it no process but this one can die.
         if sweeper.launcher and type(sweeper.launcher).__name__ != "BasicLauncher":

@@ -1,7 +1,7 @@
 """``micrographia study``: every sweep of a study, then its tables and figures."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from micrographia.console import console, show_notices
 from micrographia.errors import UserError
 from micrographia.overrides import is_execution
 from micrographia.studies.estimate import seconds_left, spoken
-from micrographia.studies.expansion import FAILED, StudyJob, SweepPlan, plan
+from micrographia.studies.expansion import FAILED, StudyJob, SweepPlan, group_name, plan
 from micrographia.studies.reading import find_study, read_study, study_files
 from micrographia.studies.specification import Budget, Study
 from micrographia.studies.state import read_state, save_mistakes, save_state
@@ -108,24 +108,53 @@ def run_study(study: Study, budget: Budget, given: Sequence[str], dry: bool = Fa
         return 0
     about = {"study": study.name, "question": study.question, "budget": budget.name, "file": str(study.file)}
     named = study.name if study_files().get(study.name) == study.file else str(study.file)
+    refuse_another(folder, study)
     about["command"] = shlex.join(["micrographia", "study", named, f"budget={budget.name}", *given])
     save_state(folder, about, jobs)
     for sweep in plans:
         make_sweep(study, sweep, folder, about, jobs)
     files = save_mistakes(folder, jobs)
     show_closing(study, plans, jobs, files)
-    for file in write_result(study, budget, jobs, folder, about["command"]):
-        notice(str(file))
+    pages = write_result(study, budget, jobs, folder, about["command"])
+    for page in pages:
+        notice(str(page))
+    if not pages:
+        notice(f"study {study.name}: no job is done, so that there is no result")
+    elif (logger := logger_of(jobs)).get("_target_"):
+        from micrographia.studies.upload import upload_result
+
+        upload_result(folder, about, group_name(study, budget), logger)
     print(folder, flush=True)
     return 2 if any(job.status == FAILED for job in jobs) else 0
 
 
 def folder_of(study: Study, budget: Budget, given: Sequence[str]) -> Path:
     """Folder of a study's result; of one whose jobs are other ones by the command line, a folder of its own."""
-    name = f"{study.name}-{budget.name}"
+    name = group_name(study, budget)
     if changed := sorted(override for override in given if not is_execution(override.partition("=")[0])):
         name += f"-{sha256(' '.join(changed).encode()).hexdigest()[:8]}"
     return runs_folder(given) / "studies" / name
+
+
+def refuse_another(folder: Path, study: Study) -> None:
+    """Leave the folder of another study of the same name alone; a file that was moved is the same study.
+
+    Raises
+    ------
+    UserError
+        With both files.
+    """
+    other = Path((read_state(folder) or {}).get("file") or study.file)
+    if other.exists() and not other.samefile(study.file):
+        raise UserError(
+            f"{study.file}: {folder} holds the result of {other}, which has the same name. "
+            "Rename one of them, or set how.paths.runs=FOLDER."
+        )
+
+
+def logger_of(jobs: Sequence[StudyJob]) -> Mapping[str, Any]:
+    """The logger of a study's jobs, as its first one has it."""
+    return next((job.how["logger"] for job in jobs if job.how), {})
 
 
 def runs_folder(given: Sequence[str]) -> Path:

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from micrographia.errors import UserError
 from micrographia.hydra_messages import explain, is_mistake
@@ -11,7 +12,7 @@ from micrographia.presets import check_presets
 from micrographia.runs.run import How, Run, What, addressed_run
 from micrographia.schema import check_run
 from micrographia.studies.composition import Composer
-from micrographia.studies.expansion import StudyJob, SweepPlan, expand, products
+from micrographia.studies.expansion import StudyJob, SweepPlan, expand, products, swept_keys
 from micrographia.tasks.jobs import reason, run_jobs
 
 LOOK_EVERY = 2.0  # seconds between two looks at which runs are finished
@@ -34,8 +35,8 @@ def look_up(jobs: Sequence[StudyJob]) -> None:
         overrides = launched(job)
         try:
             check_presets(job.verb, overrides)
-            job.what, how = compose(overrides)
-            check_run({**job.what, "how": how})
+            job.what, job.how = compose(overrides)
+            check_run({**job.what, "how": job.how})
         except UserError as error:
             raise UserError(f"sweep {job.sweep}: {error}") from error
         except Exception as error:
@@ -43,7 +44,7 @@ def look_up(jobs: Sequence[StudyJob]) -> None:
                 raise
             raise UserError(f"sweep {job.sweep}: {explain(error, job.verb, overrides)}") from error
         try:
-            job.place, job.obstacle = place_of(job.verb, job.what, how), ""
+            job.place, job.obstacle = place_of(job.verb, job.what, job.how), ""
         except UserError as error:
             job.obstacle = str(error)
 
@@ -77,16 +78,19 @@ def make(plan: SweepPlan, said: Said) -> None:
             job.mistake = f"the run of sweep {job.origin.sweep} that it evaluates has failed."
     left = [job for job in plan.jobs if not job.run and not (job.origin and not job.origin.run)]
     mistakes: dict[tuple[str, ...], str] = {}
+    logs: dict[tuple[str, ...], Path | None] = {}
     with watched(left, len(plan.jobs) - len(left), said):
         for overrides in products([launched(job) for job in left]):
             try:
-                returned = run_jobs(plan.verb, [*overrides, *plan.hydra], sweeping=True)
+                returned = run_jobs(plan.verb, [*overrides, *plan.hydra], sweeping=True, swept=swept_keys(plan.jobs))
                 mistakes |= {job.overrides: job.mistake for job in returned}
+                logs |= {job.overrides: job.log for job in returned}
             except Exception as error:  # Hydra's for an unknown launcher is an OSError, too
                 told = explain(error, plan.verb, overrides) if is_mistake(error) else reason(error)
                 mistakes |= dict.fromkeys(expand(overrides), told)
     look_up(left)
     for job in left:
+        job.log = logs.get(launched(job))
         if not job.run:
             job.mistake = mistakes.get(launched(job)) or job.obstacle or "ended without a result, and said nothing."
 
