@@ -46,13 +46,13 @@ def test_the_make_targets_exist():
         assert re.search(rf"^{target}:", makefile, re.M), target
 
 
-def examples(document):
-    """Blocks of Python code."""
-    return re.findall(r"^```python\n(.*?)^```", document.read_text(), re.M | re.S)
+def example(document):
+    """Blocks of Python code, one after the other."""
+    return "\n".join(re.findall(r"^```python\n(.*?)^```", document.read_text(), re.M | re.S))
 
 
 @pytest.mark.parametrize(
-    "code", [pytest.param(code, id=document.name) for document in DOCUMENTS for code in examples(document)]
+    "code", [pytest.param(code, id=document.name) for document in DOCUMENTS if (code := example(document))]
 )
 def test_every_example_runs(code, tmp_path):
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
