@@ -95,6 +95,12 @@ def test_the_score_is_computed(desk, capsys):
     assert 0 < run.metrics["score/hoyer"] < 1
 
 
+def test_a_score_that_returns_a_number_is_answered(desk, capsys):
+    (desk / "micrographia_conf" / "hoyer.py").write_text("def hoyer(codes, scaled=True):\n    return 1.0\n")
+    assert command(given(["evaluate"])) == 2
+    assert "scores.hoyer: hoyer.hoyer returns float. A score returns a Score" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_every_command_of_the_page_composes(words, desk, capsys):
     words = [re.sub(r"^(\w+=[^,]+),.*$", r"\1", word).replace("PATH", "images") for word in words if word != "-m"]

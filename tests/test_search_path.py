@@ -163,12 +163,18 @@ def test_a_file_that_is_mended_is_read_again(desk, write):
     assert read(file) == {"lr": 22}
 
 
-def test_modules_come_from_the_folders_and_come_last(desk, write):
+def test_modules_come_from_the_folders_and_come_last(desk, write, monkeypatch):
     write("micrographia_conf/own_module.py", "HERE = True")
     write("platform.py", "raise RuntimeError('the wrong one')")
     make_importable()
     make_importable()
     assert sys.path[-2:] == [str(desk / "micrographia_conf"), str(desk)]
+    with with_folder("micrographia_conf"):
+        (desk / "elsewhere").mkdir()
+        monkeypatch.chdir(desk / "elsewhere")
+        make_importable()
+    assert sys.path[-2:] == [str(desk / "micrographia_conf"), str(desk / "elsewhere")]
+    assert str(desk) not in sys.path
     import platform
 
     import own_module
@@ -198,3 +204,10 @@ def test_home_is_understood_in_the_folder_of_a_sweeps_records(desk, monkeypatch)
     assert command(["train", "-m", "seed=0,1", "how.paths.runs=~/my runs", "hydra/launcher=basic"]) == 0
     assert not (desk / "~").exists()
     assert (desk / "home" / "my runs" / ".sweeps").is_dir()
+
+
+def test_a_launchers_settings_of_ones_own_are_a_choice(desk, write, capsys):
+    write("micrographia_conf/hydra/launcher/lab.yaml", "defaults: [joblib, _self_]\nn_jobs: 3\n")
+    assert command(["train", "hydra/launcher=lab", "--cfg", "hydra"]) == 0
+    assert "n_jobs: 3" in capsys.readouterr().out
+    assert "lab" in refused(capsys, "train", "-m", "seed=0,1", "hydra/launcher=labs")

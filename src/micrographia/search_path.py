@@ -18,6 +18,8 @@ VARIABLE = "MICROGRAPHIA_CONF"
 BESIDE = "micrographia_conf"  # in the folder that a command is given in
 STUDIES = "experiments"
 
+imported_from: list[str] = []  # folders that this module has put on sys.path
+
 
 def own_folders() -> list[Path]:
     """The user's config folders, absolute: ``./micrographia_conf``, then those that ``MICROGRAPHIA_CONF`` names.
@@ -143,11 +145,13 @@ def looking_in(own: Sequence[Path]) -> Iterator[None]:
 def make_importable() -> None:
     """Let ``_target_`` name modules that lie in the user's config folders, or in the folder of the command.
 
-    They come last, so that a file called as an installed package does not stand in its way.
+    They come last, so that a file called as an installed package does not stand in its way. Those of a former command
+    of this process go.
     """
-    for folder in map(str, [*own_folders(), Path.cwd()]):
-        if folder not in sys.path:
-            sys.path.append(folder)
+    wanted = list(map(str, [*own_folders(), Path.cwd()]))
+    sys.path[:] = [place for place in sys.path if place not in imported_from or place in wanted]
+    imported_from[:] = [folder for folder in wanted if folder not in sys.path or folder in imported_from]
+    sys.path.extend(folder for folder in imported_from if folder not in sys.path)
 
 
 def hydra_search_path() -> "ConfigSearchPath":

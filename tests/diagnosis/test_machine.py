@@ -148,16 +148,16 @@ def test_wandb_is_judged_without_a_network(tmp_path, monkeypatch):
 def test_own_folders_are_looked_into(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MICROGRAPHIA_CONF", raising=False)
-    assert [finding.mark for finding in config_findings()] == ["ok"]
+    assert [finding.name for finding in config_findings()] == ["shipped configs", "own configs"]
     folder = tmp_path / "micrographia_conf"
     for name in ("optimizer/adam", "optimizer/one", "experiment/lab/two", "experiments/three"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / f"{name}.yaml").write_text("lr: 1\n")
     (folder / "four.py").touch()
-    held, shadow = config_findings()
+    _, held, shadow = config_findings()
     assert held.value.endswith("micrographia_conf: 2 choices, 1 preset, 1 study, 1 module")
     assert shadow.mark == "note"
     (folder / "optimizer" / "one.yaml").write_text("lr: [1")
-    assert [finding.mark for finding in config_findings()] == ["ok", "warning", "note"]
+    assert [finding.mark for finding in config_findings()] == ["ok", "ok", "warning", "note"]
     (folder / "train.yaml").write_text("seed: 1")
     assert [finding.mark for finding in config_findings()] == ["broken"]

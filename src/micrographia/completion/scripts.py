@@ -20,9 +20,9 @@ _micrographia() {
     for line in $found; do
         text=${line%%$'\t'*}
         if [[ $text == *[=./] ]]; then
-            open+=("$text"); open_shown+=("${line/$'\t'/  -- }")
+            open+=("$text"); open_shown+=("${${line/$'\t'/  -- }[1,COLUMNS-1]}")
         else
-            ended+=("$text"); ended_shown+=("${line/$'\t'/  -- }")
+            ended+=("$text"); ended_shown+=("${${line/$'\t'/  -- }[1,COLUMNS-1]}")
         fi
     done
     (( $#open )) && compadd -V keys -l -S '' -d open_shown -- $open

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlparse
 
+from micrographia.config import config_directory
 from micrographia.diagnosis.finding import Finding, shown_path, without_home
 from micrographia.errors import UserError
 from micrographia.help import group_choices
@@ -24,6 +25,7 @@ def config_findings() -> Iterator[Finding]:
     except UserError as error:
         yield Finding("settings", "own configs", without_home(str(error)), "broken", without_home(str(error)))
         return
+    yield Finding("settings", "shipped configs", shown_path(config_directory()))
     if not folders:
         yield Finding("settings", "own configs", f"none: no micrographia_conf/ here, and {VARIABLE} is not set")
     for folder in folders:
