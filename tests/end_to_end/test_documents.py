@@ -14,7 +14,7 @@ from micrographia.studies.expansion import plan
 from micrographia.studies.reading import read_study
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "experiments" / "README.md"]
 LANGUAGES = ("bash", "console", "python", "yaml", "text")
 
 # Programs in blocks of bash that are not ours: what they do is not this package's to test.
