@@ -8,6 +8,7 @@ import json
 import resource
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -29,10 +30,14 @@ def measure(run: str, images: str, words: list[str]) -> None:
     what, how = settings([*HOW, *words])
     options = {key: value for key, value in what.items() if key not in ("run", "input", "output")}
     with tempfile.TemporaryDirectory() as folder:
+        start = time.process_time()
         found = predict(run, images, Path(folder, "out"), how=how, **options)
+        used = time.process_time() - start
         seconds = json.loads((found.folder / "prediction.json").read_text())["seconds"]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    print(f"{Path(run).name} {' '.join(words)}: {found.images} images, {seconds:.1f} s")
+    print(
+        f"{Path(run).name} {' '.join(words)}: {found.images} images, {seconds:.1f} s, {used:.1f} s of CPU with loading"
+    )
     print(f"  {found.images / seconds:10.2f} images/s   at most {memory:.2f} GB in this process")
 
 

@@ -15,7 +15,7 @@ from micrographia.data.reading import read_image
 from micrographia.data.restoring import restored
 from micrographia.errors import UserError
 
-SHRUNK = "larger than all that was learned from: shrunk"
+SHRUNK = "larger than the square that the run pads to: shrunk"
 CONSTANT = "constant"
 DIM = "hardly any of the run's scale"
 LEAST = 1 / 30  # of the scale, which the brightest pixel of a deep image should reach
