@@ -148,7 +148,7 @@ def export(
     from micrographia.tasks.parity import difference, preparation_difference, samples_of
     from micrographia.training.fit import prepare_threads
 
-    how = composed("export", ["run=."])[1] if how is None else how
+    how = composed("export", [])[1] if how is None else how
     how = {**how, "accelerator": "cpu"}
     prepare_threads(how)
     run = run if isinstance(run, Run) else Run.named(str(run))
@@ -219,14 +219,18 @@ def write_onnx(model: Any, folder: Path, samples: Sequence[Any]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of branches on shapes, which are the same for all inputs, and of its age
         # Of torch's two exporters this one takes a second and the other twenty, for the same graph.
-        torch.onnx.export(
-            *(model, example, file),
-            dynamo=False,
-            opset_version=OPSET,
-            input_names=list(model.input_names),
-            output_names=list(model.output_names),
-            dynamic_axes=axes,
-        )
+        try:
+            torch.onnx.export(
+                *(model, example, file),
+                dynamo=False,
+                opset_version=OPSET,
+                input_names=list(model.input_names),
+                output_names=list(model.output_names),
+                dynamic_axes=axes,
+            )
+        except torch.onnx.errors.OnnxExporterError as error:  # of a network of the user's own, say
+            reason = str(error).strip().splitlines()[0]
+            raise UserError(f"format=onnx: the network has no graph ({reason}). Use format=safetensors.") from error
     graph = onnx.load(file)
     for key, value in metadata_of(model.description).items():
         graph.metadata_props.add(key=key, value=value)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -175,7 +175,14 @@ def steps_of(data: Mapping[str, Any], record: Mapping[str, Any], model_channels:
             "the run was made by a version that did not keep how values become 0 to 1. Make it anew, how.rerun=true."
         )
     names = COLOURS if model_channels == 3 else tuple(f"channel {number}" for number in every)
-    return Steps(names, every, size, depth="8 bit" if target.startswith(SYNTHETIC) else "unit")
+    return Steps(names, every, size, depth="8 bit" if target.startswith(SYNTHETIC) else depth_of(data, size))
+
+
+def depth_of(data: Mapping[str, Any], size: int) -> Literal["8 bit", "unit"]:
+    """Whether a set of a class that is not this package's holds 0..255 or 0..1."""
+    made = instantiate({**data, "size": size} if "size" in data else data, "data")
+    made.setup("fit")
+    return "8 bit" if made.images(made.indices("train")[:1]).dtype == torch.uint8 else "unit"
 
 
 def steps_of_files(data: Mapping[str, Any], record: Mapping[str, Any], model_channels: int, size: int) -> Steps:
