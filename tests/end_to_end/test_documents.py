@@ -20,7 +20,7 @@ LANGUAGES = ("bash", "console", "python", "yaml", "text")
 # Programs in blocks of bash that are not ours: what they do is not this package's to test.
 OTHERS = ("cd", "export", "git", "python", "source", "srun", "wandb")
 # Commands that show something and make no run: they take seconds.
-SHOWS = ("--help", "--version", "--dry-run", "--cfg", "--info", "data list", "study list", "doctor", "completion")
+SHOWS = ("--help", "--version", "--dry-run", "--cfg", "--info", "data list", "study list", "completion")
 # Of a command that takes minutes or hours, the values that make it take seconds, by the ends of their keys.
 TINY = {
     "budget.steps": 4,
