@@ -16,6 +16,14 @@ VERBS = {
 }
 # other verb -> (module and function that answers its arguments with an exit status; what --help says of it)
 COMMANDS = {
+    "predict": (
+        "micrographia.tasks.predict:predict_command",
+        "classify, or super-resolve and measure, your own images by a finished run",
+    ),
+    "export": (
+        "micrographia.tasks.export:export_command",
+        "a trained model as ONNX or safetensors, checked, with its model card",
+    ),
     "study": ("micrographia.tasks.study:study_command", "all sweeps of a study, then its tables and figures"),
     "report": (
         "micrographia.tasks.report:report_command",

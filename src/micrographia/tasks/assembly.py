@@ -19,7 +19,8 @@ from micrographia.models.gan.stylegan2 import StyleGAN2
 from micrographia.models.vae.vae import VAE
 from micrographia.runs.address import digest
 from micrographia.runs.fingerprint import ContentHashes
-from micrographia.runs.run import How, Run, What, at_precision_of, finished_run
+from micrographia.runs.inputs import made_run
+from micrographia.runs.run import How, Run, What, at_precision_of
 from micrographia.training.checkpoints import load_weights
 from micrographia.training.fit import device_of, prepare_threads
 from micrographia.training.progress import WorkProgress
@@ -135,13 +136,8 @@ def source_run(node: Mapping[str, Any], how: How, key: str = "source", made: boo
     """
     from micrographia.tasks.train import train
 
-    if "task" in node and made:
-        found = finished_run(node, how)
-        if found is None:
-            raise UserError(
-                f"{key}: {node['name']}, from which a model was made, is not in {how['paths']['runs']} any more."
-            )
-        return found
+    if made:
+        return made_run(node, how, key)
     if "task" in node:
         with within(key):
             return train(node, how)

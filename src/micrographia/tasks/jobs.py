@@ -71,6 +71,7 @@ def run_jobs(
     overrides: Sequence[str],
     sweeping: bool = False,
     swept: Sequence[str] = (),
+    quiet: bool = False,
 ) -> list[Job]:
     """Make each run of a command; what befalls one job leaves the others alone.
 
@@ -85,6 +86,8 @@ def run_jobs(
     swept
         Keys that tell the jobs from others beside those that have several values here, as where these jobs are what an
         interrupted sweep has left.
+    quiet
+        Leave it to the caller to say where the runs are, and why the only job has failed.
 
     Returns
     -------
@@ -99,12 +102,12 @@ def run_jobs(
     given = [*HYDRA_SETTINGS, *overrides]
     with hydra_initialized(f"micrographia {verb}") as hydra:
         check_own_folders()
-        runner = JobRunner(verb, sweeping, tuple(swept), own_folders=tuple(own_folders()))
+        runner = JobRunner(verb, sweeping, tuple(swept), quiet, own_folders=tuple(own_folders()))
         if not sweeping:
             return list(hydra.run(verb, runner, given).return_value)
         returned = spread(hydra, verb, given, runner)
     for jobs in returned:
-        if not any(jobs is made for made in runner.made):  # they were run in another process
+        if not quiet and not any(jobs is made for made in runner.made):  # they were run in another process
             print_folders(jobs)
     return [job for jobs in returned for job in jobs]
 
@@ -121,6 +124,8 @@ class JobRunner:
         A job has a log, and a bug in it, too, leaves the others alone.
     swept
         Keys that name its log.
+    quiet
+        The caller says where the runs are, and why the only job has failed.
     answers
         Where jobs in other processes leave what they have made.
     threads
@@ -138,6 +143,7 @@ class JobRunner:
     verb: str
     sweeping: bool
     swept: tuple[str, ...] = ()
+    quiet: bool = False
     answers: Answers | None = None
     threads: int | None = None
     shares_devices: bool = False
@@ -170,7 +176,7 @@ class JobRunner:
                 jobs = [replace(job, log=file) for job in self.answered(config, overrides, log_of_job)]
             if self.answers:
                 self.answers.give(overrides, jobs)
-        if self.process == PROCESS:
+        if self.process == PROCESS and not self.quiet:
             print_folders(jobs)
         self.made.append(jobs)
         return jobs
@@ -191,7 +197,8 @@ class JobRunner:
                 told = f"{mistake} (traceback: {log.path})" if log else trace
             if log:
                 log.add(f"failed: {mistake if told == mistake else trace}")
-            print(f"micrographia: {told}", file=sys.stderr, flush=True)
+            if self.sweeping or not self.quiet:
+                print(f"micrographia: {told}", file=sys.stderr, flush=True)
             return [Job(overrides, mistake=mistake)]
 
     def jobs_of(self, config: "DictConfig", overrides: tuple[str, ...]) -> list[Job]:

@@ -8,14 +8,16 @@ from rich.table import Column
 
 from micrographia.console import console
 from micrographia.training.curves import counting
+from micrographia.training.notebook_progress import NotebookProgress
 
 
 def progress_bar(visible: bool = True) -> Progress:
     """Bar on stderr with what is done, speed and time left; each task has the field ``note``.
 
-    Where the terminal is narrow the title is cut first.
+    Where the terminal is narrow the title is cut first. A notebook shows a line of its own.
     """
-    return Progress(
+    kind = NotebookProgress if console.is_jupyter else Progress
+    return kind(
         TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
         BarColumn(bar_width=12),
         MofNCompleteColumn(),
@@ -56,7 +58,7 @@ class WorkProgress:
             self.task = self.bar.add_task(self.title, total=total, note="")
             self.bar.start()
         speed = (self.bar.tasks[self.task].speed or 0.0) * {"s": 1, "min": 60}[self.per]
-        self.bar.update(self.task, completed=done, total=total, note=f"{speed:,.0f} images/{self.per}")
+        self.bar.update(self.task, completed=done, total=total, note=f"{speed:,.0f} images/{self.per}" if speed else "")
         self.finished = done >= total
         if self.finished:
             self.close()
