@@ -2,10 +2,23 @@
 
 import logging
 import warnings
+from typing import Any
 
 from rich.console import Console
+from rich.table import Table
 
-console = Console(stderr=True)
+
+class HouseConsole(Console):
+    """A console that leaves tables out in a notebook, where a call returns what they show."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print as rich does."""
+        shown = [item for item in objects if not (self.is_jupyter and isinstance(item, Table))]
+        if shown or not objects:
+            super().print(*shown, **options)
+
+
+console = HouseConsole(stderr=True)
 
 
 class NoticeHandler(logging.Handler):

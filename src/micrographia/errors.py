@@ -14,6 +14,10 @@ class UserError(Exception):
     The message says what is wrong, where (file or key), and what to do.
     """
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in place of a traceback."""
+        return [f"micrographia: {self}"]
+
 
 @contextmanager
 def within(part: str) -> Iterator[None]:

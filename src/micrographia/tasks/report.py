@@ -73,6 +73,13 @@ def report_command(arguments: Sequence[str]) -> int:
     if not paths:
         raise UserError("report: name a run's folder, runs/, a sweep's CSV or a study's folder.")
     show_notices()
+    file = write_page(paths, what, how)
+    print(file, flush=True)
+    return 0
+
+
+def write_page(paths: Sequence[str], what: Mapping[str, Any], how: Mapping[str, Any]) -> Path:
+    """Write the page of what lies at paths, upload it where a logger is named, and return its file."""
     file = Path(what["output"] or Path(how["paths"]["runs"], "reports", f"{page_name(paths)}.html"))
     if file.is_dir():
         raise UserError(f"output={what['output']}: is a folder. Name a file in it, as output={file / 'report.html'}.")
@@ -82,8 +89,7 @@ def report_command(arguments: Sequence[str]) -> int:
         from micrographia.reporting.upload import upload
 
         upload(file, how["logger"])
-    print(file, flush=True)
-    return 0
+    return file
 
 
 def overview() -> str:

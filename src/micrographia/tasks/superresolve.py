@@ -36,6 +36,7 @@ from micrographia.tasks.assay_report import (
 from micrographia.tasks.assembly import load_generator
 from micrographia.tasks.fidelity import feature_network, fidelity
 from micrographia.tasks.intervals import draw_solutions, error_bars
+from micrographia.tasks.model_card import write_card
 from micrographia.tasks.recovered_files import write_images
 from micrographia.tasks.recovery_inputs import (
     as_seen,
@@ -61,7 +62,7 @@ DRAWN = 8  # images on the sheet
 
 def superresolve(what: What, how: How, rerun: bool = False) -> Run:
     """Obtain the run of a super-resolution config: read back, resumed or made."""
-    return obtain_together(what, how, recover, rerun)
+    return write_card(obtain_together(what, how, recover, rerun))
 
 
 def recover(what: What, how: How, run: Run) -> Metrics:

@@ -8,14 +8,16 @@ from rich.table import Column
 
 from micrographia.console import console
 from micrographia.training.curves import counting
+from micrographia.training.notebook_progress import NotebookProgress
 
 
 def progress_bar(visible: bool = True) -> Progress:
     """Bar on stderr with what is done, speed and time left; each task has the field ``note``.
 
-    Where the terminal is narrow the title is cut first.
+    Where the terminal is narrow the title is cut first. A notebook shows a line of its own.
     """
-    return Progress(
+    kind = NotebookProgress if console.is_jupyter else Progress
+    return kind(
         TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
         BarColumn(bar_width=12),
         MofNCompleteColumn(),
