@@ -34,7 +34,7 @@ COMMANDS = {
         "list and fetch public sets; look at any set before it is used",
     ),
     "doctor": (
-        "micrographia.tasks.doctor:doctor_command",
+        "micrographia.diagnosis.command:doctor_command",
         "what is installed, found and set here, and what to do about it",
     ),
     "completion": (
