@@ -28,8 +28,9 @@ lint: setup  ## formatter, linter, type checker
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-docs: setup  ## compose every command that README and docs name
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m "" tests/end_to_end/test_documents.py
+docs: setup  ## execute every block of code in README and docs, and build the site into site/
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/end_to_end/test_documents.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bench: setup  ## the benchmarks that take minutes; encoder_start.py and prior_weights.py train and search for hours
 	for script in $(filter-out %/encoder_start.py %/prior_weights.py,$(wildcard benchmarks/*.py)); do \

@@ -1,6 +1,6 @@
 import pytest
 
-from micrographia import presets
+from micrographia import presets, search_path
 from micrographia.cli import VERBS, command
 from micrographia.errors import UserError
 
@@ -16,13 +16,14 @@ def own_tree(tmp_path, monkeypatch):
         files = {
             "train": "defaults: [data: a, model: b, how: c]\nbudget: {steps: 3}",
             "transfer": "defaults: [source: a, data: b, probe@probes.gbt: gbt]\nseed: 0",
-            **{f"experiment/study/{name}": content for name, content in experiments.items()},
+            **{f"experiment/study/{name}": f"{presets.HEADER}\n{content}" for name, content in experiments.items()},
         }
         for name, content in files.items():
             (tree / name).parent.mkdir(parents=True, exist_ok=True)
             (tree / f"{name}.yaml").write_text(content)
 
     monkeypatch.setattr(presets, "config_directory", lambda: tree)
+    monkeypatch.setattr(search_path, "config_directory", lambda: tree)
     return write
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from micrographia.api.run import Run
     from micrographia.api.runs import Runs
     from micrographia.api.study import Study
+    from micrographia.api.using import export, predict
     from micrographia.errors import UserError
 
 __version__ = "0.1.0"
@@ -28,6 +29,7 @@ HOMES = {
     "Run": "micrographia.api.run",
     "Runs": "micrographia.api.runs",
     "Study": "micrographia.api.study",
+    **dict.fromkeys(("predict", "export"), "micrographia.api.using"),
     "UserError": "micrographia.errors",
 }
 
@@ -37,8 +39,10 @@ __all__ = [
     "Study",
     "UserError",
     "evaluate",
+    "export",
     "list_runs",
     "load",
+    "predict",
     "preview",
     "report",
     "study",

@@ -2,21 +2,21 @@
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from micrographia import __version__
-from micrographia.config import HYDRA_SETTINGS, config_directory
+from micrographia.config import HYDRA_SETTINGS
 from micrographia.errors import UserError, answer
-from micrographia.verbs import VERBS
+from micrographia.overrides import INPUTS
+from micrographia.search_path import check_own_folders, config_file, hydra_initialized, say_shadows, with_folder
+from micrographia.verbs import COMMANDS, VERBS, function_of
 
 if TYPE_CHECKING:
     from micrographia.tasks.jobs import Job
 
-# Groups whose choice is a run, which may also be named by its folder.
-INPUTS = ("source", "generator", "flow", "encoder")
-# Hydra's options, and the value that each takes.
+# Options, most of them Hydra's, and the value that each takes.
 SWEEPING = dict.fromkeys(("-m", "--multirun"), "")
 FOLDER = dict.fromkeys(("-cd", "--config-dir"), "FOLDER")
 CONFIRMED = {"--yes": ""}  # our own: start many jobs
@@ -28,6 +28,12 @@ OPTIONS = {
     **dict.fromkeys(("-p", "--package"), "KEY"),
     **dict.fromkeys(("-i", "--info"), "defaults-tree"),
     **FOLDER,
+}
+LONG = {"-m": "--multirun", "-c": "--cfg", "-p": "--package", "-i": "--info"}
+# What shows a configuration in place of a run, and the values that it takes.
+SHOWN = {
+    "--cfg": ("job", "hydra", "all"),
+    "--info": ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath"),
 }
 
 
@@ -57,40 +63,71 @@ def command(arguments: list[str]) -> int:
     if verb == "--version":
         print(__version__)
         return 0
-    if verb == "data":
-        from micrographia.tasks.data import data_command
+    if verb not in VERBS and verb not in COMMANDS:
+        raise UserError(f"{verb}: no such command. There are: {', '.join((*VERBS, *COMMANDS))}.")
+    folder, rest = without_folder(map(with_quoted_home, rest))
+    with with_folder(folder):
+        if verb in COMMANDS:
+            return int(function_of(COMMANDS[verb][0])(rest))
+        if "-h" in rest or "--help" in rest:
+            from micrographia.help import verb_help
 
-        return data_command(rest)
-    if verb == "study":
-        from micrographia.tasks.study import study_command
-
-        return study_command(rest)
-    if verb == "report":
-        from micrographia.tasks.report import report_command
-
-        return report_command(rest)
-    if verb not in VERBS:
-        raise UserError(f"{verb}: no such command. There are: {', '.join(VERBS)}, study, report, data.")
-    if "-h" in rest or "--help" in rest:
-        from micrographia.help import verb_help
-
-        print(verb_help(verb, VERBS[verb][1]))
-        return 0
-    return run_verb(verb, rest)
+            print(verb_help(verb, VERBS[verb][1]))
+            return 0
+        return run_verb(verb, rest)
 
 
 def overview() -> str:
     """Text of ``micrographia --help``."""
     verbs = "\n".join(f"  micrographia {verb:<10} {about}" for verb, (_, about) in VERBS.items())
+    others = "\n".join(f"  micrographia {verb:<10} {about}" for verb, (_, about) in COMMANDS.items())
     return (
-        f"micrographia {__version__}: interpretable deep learning on microscopy images\n\n{verbs}\n"
-        "  micrographia study      all sweeps of a study, then its tables and figures\n"
-        "  micrographia report     one page of HTML for runs, a sweep or a study: tables, charts, sliders\n"
-        "  micrographia data       list and fetch public sets; look at any set before it is used\n\n"
+        f"micrographia {__version__}: interpretable deep learning on microscopy images\n\n{verbs}\n{others}\n\n"
         "Each takes Hydra overrides (seed=1 data=image_folder data.root=PATH), -m for sweeps (seed=0,1,2),\n"
         "--cfg job to see the configuration, and --help. Without overrides each runs on its synthetic default.\n"
-        "The last line on stdout is the run's folder."
+        "The last line on stdout is the run's folder.\n\n"
+        "Configs of your own lie in ./micrographia_conf, in the folders that MICROGRAPHIA_CONF names, or in that of\n"
+        "--config-dir FOLDER."
     )
+
+
+def with_quoted_home(argument: str) -> str:
+    """An override whose value is a path that begins with ``~``, as Hydra wants it; any other argument as it is.
+
+    Examples
+    --------
+    >>> with_quoted_home("how.paths.runs=~/my runs"), with_quoted_home("~probes.mlp")
+    ("how.paths.runs='~/my runs'", '~probes.mlp')
+    """
+    key, joined, value = argument.partition("=")
+    plain = value.startswith("~") and not any(sign in value for sign in "'\",")
+    return f"{key}='{value}'" if joined and plain and not key.startswith("-") else argument
+
+
+def without_folder(arguments: Iterable[str]) -> tuple[str | None, list[str]]:
+    """Folder of ``--config-dir``, which every verb takes, if it is given; and the other arguments.
+
+    Raises
+    ------
+    UserError
+        If its value is missing.
+
+    Examples
+    --------
+    >>> without_folder(["seed=1", "--config-dir", "lab", "-m"]), without_folder(["--config-dir=lab"])
+    (('lab', ['seed=1', '-m']), ('lab', []))
+    """
+    folder, others = None, []
+    rest = iter(arguments)
+    for argument in rest:
+        name, joined, value = argument.partition("=")
+        if name not in FOLDER:
+            others.append(argument)
+            continue
+        folder = value if joined else next(rest, "")
+        if not folder:
+            raise UserError(f"{name}: no value given. Write {name} {FOLDER[name]}.")
+    return folder, others
 
 
 def run_verb(verb: str, arguments: list[str]) -> int:
@@ -98,12 +135,13 @@ def run_verb(verb: str, arguments: list[str]) -> int:
     from micrographia.hydra_messages import explain, is_mistake
     from micrographia.presets import check_presets
 
+    check_own_folders()
     options, overrides = split_arguments(arguments)
     overrides = [part for override in overrides for part in with_named_run(override)]
     check_presets(verb, overrides)
     try:
         confirmed = options.pop("--yes", None) is not None
-        showing = not options.keys() <= {*SWEEPING, *FOLDER}
+        showing = not options.keys() <= SWEEPING.keys()
         if is_tuning(overrides):
             from micrographia.tasks.tuning import tune, without_search
 
@@ -118,8 +156,8 @@ def run_verb(verb: str, arguments: list[str]) -> int:
         sweeping = bool(options.keys() & SWEEPING)
         if sweeping and not confirmed:
             refuse_many(overrides)
-        folder = next((options[name] for name in FOLDER if name in options), None)
-        jobs = run_jobs(verb, [*group_settings(verb, overrides, sweeping), *overrides], sweeping, folder)
+        say_shadows()
+        jobs = run_jobs(verb, [*group_settings(verb, overrides, sweeping), *overrides], sweeping)
     except Exception as error:
         if not is_mistake(error):
             raise
@@ -128,17 +166,25 @@ def run_verb(verb: str, arguments: list[str]) -> int:
 
 
 def show_config(verb: str, options: Mapping[str, str], overrides: list[str]) -> int:
-    """Let Hydra print a configuration or how it is composed (``--cfg``, ``--info``), and make no run."""
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, and we do the answering
-    import hydra
+    """Let Hydra print a configuration or how it is composed (``--cfg``, ``--info``), and make no run.
 
-    former = sys.argv
-    given = [part for option in options.items() for part in option if part]
-    sys.argv = [f"micrographia {verb}", *given, *HYDRA_SETTINGS, *overrides]
-    try:
-        hydra.main(version_base="1.3", config_path=str(config_directory()), config_name=verb)(lambda config: None)()
-    finally:
-        sys.argv = former
+    Raises
+    ------
+    UserError
+        If options do not go together, or one has no such value.
+    """
+    asked = {LONG.get(name, name): value for name, value in options.items()}
+    kind = next((name for name in SHOWN if name in asked), None)
+    if kind is None or len(asked.keys() & {*SHOWN, "--multirun"}) > 1:
+        raise UserError(f"{' and '.join(asked)}: give one of {' and '.join(SHOWN)}, without -m.")
+    if asked[kind] not in SHOWN[kind]:
+        raise UserError(f"{kind} {asked[kind]}: no such value. There are: {', '.join(SHOWN[kind])}.")
+    with hydra_initialized(f"micrographia {verb}") as hydra:
+        given = [*HYDRA_SETTINGS, *overrides]
+        if kind == "--info":
+            hydra.show_info(asked[kind], verb, given)
+        else:
+            hydra.show_cfg(verb, given, asked[kind], asked.get("--package"), "--resolve" in asked)
     return 0
 
 
@@ -169,8 +215,12 @@ def with_named_run(override: str) -> list[str]:
     (['generator=path', 'generator.run=.'], ['generator=trained'])
     """
     key, _, value = override.partition("=")
-    is_choice = (config_directory() / key / f"{value}.yaml").is_file()
-    if key in INPUTS and value and not is_choice and Path(value).expanduser().is_dir():
+    if (
+        key in INPUTS
+        and value
+        and not config_file(override.replace("=", "/")).is_file()
+        and Path(value).expanduser().is_dir()
+    ):
         return [f"{key}=path", f"{key}.run={value}"]
     return [override]
 

@@ -97,15 +97,9 @@ def instantiate(node: Mapping[str, Any], key: str, **given: Any) -> Any:
 
 def check_arguments(node: Mapping[str, Any], key: str, given: frozenset[str] = frozenset()) -> None:
     """Compare a config node with the signature of its ``_target_``, and its child nodes with theirs."""
-    from hydra.errors import InstantiationException
-    from hydra.utils import get_object
-
     if node.get("_target_") is None:
         return
-    try:
-        target = get_object(node["_target_"])
-    except (ImportError, InstantiationException, ValueError) as error:
-        raise UserError(f"{key}._target_: {node['_target_']} cannot be imported: {error}.") from error
+    target = imported(node["_target_"], key)
     parameters = inspect.signature(target).parameters
     open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
     hints = signature_hints(target)
@@ -119,6 +113,32 @@ def check_arguments(node: Mapping[str, Any], key: str, given: frozenset[str] = f
             check_value(value, hints[name], f"{key}.{name}")
         if isinstance(value, Mapping):
             check_arguments(value, f"{key}.{name}")
+
+
+def imported(target: str, key: str) -> Any:
+    """The class or function that a ``_target_`` names.
+
+    Parameters
+    ----------
+    key
+        Of the node, for messages.
+
+    Raises
+    ------
+    UserError
+        If it cannot be imported, with the reason.
+    """
+    from hydra._internal.utils import _locate
+
+    try:
+        return _locate(target)
+    except (ImportError, ValueError) as error:
+        cause = error.__cause__ or error
+        why = f"{type(cause).__name__}: {' '.join(str(cause).split())}"
+        raise UserError(
+            f"{key}._target_: {target} cannot be imported ({why}).\nModules of your own lie in micrographia_conf/ or "
+            "another config folder, in the folder of the command, or are installed."
+        ) from error
 
 
 def check_value(value: Any, hint: Any, key: str) -> None:
@@ -230,16 +250,25 @@ def bracketed(node: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def takes(node: Mapping[str, Any], argument: str) -> bool:
+    """Whether a node's ``_target_`` takes an argument.
+
+    Examples
+    --------
+    >>> takes({"_target_": "micrographia.config.Between"}, "most"), takes({"_target_": "builtins.len"}, "size")
+    (True, False)
+    """
+    parameters = inspect.signature(imported(node["_target_"], "")).parameters.values()
+    return any(each.name == argument or each.kind is each.VAR_KEYWORD for each in parameters)
+
+
 def target_hints(node: Mapping[str, Any]) -> dict[str, Any]:
     """Type hints of the arguments of a node's ``_target_``; empty where it has none, or none that can be imported."""
-    from hydra.errors import InstantiationException
-    from hydra.utils import get_object
-
     if node.get("_target_") is None:
         return {}
     try:
-        return signature_hints(get_object(node["_target_"]))
-    except (ImportError, InstantiationException, ValueError):
+        return signature_hints(imported(node["_target_"], ""))
+    except UserError:
         return {}  # checked, and answered, where the config is
 
 

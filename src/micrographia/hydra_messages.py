@@ -7,21 +7,20 @@ from collections.abc import Iterable, Sequence
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
-from micrographia.config import config_directory
-from micrographia.help import choices_of
+from micrographia.help import LAUNCHERS, choices_of, launchers
 from micrographia.presets import offers, read
 from micrographia.runs.address import following
+from micrographia.search_path import config_file, hydra_initialized, is_group
 
 # How Hydra's plain ValueError begins where a group is given a number or null.
 NO_CHOICE = "Config group override must be"
-# Launchers that come with a plugin of Hydra's, and our extra that brings it.
-LAUNCHERS = {"joblib": "joblib", "submitit_local": "cluster", "submitit_slurm": "cluster", "ray": "ray"}
 
 
 def is_mistake(error: Exception) -> bool:
     """Whether an error comes from the command line's overrides rather than from a bug."""
-    return isinstance(error, (HydraException, OmegaConfBaseException)) or NO_CHOICE in str(error)
+    return isinstance(error, (HydraException, OmegaConfBaseException, YAMLError)) or NO_CHOICE in str(error)
 
 
 def explain(error: Exception, verb: str, overrides: Sequence[str]) -> str:
@@ -36,6 +35,8 @@ def explain(error: Exception, verb: str, overrides: Sequence[str]) -> str:
     overrides
         The command's overrides.
     """
+    if isinstance(error, YAMLError):
+        return f"a config is no YAML ({' '.join(str(error).split())}). Mend the file, or leave it out of its folder."
     lines = [line.strip() for line in f"{error}\n{error.__cause__ or ''}".splitlines() if line.strip()]
     text = " ".join(lines)
     if missing := re.search(r"Could not find '([^']+)'", text):
@@ -70,7 +71,7 @@ def explain(error: Exception, verb: str, overrides: Sequence[str]) -> str:
 
 def unknown_choice(name: str, verb: str) -> str:
     """Answer a group's choice that does not exist."""
-    groups = {**choices_of(verb), "hydra/launcher": ["basic", *LAUNCHERS]}
+    groups = {**choices_of(verb), "hydra/launcher": launchers()}
     group = max((group for group in groups if name.startswith(f"{group}/")), key=len, default="")
     choices = groups.get(group, [])
     wanted = name.removeprefix(f"{group}/")
@@ -115,13 +116,12 @@ def choices_with(key: str) -> list[str]:
     """
     group, _, rest = key.partition(".")
     name = rest.partition(".")[0]
-    folder = config_directory() / group
-    if not rest or not folder.is_dir():
+    if not rest or not is_group(group):
         return []
     found = []
     for choice in choices_of("train").get(group, []):
-        file = folder / f"{choice}.yaml"
-        if name in read(file) or (choice == "trained" and name in offers(config_directory() / "train.yaml")):
+        content = read(config_file(f"{group}/{choice}"))
+        if name in content or (choice == "trained" and name in offers(config_file("train"))):
             found.append(f"{group}={choice}")
     return sorted(found, key=len)[:3]
 
@@ -143,13 +143,13 @@ def value_of(override: str) -> str:
 
 def composed(verb: str, overrides: Sequence[str]) -> DictConfig | None:
     """Compose a verb's config with those overrides that fit; None if even the rest does not."""
-    from hydra import compose, initialize_config_dir
+    from hydra import compose
 
     simple = [override for override in overrides if "," not in override]
     choices = [override for override in simple if "." not in bare_key(override)]  # a second mistake is among the others
     for attempt in (simple, choices, []):
         try:
-            with initialize_config_dir(str(config_directory()), version_base="1.3"):
+            with hydra_initialized():
                 return compose(verb, list(attempt))
         except (HydraException, OmegaConfBaseException):
             continue

@@ -2,6 +2,12 @@
 
 # Keys and groups that say how a run is executed.
 EXECUTION = ("how", "logger", "sweep", "hydra")
+# Keys whose value is a file or a folder: its content stands in the digest, so that a moved folder is the same run.
+PATH_KEYS = ("root", "table", "sprites", "textures", "weights")
+# The key that names a finished run: its weights, and its latents' names where it has any, stand in the digest.
+RUN_KEY = "run"
+# Groups whose choice is a run, which may also be named by its folder.
+INPUTS = ("source", "generator", "flow", "encoder")
 
 
 def is_execution(key: str) -> bool:

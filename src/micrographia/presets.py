@@ -9,15 +9,18 @@ import yaml
 
 from micrographia.config import config_directory
 from micrographia.errors import UserError
+from micrographia.search_path import config_file, folders
 
 GROUP = "experiment"
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the compiled one is ten times as fast
+HEADER = "# @package _global_"  # first line of a preset: it sets keys of the whole config
 
 
 def presets(verb: str) -> list[str]:
     """Names of a verb's presets."""
-    folder = config_directory() / GROUP
-    names = (file.relative_to(folder).with_suffix("").as_posix() for file in sorted(folder.rglob("*.yaml")))
-    return [name for name in names if verb in verbs_of(name)]
+    places = [folder / GROUP for folder in folders()]
+    names = {file.relative_to(place).with_suffix("").as_posix() for place in places for file in place.rglob("*.yaml")}
+    return [name for name in sorted(names) if verb in verbs_of(name)]
 
 
 def verbs_of(preset: str) -> list[str]:
@@ -27,7 +30,7 @@ def verbs_of(preset: str) -> list[str]:
 
 
 def check_presets(verb: str, overrides: Sequence[str]) -> None:
-    """Refuse a preset of another verb.
+    """Refuse a preset of another verb, and one that does not say that its keys are the whole config's.
 
     Raises
     ------
@@ -35,6 +38,12 @@ def check_presets(verb: str, overrides: Sequence[str]) -> None:
         If an override chooses one.
     """
     for name in chosen(overrides):
+        if (
+            preset_file(name).is_file()
+            and read(preset_file(name))
+            and HEADER not in preset_file(name).read_text(encoding="utf-8").splitlines()
+        ):
+            raise UserError(f"{preset_file(name)}: begin the preset with the line {HEADER}")
         if preset_file(name).is_file() and (verbs := verbs_of(name)) and verb not in verbs:
             raise UserError(
                 f"{GROUP}={name} is a preset of {' and '.join(verbs)}; "
@@ -93,10 +102,28 @@ def base_of(preset: str, entry: str) -> str:
 
 def preset_file(name: str) -> Path:
     """Where a preset lies."""
-    return config_directory() / GROUP / f"{name}.yaml"
+    return config_file(f"{GROUP}/{name}")
+
+
+def read(file: Path) -> dict[str, Any]:
+    """Content of a YAML file.
+
+    Raises
+    ------
+    UserError
+        If it cannot be read, or holds no keys.
+    """
+    try:
+        return parsed(file, file.stat().st_mtime_ns)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        why = " ".join(str(error).replace(' in "<unicode string>",', "").split())
+        raise UserError(f"{file}: is no YAML ({why}).") from error
 
 
 @cache
-def read(file: Path) -> dict[str, Any]:
-    """Content of a YAML file."""
-    return yaml.safe_load(file.read_text()) or {}
+def parsed(file: Path, changed: int) -> dict[str, Any]:
+    """Content of a YAML file that was changed at a time."""
+    content = yaml.load(file.read_text(encoding="utf-8"), LOADER)
+    if content is not None and not isinstance(content, dict):
+        raise UserError(f"{file}: expected keys with values, as `size: 64`.")
+    return content or {}

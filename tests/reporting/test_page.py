@@ -2,6 +2,7 @@
 
 import re
 
+import pandas as pd
 import pytest
 
 from micrographia.errors import UserError
@@ -38,6 +39,24 @@ def test_a_recovery_has_its_images_at_a_divider_and_boxes_by_condition(written):
     (chart,) = sections["Measurements"].blocks
     boxes = {(box["method"], box["group"]): box["values"] for box in chart.variants[0].spec["boxes"]}
     assert boxes["rls", "positive control (1)"] == [1.5, 2.5]  # without the flagged cell
+
+
+def test_methods_of_which_each_image_has_a_flag_are_shown_and_win_nothing(written):
+    run = written.superresolve()
+    metrics = {**run.metrics, "image_all/psnr/pulse": 30.0, "image_all/psnr/rls": 24.0}
+    images = next(table for table in result_tables(spread_over([metrics])) if table.caption.startswith("Images"))
+    shown = {row[0].text: (row[1].text, row[1].best) for row in images.rows}
+    assert shown == {"bicubic": ("20.0 dB", False), "rls": ("25.0 dB", True), "pulse": ("(30.0 dB)", False)}
+
+    table = pd.read_csv(run.folder / "tables" / "measurements.csv", keep_default_na=False)
+    flagged = table.assign(flag=table["flag"].mask(table["method"] == "rls", "untypical"))
+    flagged.to_csv(run.folder / "tables" / "measurements.csv", index=False)
+    sections = {section.title: section for section in sections_of(read_record(run), Allowance(1e7))}
+    boxes = sections["Measurements"].blocks[0].variants[0].spec["boxes"]
+    counts = {(box["method"], box["group"]): box["n"] for box in boxes}
+    assert counts["high resolution", "positive control (1)"] == 2
+    assert counts["rls (flagged)", "positive control (1)"] == 3
+    assert "of which each has one" in sections["Measurements"].intro
 
 
 def test_the_best_of_each_column_is_marked_and_the_reference_is_no_rival(written):

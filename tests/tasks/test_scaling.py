@@ -77,12 +77,12 @@ def test_networks_that_are_trained_for_the_run_learn_on_that_scale(write, cells)
     methods = ("+inversion@methods.supervised=supervised", "encoder=trained", "generator=pretrained/translocation")
     what = composed("superresolve", [*given, *methods])[0]
     data = scaled_alike(what, HOW, build_data(what, HOW, 8, {}))
-    alike = networks_alike(what, data)
+    alike = networks_alike(what, data.record())
     for node in (alike["methods"]["supervised"]["network"], alike["encoder"]):
         assert node["data"]["limits"] == [[0, 8000]] * 2
     assert alike["methods"]["rls"] == what["methods"]["rls"]
     chosen = composed("superresolve", [*given, *methods, "data.limits=[[0,900]]"])[0]
-    assert networks_alike(chosen, build_data(chosen, HOW, 8, {})) == chosen
+    assert networks_alike(chosen, build_data(chosen, HOW, 8, {}).record()) == chosen
 
 
 @pytest.mark.parametrize("spoil", [lambda image: np.full_like(image, 65535), lambda image: image * 0])

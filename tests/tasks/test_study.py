@@ -287,6 +287,13 @@ def test_the_list_tells_what_is_done(desk, study, made):
     assert f"  {'smoke':<26}not started" in out
 
 
+@pytest.mark.parametrize("stray", ["--dry-run", "budget=paper", "model.beta=4", "list2"])
+def test_the_list_refuses_what_it_would_pass_over(stray, desk, study):
+    status, out, err = study("list", stray)
+    assert (status, out) == (2, [])
+    assert stray in err
+
+
 def test_help_names_the_studies(desk, study):
     status, out, _ = study("--help")
     assert status == 0

@@ -74,7 +74,10 @@ class Conversion:
 
     def __call__(self, path: Path) -> np.ndarray:
         """Item ``(model channels, size, size)`` of a file."""
-        header, image = read_image(path, self.nan)
+        return self.item(path, *read_image(path, self.nan))
+
+    def item(self, path: Path, header: ImageHeader, image: np.ndarray) -> np.ndarray:
+        """Item of what was read from a file."""
         intensity = self.intensities[self.plates.get(path, "")]
         if intensity.rule == "dtype" and image.dtype.kind == "f" and ((image < 0) | (image > 1)).any():
             raise UserError(

@@ -53,11 +53,12 @@ def restored(
     return counts.astype(dtype), tuple(header.names[source] for source in sorted(first))
 
 
-def write_ome_tiff(path: Path, image: np.ndarray, names: tuple[str, ...]) -> None:
-    """Write an image ``(channels, height, width)`` as OME-TIFF, whole or not at all."""
+def write_ome_tiff(path: Path, image: np.ndarray, names: tuple[str, ...], key: str = "how.paths.runs") -> None:
+    """Write an image ``(channels, height, width)`` as OME-TIFF, whole or not at all; ``key`` is for messages."""
     write_atomically(
         path,
         lambda part: tifffile.imwrite(
             part, image, ome=True, photometric="minisblack", metadata={"axes": "CYX", "Channel": {"Name": list(names)}}
         ),
+        key,
     )

@@ -18,6 +18,7 @@ from micrographia.pretrained import pretrained_folder
 from micrographia.runs.address import composed, digest
 from micrographia.runs.run import Run, What
 from micrographia.tasks.assembly import DEFAULT_SIZE
+from micrographia.tasks.model_card import CARD, model_card
 
 KEPT = ("config.yaml", "model.json", "tables/latents.csv", "tables/association.csv")
 """Files besides the weights, where a run has them."""
@@ -60,7 +61,7 @@ def ship(run: Run, name: str, half: bool = False, into: Path = Path(__file__).pa
     result = {key: value for key, value in run.result.items() if key not in OF_THE_DAY}
     result |= {"packages": environment["packages"], "command": " ".join(command), "half_precision": half}
     shipped.save_record("result", result | digests(run.config))
-    return shipped.folder
+    return carded(shipped)
 
 
 def renew(name: str) -> Path:
@@ -70,6 +71,12 @@ def renew(name: str) -> Path:
     what, _ = composed(verb, overrides)
     OmegaConf.save(OmegaConf.create(what), run.folder / "config.yaml")
     run.save_record("result", run.result | digests(what))
+    return carded(run)
+
+
+def carded(run: Run) -> Path:
+    """Write the model card of a shipped run, and return its folder."""
+    (run.folder / CARD).write_text(model_card(run), encoding="utf-8")
     return run.folder
 
 

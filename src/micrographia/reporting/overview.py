@@ -11,7 +11,17 @@ import pandas as pd
 from micrographia.reporting.blocks import Block, Cards, Cell, Code, Column, Facts, Gallery, Note, Section, Table
 from micrographia.reporting.charts import groups_chart
 from micrographia.reporting.finding import Study
-from micrographia.reporting.metrics import Spread, best, direction, heading_of, leading, number, title_of, with_spread
+from micrographia.reporting.metrics import (
+    Spread,
+    best,
+    direction,
+    heading_of,
+    leading,
+    number,
+    title_of,
+    with_spread,
+    wording,
+)
 from micrographia.reporting.pictures import Allowance, embedded
 from micrographia.reporting.records import DONE, RunRecord, duration
 from micrographia.reporting.summary import card_of, card_words, headline_cards, result_tables, spread_over
@@ -273,7 +283,8 @@ def words(stem: str) -> str:
 
     Examples
     --------
-    >>> words("table_2-tests")
-    'Table 2 tests'
+    >>> words("table_2-tests"), words("psnr")
+    ('Table 2 tests', 'PSNR')
     """
-    return stem.replace("_", " ").replace("-", " ").capitalize()
+    text = wording(stem).replace("-", " ")
+    return text[:1].upper() + text[1:]

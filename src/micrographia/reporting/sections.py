@@ -189,7 +189,11 @@ def measured(record: RunRecord, allowance: Allowance) -> Section:
     table = record.table("tables/measurements.csv")
     if not len(table) or not {"method", "flag"} <= set(table):
         return Section("Measurements", [])
-    table = table[(table["solution"] == 0) & (table["flag"] == "")] if "solution" in table else table
+    table = table[table["solution"] == 0] if "solution" in table else table
+    trusted = table["flag"] == ""
+    doubtful = ~trusted.groupby(table["method"]).transform("any")  # methods of which each cell has a flag
+    unflagged = table["method"].where(~doubtful, table["method"] + " (flagged)")
+    table = table.assign(method=unflagged)[trusted | doubtful]
     before_flag = list(table.columns[: table.columns.get_loc("flag")])
     values = [
         name for name in before_flag if name not in ("item", *BESIDE) and pd.api.types.is_numeric_dtype(table[name])
@@ -206,8 +210,8 @@ def measured(record: RunRecord, allowance: Allowance) -> Section:
         blocks.append(
             table_of(assay[kept], "Quality of the measurements with 95 % intervals", sortable=True, folded=True)
         )
-    intro = "Cells without a flag." if blocks else ""
-    return Section("Measurements", blocks, intro)
+    intro = "Cells without a flag" + ("; all cells of methods of which each has one." if doubtful.any() else ".")
+    return Section("Measurements", blocks, intro if blocks else "")
 
 
 def in_words(conditions: pd.Series, controls: Mapping[str, object]) -> pd.Series:

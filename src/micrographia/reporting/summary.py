@@ -113,13 +113,12 @@ def is_probe(name: str) -> bool:
 
 def method_tables(metrics: Metrics) -> list[Table]:
     """Methods of super-resolution by their scores: of the images, and of what was measured on them."""
-    images = [name for name in metrics if name.split("/")[0] in ("image", "flagged")]
-    if not any(name.startswith("image/") for name in images):  # each image has a flag
-        images += [name for name in metrics if name.startswith("image_all/")]
-    assay = [name for name in metrics if name.split("/")[0] in ("assay", "measured")]
+    images = [name for name in metrics if name.split("/")[0] in ("image", "image_all", "flagged")]
+    assay = [name for name in metrics if name.split("/")[0] in ("assay", "assay_all", "measured")]
+    flagged = "in parentheses over all of a method of which each has one."
     tables = [
-        method_table(metrics, images, "Images, by method", "Means over the images without a flag."),
-        method_table(metrics, assay, "Measurements, by method", "Over the cells without a flag."),
+        method_table(metrics, images, "Images, by method", f"Means over the images without a flag; {flagged}"),
+        method_table(metrics, assay, "Measurements, by method", f"Over the cells without a flag; {flagged}"),
     ]
     return [table for table in tables if table is not None]
 
@@ -128,22 +127,26 @@ def method_table(metrics: Metrics, names: Sequence[str], caption: str, note: str
     """Methods by scores; the high-resolution images themselves stand last and win nothing."""
     if not any("/" in name.partition("/")[2] for name in names):
         return None
-    places = {(name.rpartition("/")[2], key_word(name)): name for name in names if direction(name)}
+    named = {name: (name.rpartition("/")[2], key_word(name)) for name in names if direction(name)}
+    places = {place: name for name, place in named.items() if not name.split("/")[0].endswith("_all")}
+    of_all = {place: name for name, place in named.items() if place not in places}
+    every = dict.fromkeys(named.values())
     scores = sorted(
-        dict.fromkeys(score for _, score in places),
+        dict.fromkeys(score for _, score in every),
         key=lambda score: FIRST_SCORES.index(score) if score in FIRST_SCORES else len(FIRST_SCORES),
     )
-    methods = sorted(dict.fromkeys(method for method, _ in places), key=lambda method: method == "hr")
-    rows = {
-        wording(method): {
-            wording(score): marked(
-                metrics, places[method, score], [places[other, score] for other in methods if (other, score) in places]
-            )
-            for score in scores
-            if (method, score) in places
-        }
-        for method in methods
-    }
+    methods = sorted(dict.fromkeys(method for method, _ in every), key=lambda method: method == "hr")
+    rows: dict[str, dict[str, Cell]] = {wording(method): {} for method in methods}
+    for method in methods:
+        for score in scores:
+            if (method, score) in places:
+                rivals = [places[other, score] for other in methods if (other, score) in places]
+                rows[wording(method)][wording(score)] = marked(metrics, places[method, score], rivals)
+            elif (method, score) in of_all:
+                name = of_all[method, score]
+                rows[wording(method)][wording(score)] = Cell(
+                    f"({with_spread(name, metrics[name])})", metrics[name].mean
+                )
     hints = {key.rpartition("/")[2]: words for key, (_, _, words) in RECOVERY.items()}
     columns = [Column(wording(score), True, hints.get(score, "").format(nominal=0.9)) for score in scores]
     return grid(caption, "method", rows, columns, note)

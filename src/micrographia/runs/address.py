@@ -9,15 +9,13 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, MissingMandatoryValue, OmegaConfBaseException
 
-from micrographia.config import bracketed, config_directory
+from micrographia.config import bracketed
 from micrographia.errors import UserError
+from micrographia.overrides import PATH_KEYS, RUN_KEY
 from micrographia.pretrained import pretrained_folder
 from micrographia.runs.fingerprint import ContentHashes
+from micrographia.search_path import config_file, hydra_initialized
 
-# Keys whose value is a file or a folder: its content stands in the digest, so that a moved folder is the same run.
-PATH_KEYS = ("root", "table", "sprites", "textures", "weights")
-# The key that names a finished run: its weights, and its latents' names where it has any, stand in the digest.
-RUN_KEY = "run"
 # Labels, which change nothing: left out of runs' configurations and of the nodes of this package's classes. A class
 # from elsewhere may mean something by its ``name``.
 LABELS = ("name",)
@@ -77,7 +75,7 @@ def following(config: DictConfig, key: str) -> str:
             place = ".".join(places[: depth + 1])
             written: Any = OmegaConf.to_container(node)
             origin = written[name][2:-1]
-            is_run = (config_directory() / places[0] / "path.yaml").is_file()
+            is_run = config_file(f"{places[0]}/path").is_file()
             apart = f", or train the {places[0]} first and name its run: {places[0]}=FOLDER" if is_run else ""
             return f"{place} follows {origin}. Set that{apart}."
         node = node[name]
@@ -86,17 +84,10 @@ def following(config: DictConfig, key: str) -> str:
 
 def composed(verb: str, overrides: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
     """*What* and *how* of a verb's config with overrides, as its command composes them, from within another one too."""
-    from hydra import compose, initialize_config_dir
-    from hydra.core.global_hydra import GlobalHydra
+    from hydra import compose
 
-    outer = GlobalHydra.instance().hydra  # of the command that is being run: Hydra knows one at a time
-    GlobalHydra.instance().clear()
-    try:
-        with initialize_config_dir(str(config_directory()), version_base="1.3"):
-            return split_config(compose(verb, list(overrides)))
-    finally:
-        if outer is not None:
-            GlobalHydra.instance().initialize(outer)
+    with hydra_initialized():
+        return split_config(compose(verb, list(overrides)))
 
 
 def digest(what: Mapping[str, Any], hashes: ContentHashes | None = None) -> str:

@@ -6,8 +6,8 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from micrographia.config import config_directory
 from micrographia.runs.address import split_config
+from micrographia.search_path import hydra_initialized, is_group
 
 
 class Composer:
@@ -36,9 +36,9 @@ class Composer:
 
     def compose(self, overrides: Sequence[str]) -> DictConfig:
         """Let Hydra compose."""
-        from hydra import compose, initialize_config_dir
+        from hydra import compose
 
-        with initialize_config_dir(str(config_directory()), version_base="1.3"):
+        with hydra_initialized():
             return compose(self.verb, list(overrides))
 
 
@@ -51,4 +51,4 @@ def is_value(override: str) -> bool:
     [True, True, False, False, False]
     """
     key = override.partition("=")[0]
-    return not key.startswith(("+", "~")) and "@" not in key and not (config_directory() / key).is_dir()
+    return not key.startswith(("+", "~")) and "@" not in key and not is_group(key)

@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 import yaml
 
-from micrographia.config import Between, check_value, config_directory
+from micrographia.config import Between, check_value
 from micrographia.errors import UserError, within
+from micrographia.search_path import study_files
 from micrographia.studies.patterns import pieces_of
 from micrographia.studies.specification import Budget, Entry, Study, Sweep, as_list, merged, value_text
 from micrographia.verbs import VERBS
@@ -74,11 +75,6 @@ Shown = TypedDict(
 )
 
 
-def study_files() -> dict[str, Path]:
-    """Files of the shipped studies, by name."""
-    return {file.stem: file for file in sorted(config_directory("experiments").glob("*.yaml"))}
-
-
 def find_study(named: str) -> Study:
     """The study of a name, or of a path.
 
@@ -94,7 +90,7 @@ def find_study(named: str) -> Study:
     if path.is_file():
         return read_study(path)
     near = difflib.get_close_matches(path.stem, files, n=3)
-    hint = f"Did you mean {' or '.join(near)}?" if near else "micrographia study list names those that ship."
+    hint = f"Did you mean {' or '.join(near)}?" if near else "micrographia study list names all there are."
     raise UserError(f"{named}: no such study, and no such file. {hint}")
 
 

@@ -5,15 +5,20 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 
 from micrographia.data.datamodule import IndexedImages, spread
+from micrographia.errors import UserError
 from micrographia.interpretation.controls import with_text
 from micrographia.inversion.checks import NAN
 from micrographia.inversion.solutions import Solutions
 from micrographia.measure.assays.assay import CellAssay
-from micrographia.runs.run import Metrics
+from micrographia.runs.run import Metrics, Run
+from micrographia.runs.writing import write_atomically
 from micrographia.scores.assay_quality import agreement, assay_quality, transfer_accuracy
 from micrographia.scores.wells import Comparison
 from micrographia.tasks.subjects import Subjects, known_of
@@ -23,6 +28,7 @@ log = logging.getLogger(__name__)
 REFERENCE = "hr"
 """The images themselves, among the methods."""
 RESAMPLES, FEWER_RESAMPLES = 1000, 200  # of wells, for the principal value and for the others
+CALIBRATED = "assay.safetensors"
 CALIBRATION = 1000  # training images that background, illumination and the support vector machine are taken from
 
 
@@ -33,6 +39,34 @@ def calibrated(assay: CellAssay, data: IndexedImages, controls: Comparison | Non
     assay = assay.calibrate(images)
     known = known_of(data, indices).drop(columns=[*assay.values, "nucleus_area_px"], errors="ignore")
     return assay, with_text(assay.table(images, known.index).join(known), controls)
+
+
+def keep_calibration(assay: CellAssay, run: Run) -> None:
+    """Keep a measurement's background and illumination in the run, for images that come later."""
+    content = save({name: np.asarray(value) for name, value in assay.calibration.items()})
+    write_atomically(run.folder / CALIBRATED, lambda part: part.write_bytes(content))
+
+
+def kept_calibration(assay: CellAssay, run: Run) -> CellAssay:
+    """A measurement with the background and the illumination that a run keeps.
+
+    Raises
+    ------
+    UserError
+        If it keeps none.
+    """
+    file = run.folder / CALIBRATED
+    if not file.exists():
+        raise UserError(
+            f"run={run.folder}: made by an earlier version, which did not keep how its measurement was calibrated. "
+            "Make it anew: its command with how.rerun=true. Or measure nothing: measure=false."
+        )
+    try:
+        return assay.calibrated_by(load(file.read_bytes()))
+    except (OSError, SafetensorError) as error:
+        raise UserError(
+            f"{file}: cannot be read ({error}). Make the run anew: its command with how.rerun=true."
+        ) from error
 
 
 def measurements(

@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 
 from micrographia import __version__
-from micrographia.config import instantiate
+from micrographia.config import imported, instantiate, takes
 from micrographia.data.datamodule import IndexedImages
 from micrographia.data.decoding import VERSION
 from micrographia.data.features import FeatureData
@@ -19,7 +19,8 @@ from micrographia.models.gan.stylegan2 import StyleGAN2
 from micrographia.models.vae.vae import VAE
 from micrographia.runs.address import digest
 from micrographia.runs.fingerprint import ContentHashes
-from micrographia.runs.run import How, Run, What, at_precision_of, finished_run
+from micrographia.runs.inputs import made_run
+from micrographia.runs.run import How, Run, What, at_precision_of
 from micrographia.training.checkpoints import load_weights
 from micrographia.training.fit import device_of, prepare_threads
 from micrographia.training.progress import WorkProgress
@@ -46,12 +47,13 @@ def build_data(
     if "generator" in node:
         model = load_model(source_run(node.pop("generator"), how, "data.generator"), how)
         return instantiate(node, "data", generator_model=model)
-    if node.get("size") is None:
+    if node.get("size") is None and takes(node, "size"):
         node["size"] = size or (network.size if network else DEFAULT_SIZE)
     cache = Path(how["paths"]["cache"])
     given: dict[str, Any] = {}
     if "root" in node or "fields" in node:  # images that lie on disk
         given = {"cache": str(cache), "progress": WorkProgress(f"reading {node['name']}", how["progress"])}
+        given = {name: value for name, value in given.items() if takes(node, name)}  # a user's class may need neither
     data = instantiate(node, "data", **given)
     data.setup("fit")
     if network is None:
@@ -97,12 +99,24 @@ def model_from(
 
 def is_classifier(node: Mapping[str, Any]) -> bool:
     """Whether a model config is of a classifier."""
-    return str(node["_target_"]).startswith("micrographia.models.classifier.")
+    return descends(node, "micrographia.models.classifier.")
 
 
 def is_adversarial(node: Mapping[str, Any]) -> bool:
     """Whether a model config is of a generator and its discriminator, which names an optimiser for each."""
-    return str(node["_target_"]).startswith("micrographia.models.gan.")
+    return descends(node, "micrographia.models.gan.")
+
+
+def descends(node: Mapping[str, Any], place: str) -> bool:
+    """Whether a model config's class, or one that it builds on, is from a place in this package.
+
+    Raises
+    ------
+    UserError
+        If the class cannot be imported.
+    """
+    bases = getattr(imported(node["_target_"], "model"), "__mro__", ())
+    return any(f"{base.__module__}.".startswith(place) for base in bases)
 
 
 def source_run(node: Mapping[str, Any], how: How, key: str = "source", made: bool = False) -> Run:
@@ -122,13 +136,8 @@ def source_run(node: Mapping[str, Any], how: How, key: str = "source", made: boo
     """
     from micrographia.tasks.train import train
 
-    if "task" in node and made:
-        found = finished_run(node, how)
-        if found is None:
-            raise UserError(
-                f"{key}: {node['name']}, from which a model was made, is not in {how['paths']['runs']} any more."
-            )
-        return found
+    if made:
+        return made_run(node, how, key)
     if "task" in node:
         with within(key):
             return train(node, how)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
-from micrographia.config import Between, check_value, config_directory, instantiate
+from micrographia.config import Between, check_value, instantiate
 from micrographia.data.catalogue import bbbc021
 from micrographia.data.catalogue.download_bar import DownloadBar
 from micrographia.data.catalogue.fetching import Fetched, Record, fetch, lies_there_by_hand, make_ready
@@ -16,6 +16,7 @@ from micrographia.data.splitting import as_list
 from micrographia.errors import UserError
 from micrographia.help import group_choices
 from micrographia.schema import Execution
+from micrographia.search_path import folders
 
 if TYPE_CHECKING:
     from micrographia.data.checking import Check
@@ -263,7 +264,7 @@ def naming_fetch(name: str, how: Mapping[str, Any]) -> Iterator[None]:
 
 def data_choices() -> list[str]:
     """Choices of the group ``data``."""
-    return group_choices(config_directory())["data"]
+    return group_choices(*folders())["data"]
 
 
 def fetched_files(root: Path) -> dict[str, Fetched] | None:

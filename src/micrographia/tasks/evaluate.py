@@ -14,6 +14,7 @@ from micrographia.console import show_notices
 from micrographia.errors import UserError
 from micrographia.runs.run import PREVIOUS, How, Run, What, obtain
 from micrographia.scores.disentanglement import udr
+from micrographia.tasks.assembly import descends
 from micrographia.tasks.evaluated import described
 from micrographia.tasks.jobs import Job, reason
 from micrographia.tasks.scoring import score_run
@@ -23,6 +24,7 @@ from micrographia.training.show import scores_table
 
 log = logging.getLogger(__name__)
 
+VAES = "micrographia.models.vae."
 MOST_PROCESSES = 8  # at once unless more are asked for: each holds a model and its images
 
 
@@ -105,8 +107,8 @@ def matching_runs(pattern: str) -> tuple[list[Run], list[Path]]:
 def holds_vae(run: Run) -> bool:
     """Whether a run trained a VAE, or carried one to a target."""
     config = run.config
-    target = str((config.get("model") or {}).get("_target_"))
-    return config["task"] == "transfer" or (run.weights.exists() and target.startswith("micrographia.models.vae."))
+    node = config.get("model") or {}
+    return config["task"] == "transfer" or (run.weights.exists() and "_target_" in node and descends(node, VAES))
 
 
 def evaluate_all(scored: Sequence[Run], what: What, how: How, rerun: bool) -> list[Run | None]:

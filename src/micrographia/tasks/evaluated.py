@@ -6,7 +6,8 @@ from typing import Any
 from micrographia.errors import UserError
 from micrographia.models.vae.vae import VAE
 from micrographia.runs.address import composed
-from micrographia.runs.run import How, Run, What, at_precision_of, finished_run
+from micrographia.runs.inputs import made_run
+from micrographia.runs.run import How, Run, What, at_precision_of
 from micrographia.tasks.assembly import load_vae
 from micrographia.training.checkpoints import load_weights
 
@@ -71,13 +72,7 @@ def training_of(scored: Run, how: How) -> Run:
         return scored
     if config.get("task") != "transfer":
         raise UserError(f"run={scored.folder}: of a {config.get('task')} run no latents are scored. Name a train run.")
-    node = config["source"]
-    source = (
-        finished_run(node, at_precision_of(scored, how)) if "task" in node else Run.named(node["run"], "source.run")
-    )
-    if source is None:
-        raise UserError(f"run={scored.folder}: its source, {node['name']}, is not in {how['paths']['runs']} any more.")
-    return source
+    return made_run(config["source"], at_precision_of(scored, how), f"run={scored.folder}: its source")
 
 
 def latent_names(scored: Run, training: Run) -> list[str]:

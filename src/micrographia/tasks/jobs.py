@@ -10,7 +10,7 @@ from traceback import format_exception
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from micrographia.config import HYDRA_SETTINGS, config_directory
+from micrographia.config import HYDRA_SETTINGS
 from micrographia.console import show_notices
 from micrographia.errors import UserError, answer
 from micrographia.overrides import is_execution
@@ -18,6 +18,13 @@ from micrographia.runs.address import check_effect, split_config
 from micrographia.runs.environment import commanded
 from micrographia.runs.run import Run
 from micrographia.schema import check_apart, check_run
+from micrographia.search_path import (
+    check_own_folders,
+    hydra_initialized,
+    looking_in,
+    make_importable,
+    own_folders,
+)
 from micrographia.tasks.answers import Answers
 from micrographia.tasks.job_log import LogFile, log_file, logged
 from micrographia.verbs import recipe_of
@@ -63,7 +70,6 @@ def run_jobs(
     verb: str,
     overrides: Sequence[str],
     sweeping: bool = False,
-    folder: str | None = None,
     swept: Sequence[str] = (),
     quiet: bool = False,
 ) -> list[Job]:
@@ -77,8 +83,6 @@ def run_jobs(
         Those of the command.
     sweeping
         Several values of a key are a job each (``-m``), which ``hydra/launcher`` spreads.
-    folder
-        A config folder that is looked through before the package's own.
     swept
         Keys that tell the jobs from others beside those that have several values here, as where these jobs are what an
         interrupted sweep has left.
@@ -90,28 +94,18 @@ def run_jobs(
     list of Job
         In the order of the sweep. The folder of each run is printed on stdout.
     """
-    from hydra import version
-    from hydra._internal.hydra import Hydra
-    from hydra._internal.utils import create_config_search_path
-    from hydra.core.global_hydra import GlobalHydra
     from hydra.core.utils import setup_globals
 
     from micrographia.tasks.launching import spread
 
-    version.setbase("1.3")
     setup_globals()
-    search_path = create_config_search_path(str(config_directory()))
-    if folder is not None:
-        search_path.prepend("command-line", f"file://{Path(folder).absolute()}")
-    hydra = Hydra.create_main_hydra2(f"micrographia {verb}", search_path)
     given = [*HYDRA_SETTINGS, *overrides]
-    runner = JobRunner(verb, sweeping, tuple(swept), quiet)
-    try:
+    with hydra_initialized(f"micrographia {verb}") as hydra:
+        check_own_folders()
+        runner = JobRunner(verb, sweeping, tuple(swept), quiet, own_folders=tuple(own_folders()))
         if not sweeping:
             return list(hydra.run(verb, runner, given).return_value)
         returned = spread(hydra, verb, given, runner)
-    finally:
-        GlobalHydra.instance().clear()
     for jobs in returned:
         if not quiet and not any(jobs is made for made in runner.made):  # they were run in another process
             print_folders(jobs)
@@ -140,6 +134,8 @@ class JobRunner:
         Several processes share the machine's GPUs.
     process, folder
         That the command was given in.
+    own_folders
+        The user's config folders, which a launcher's processes may not know of.
     made
         What the jobs in this process have made.
     """
@@ -153,14 +149,21 @@ class JobRunner:
     shares_devices: bool = False
     process: str = PROCESS
     folder: Path = field(default_factory=Path.cwd)
+    own_folders: tuple[Path, ...] = ()
     made: list[list[Job]] = field(default_factory=list)
 
     def __call__(self, config: "DictConfig") -> list[Job]:
-        """Make the runs of a job, and answer for what befalls it."""
-        from hydra.core.hydra_config import HydraConfig
-
+        """Make the runs of a job where the command was given, and answer for what befalls it."""
         if self.process != PROCESS:
             os.chdir(self.folder)  # relative paths mean what they mean to the command
+        with looking_in(self.own_folders):
+            make_importable()
+            return self.made_of(config)
+
+    def made_of(self, config: "DictConfig") -> list[Job]:
+        """Make the runs of a job, with a log if it is one of a sweep."""
+        from hydra.core.hydra_config import HydraConfig
+
         show_notices()
         overrides = tuple(HydraConfig.get().overrides.task)
         if not self.sweeping:

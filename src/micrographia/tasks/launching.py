@@ -48,6 +48,9 @@ def spread(hydra: Hydra, verb: str, overrides: Sequence[str], runner: JobRunner)
         What each job of the sweep has made.
     """
     config = hydra.compose_config(verb, list(overrides), RunMode.MULTIRUN, with_log_configuration=True)
+    if (folder := str(config.hydra.sweep.dir)).startswith("~"):  # Hydra would make a folder of that name
+        overrides = [*overrides, f"hydra.sweep.dir='{Path(folder).expanduser()}'"]
+        config = hydra.compose_config(verb, overrides, RunMode.MULTIRUN, with_log_configuration=True)
     callbacks = Callbacks(config)
     callbacks.on_multirun_start(config=config, config_name=verb)
     context = HydraContext(config_loader=hydra.config_loader, callbacks=callbacks)

@@ -81,8 +81,13 @@ def generated(what: What) -> tuple[int | None, int]:
     return shape[0], shape[1]
 
 
-def load_flow(node: Mapping[str, Any], how: How, generator: Generator) -> LatentFlow | None:
+def load_flow(node: Mapping[str, Any], how: How, generator: Generator, made: bool = False) -> LatentFlow | None:
     """The flow over the generator's latents; None where there is to be none.
+
+    Parameters
+    ----------
+    made
+        As of `source_run`.
 
     Raises
     ------
@@ -91,7 +96,7 @@ def load_flow(node: Mapping[str, Any], how: How, generator: Generator) -> Latent
     """
     if "task" not in node and node["run"] is None:
         return None
-    run = source_run(node, how, "flow")
+    run = source_run(node, how, "flow", made)
     flow = load_model(run, how)
     if not isinstance(flow, LatentFlow):
         raise UserError(f"flow: a {type(flow).__name__} has no density. Name a run of model=latent_flow.")
@@ -102,9 +107,14 @@ def load_flow(node: Mapping[str, Any], how: How, generator: Generator) -> Latent
 
 
 def load_encoder(
-    node: Mapping[str, Any], how: How, generator: Generator, degradation: Degradation
+    node: Mapping[str, Any], how: How, generator: Generator, degradation: Degradation, made: bool = False
 ) -> LatentEncoder | None:
     """The network that gives searches their first codes; None where there is none.
+
+    Parameters
+    ----------
+    made
+        As of `source_run`.
 
     Raises
     ------
@@ -113,7 +123,7 @@ def load_encoder(
     """
     if "task" not in node and node["run"] is None:
         return None
-    encoder = load_model(source_run(node, how, "encoder"), how)
+    encoder = load_model(source_run(node, how, "encoder", made), how)
     if not isinstance(encoder, LatentEncoder):
         raise UserError(f"encoder: a {type(encoder).__name__} makes no codes. Name a run of model=latent_encoder.")
     if mapping_fingerprint(encoder.generator) != mapping_fingerprint(generator):
@@ -131,15 +141,15 @@ def load_encoder(
     return encoder
 
 
-def build_method(name: str, what: What, how: How, problem: Problem) -> Method:
-    """A method from its config, fit for the problem; one that uses a trained network gets it."""
+def build_method(name: str, what: What, how: How, problem: Problem, made: bool = False) -> Method:
+    """A method from its config, fit for the problem; one that uses a network gets it (``made``: it is trained)."""
     node = dict(what["methods"][name])
     given = {"seed": what["seed"]} if "terms" in node else {}
     if "network" in node:
         network = dict(node.pop("network"))
         if "task" in network and network["data"].get("size") is None:
             network["data"] = {**network["data"], "size": problem.shape[1]}
-        given["network"] = load_model(source_run(network, how, f"methods.{name}.network"), how)
+        given["network"] = load_model(source_run(network, how, f"methods.{name}.network", made), how)
     method = instantiate(node, f"methods.{name}", **given)
     method.check(problem)
     return method

@@ -70,13 +70,19 @@ def scaled_alike(what: What, how: How, data: IndexedImages) -> IndexedImages:
     return build_data({**what, "data": {**what["data"], "limits": limits, "control": None}}, how, data.shape[1], {})
 
 
-def networks_alike(what: What, data: IndexedImages) -> What:
-    """The run's config, in which networks that are trained for it learn from images on the scale of ``data``."""
-    if not isinstance(data, ImageFolder) or data.record()["rule"] != "limits" or what["data"]["limits"] is not None:
+def networks_alike(what: What, record: Mapping[str, Any]) -> What:
+    """The run's config, in which networks that are trained for it learn from images on the scale of its data.
+
+    Parameters
+    ----------
+    record
+        Of its data.
+    """
+    if record.get("rule") != "limits" or what["data"]["limits"] is not None:
         return what
 
     def alike(node: Mapping[str, Any]) -> Mapping[str, Any]:
-        own = {"limits": data.record()["limits"], "control": None}
+        own = {"limits": record["limits"], "control": None}
         return {**node, "data": {**node["data"], **own}} if "task" in node else node
 
     methods = {

@@ -187,7 +187,7 @@ def compute(node: Mapping[str, Any], name: str, given: Mapping[str, Any], what: 
     Raises
     ------
     UserError
-        If the score refuses its settings or the codes.
+        If the score refuses its settings or the codes, or returns something else.
     """
     known = {"n_bootstrap": what["bootstrap"], "seed": what["seed"], "threads": torch.get_num_threads()}
     known |= {key: given[key] for key in ("periods",) if key in given}
@@ -198,9 +198,15 @@ def compute(node: Mapping[str, Any], name: str, given: Mapping[str, Any], what: 
         return None
     settings = {key: value for key, value in known.items() if key in parameters and key not in node}
     try:
-        return score(*(given[parameter] for parameter in needed), **settings)
+        result = score(*(given[parameter] for parameter in needed), **settings)
     except ValueError as error:
         raise UserError(f"scores.{name}: {error}.") from error
+    if not isinstance(result, Result):
+        raise UserError(
+            f"scores.{name}: {node['_target_']} returns {type(result).__name__}. A score returns a Score of "
+            "micrographia.scores.disentanglement."
+        )
+    return result
 
 
 def summary(name: str, result: Result) -> pd.DataFrame:

@@ -5,15 +5,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hydra import compose, initialize_config_dir
+from hydra import compose
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from micrographia.config import config_directory, shown
+from micrographia.config import shown
 from micrographia.errors import UserError, within
 from micrographia.hydra_messages import explain, is_mistake
 from micrographia.overrides import is_execution
+from micrographia.search_path import hydra_initialized
 from micrographia.tasks.jobs import checked_config
 from micrographia.tasks.sweep import is_seed
 
@@ -271,7 +272,7 @@ def config_choices(config: DictConfig) -> dict[str, Any]:
 
 def composed(verb: str, overrides: Sequence[str]) -> DictConfig:
     """A verb's configuration, with what Hydra knows of its composition under ``hydra``."""
-    with initialize_config_dir(str(config_directory()), version_base="1.3"):
+    with hydra_initialized():
         return compose(verb, list(overrides), return_hydra_config=True)
 
 

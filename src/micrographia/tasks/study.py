@@ -9,15 +9,15 @@ from typing import Any
 from micrographia.console import console, show_notices
 from micrographia.errors import UserError
 from micrographia.overrides import is_execution
+from micrographia.search_path import check_own_folders, say_shadows, study_files
 from micrographia.studies.estimate import seconds_left, spoken
 from micrographia.studies.expansion import FAILED, StudyJob, SweepPlan, group_name, plan
-from micrographia.studies.reading import find_study, read_study, study_files
+from micrographia.studies.reading import find_study, read_study
 from micrographia.studies.specification import Budget, Study
 from micrographia.studies.state import read_state, save_mistakes, save_state
-from micrographia.verbs import MANY
+from micrographia.verbs import FLAGS, MANY
 
 DEFAULT = "smoke"  # budget
-FLAGS = ("--dry-run", "--yes")
 RUNS = "how.paths.runs"
 
 
@@ -40,18 +40,20 @@ def study_command(arguments: Sequence[str]) -> int:
     arguments = arguments[:-2] if shown else arguments
     names = [item for item in arguments if not item.startswith("-") and "=" not in item]
     overrides = [item for item in arguments if "=" in item and not item.startswith("--")]
-    if option := next((item for item in arguments if item.startswith("-") and item not in FLAGS), None):
-        raise UserError(f"{option}: study takes {' and '.join(FLAGS)}, budget=NAME and key=value.")
+    if option := next((item for item in arguments if item.startswith("-") and item not in FLAGS["study"]), None):
+        raise UserError(f"{option}: study takes {' and '.join(FLAGS['study'])}, budget=NAME and key=value.")
     if len(names) != 1:
         raise UserError(f"study: one study at a time, these are {len(names)}: {', '.join(names) or 'none'}.")
-    if names == ["list"] and not shown:
-        return list_studies(runs_folder(overrides))
+    if names == ["list"]:
+        if stray := next((item for item in arguments if item != "list" and not item.startswith("how.")), None):
+            raise UserError(f"study list: it takes {RUNS}=FOLDER, and no {stray}.")
+        return show_config("list", DEFAULT, []) if shown else list_studies(runs_folder(overrides))
     budget = next((item.partition("=")[2] for item in overrides if item.startswith("budget=")), DEFAULT)
     given = [item for item in overrides if not item.startswith("budget=")]
     if shown:
         return show_config(names[0], budget, given)
     study = find_study(names[0])
-    return run_study(study, study.budget(budget), given, *(flag in arguments for flag in FLAGS))
+    return run_study(study, study.budget(budget), given, *(flag in arguments for flag in FLAGS["study"]))
 
 
 def show_config(name: str, budget: str, given: Sequence[str]) -> int:
@@ -79,7 +81,7 @@ def overview() -> str:
         f"--yes        start more than {MANY} jobs\n"
         "--cfg job    print the overrides of each sweep, at the end of the command\n\n"
         "Finished jobs are not made again: after an interruption the same command goes on.\n"
-        f"The last line on stdout is the study's folder. Studies that ship: {', '.join(study_files())}."
+        f"The last line on stdout is the study's folder. Studies: {', '.join(study_files())}."
     )
 
 
@@ -90,6 +92,8 @@ def run_study(study: Study, budget: Budget, given: Sequence[str], dry: bool = Fa
     from micrographia.tasks.study_jobs import look_up
 
     show_notices()
+    check_own_folders()
+    say_shadows()
     plans = plan(study, budget, given)
     jobs = [job for sweep in plans for job in sweep.jobs]
     folder = folder_of(study, budget, given)

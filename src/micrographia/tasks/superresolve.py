@@ -27,6 +27,7 @@ from micrographia.scores.wells import Comparison
 from micrographia.tasks.assay_report import (
     assay_metrics,
     calibrated,
+    keep_calibration,
     measured_rows,
     measurements,
     quality,
@@ -35,6 +36,7 @@ from micrographia.tasks.assay_report import (
 from micrographia.tasks.assembly import load_generator
 from micrographia.tasks.fidelity import feature_network, fidelity
 from micrographia.tasks.intervals import draw_solutions, error_bars
+from micrographia.tasks.model_card import write_card
 from micrographia.tasks.recovered_files import write_images
 from micrographia.tasks.recovery_inputs import (
     as_seen,
@@ -60,7 +62,7 @@ DRAWN = 8  # images on the sheet
 
 def superresolve(what: What, how: How, rerun: bool = False) -> Run:
     """Obtain the run of a super-resolution config: read back, resumed or made."""
-    return obtain_together(what, how, recover, rerun)
+    return write_card(obtain_together(what, how, recover, rerun))
 
 
 def recover(what: What, how: How, run: Run) -> Metrics:
@@ -80,7 +82,7 @@ def recover(what: What, how: How, run: Run) -> Metrics:
     # What could be refused is refused before generators are trained and codes searched, which takes hours.
     seen = as_seen(degradation, what["untold"], low)
     data, subjects, controls = find_subjects(what, how, channels, size, seen, low)
-    what = networks_alike(what, data)
+    what = networks_alike(what, data.record())
     assay = build_assay(what, data.shape[0], size, low)
     if assay is not None and isinstance(data, SimulatedAssay):
         require_truth(assay, subjects.known, what)
@@ -114,6 +116,7 @@ def recover(what: What, how: How, run: Run) -> Metrics:
             assay = assay.calibrate(subjects.low)  # their background is that of the images behind them
         else:
             assay, training = calibrated(assay, data, controls)
+        keep_calibration(assay, run)
         table = run.save_table("measurements", measurements(assay, recovered, subjects, controls))
         metrics |= assay_scores(table, training, assay.values, controls, what, run)
         if others is not None:

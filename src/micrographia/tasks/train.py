@@ -16,6 +16,7 @@ from micrographia.plots.curves import curves_figure
 from micrographia.runs.run import How, Metrics, Run, What
 from micrographia.tasks.assembly import build_data, build_model, is_adversarial
 from micrographia.tasks.description import describe
+from micrographia.tasks.model_card import write_card
 from micrographia.training.disentanglement import DisentanglementScores
 from micrographia.training.fit import device_of, fit
 from micrographia.training.loggers import log_results, opened_loggers
@@ -25,7 +26,7 @@ from micrographia.training.show import closing_table
 
 def train(what: What, how: How, rerun: bool = False) -> Run:
     """Obtain the run of a train config: read back, resumed or trained."""
-    return obtain_together(what, how, train_model, rerun)
+    return write_card(obtain_together(what, how, train_model, rerun))
 
 
 def train_model(what: What, how: How, run: Run) -> Metrics:

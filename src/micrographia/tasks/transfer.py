@@ -25,6 +25,7 @@ from micrographia.tasks.assembly import build_data, load_vae, source_run
 from micrographia.tasks.evaluated import unseen_classes
 from micrographia.tasks.interpreting import images_of_source, interpret, questions_of
 from micrographia.tasks.meaning import name_latents
+from micrographia.tasks.model_card import write_card
 from micrographia.tasks.probing import check_probes
 from micrographia.training.fit import device_of, fit
 from micrographia.training.loggers import log_results, opened_loggers
@@ -35,7 +36,7 @@ log = logging.getLogger(__name__)
 
 def transfer(what: What, how: How, rerun: bool = False) -> Run:
     """Obtain the run of a transfer config: read back, resumed or made."""
-    return obtain_together(what, how, carry_over, rerun)
+    return write_card(obtain_together(what, how, carry_over, rerun))
 
 
 def carry_over(what: What, how: How, run: Run) -> Metrics:

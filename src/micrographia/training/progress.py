@@ -58,7 +58,7 @@ class WorkProgress:
             self.task = self.bar.add_task(self.title, total=total, note="")
             self.bar.start()
         speed = (self.bar.tasks[self.task].speed or 0.0) * {"s": 1, "min": 60}[self.per]
-        self.bar.update(self.task, completed=done, total=total, note=f"{speed:,.0f} images/{self.per}")
+        self.bar.update(self.task, completed=done, total=total, note=f"{speed:,.0f} images/{self.per}" if speed else "")
         self.finished = done >= total
         if self.finished:
             self.close()

@@ -1,7 +1,7 @@
 """What measurements of cells have in common: channels, background, illumination, nuclei, flags."""
 
 import copy
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -152,6 +152,20 @@ class CellAssay:
             smooth = np.stack([gaussian(plane, self.illumination_px, preserve_range=True) for plane in mean])
             smooth = np.maximum(smooth, 1e-6 * smooth.max())
             result.illumination = smooth / smooth.mean(axis=(1, 2), keepdims=True)
+        return result
+
+    @property
+    def calibration(self) -> dict[str, Any]:
+        """Background and, where it is corrected, illumination ``(2, height, width)``: what `calibrate` has found."""
+        found = {"background": self.background, "illumination": self.illumination}
+        return {name: value for name, value in found.items() if value is not None}
+
+    def calibrated_by(self, calibration: Mapping[str, Any]) -> "CellAssay":
+        """A copy with the `calibration` of another one of the same settings."""
+        result = copy.copy(self)
+        if "background" in calibration:
+            result.background = float(calibration["background"])
+        result.illumination = calibration.get("illumination")
         return result
 
     @gradual_underflow()

@@ -82,7 +82,7 @@ class Synthesis(nn.Module):
         """
         maps = [None] * len(self.convolutions) if noise is None else noise
         codes = w_plus.unbind(1)
-        hidden = self.constant.expand(len(w_plus), -1, -1, -1).contiguous(memory_format=torch.channels_last)
+        hidden = self.constant.expand(w_plus.shape[0], -1, -1, -1).contiguous(memory_format=torch.channels_last)
         image: Tensor | None = None
         for layer, (convolution, own) in enumerate(zip(self.convolutions, maps, strict=True)):
             hidden = convolution(hidden, codes[layer], own)

@@ -37,7 +37,7 @@ class Resampling(nn.Module):
     def depthwise(self, images: Tensor, gain: float = 1.0) -> Tensor:
         """The kernel once for each channel, in the precision of the images."""
         kernel = (self.kernel * gain).to(images.dtype)
-        return kernel.expand(images.shape[1], 1, 4, 4).contiguous(memory_format=torch.channels_last)
+        return kernel.expand(int(images.shape[1]), 1, 4, 4).contiguous(memory_format=torch.channels_last)
 
     def blur(self, images: Tensor, padding: int, gain: float = 1.0) -> Tensor:
         """Filter only: side s to ``s + 2 * padding - 3``."""
