@@ -116,7 +116,7 @@ NAMED = list(dict.fromkeys(line for document in DOCUMENTS for line in named(docu
 
 def words(line, folder):
     """Arguments of a command's first job, with a folder for ``PATH``: a sweep's lists are no single values."""
-    given = shlex.split(line.replace("PATH", str(folder)))[1:]
+    given = shlex.split(line.replace("PATH", str(folder)).replace("study NAME", "study rls_ablation"))[1:]
     if "-m" not in given:
         return given
     return [re.sub(r"^([^=\[]+=[^\[{,]+),.*$", r"\1", word) for word in given if word != "-m"]
