@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
+import micrographia as mg
 from micrographia.cli import command, main
 from micrographia.completion.candidates import Line, candidates
 from micrographia.help import verb_help
@@ -76,6 +77,9 @@ def test_the_method_is_trained_and_read_back(desk, capsys):
     run = Run(capsys.readouterr().out.splitlines()[-1])
     assert run.config["model"]["_target_"] == "dip_vae.DIPVAE"
     assert "val/dip" in set(pd.read_csv(run.folder / "curves.csv")["name"])
+    found = mg.train(overrides=given(["train", "model=dip_vae"])[1:])
+    assert found.found
+    assert Path(found.place).resolve() == run.folder.resolve()
     # A pattern of runs knows a VAE by what its class builds on.
     assert command(["evaluate", "run=runs/train/*", "only=active_units", "samples=100", "how.processes=1", *QUIET]) == 0
     assert "1 of" not in capsys.readouterr().err

@@ -1,4 +1,5 @@
 import logging
+import signal
 
 import numpy as np
 import pandas as pd
@@ -39,6 +40,22 @@ def test_hydra_and_logging_stay_as_they_were(trained, here, training):
         assert not GlobalHydra.instance().is_initialized()
     finally:
         root.removeHandler(handler)
+
+
+def test_an_interrupted_call_goes_on_and_can_be_interrupted_again(here, training, monkeypatch):
+    settings = {**training[0], "seed": 5, "how": {"progress": False, "threads": 1}}
+    before = signal.getsignal(signal.SIGINT)
+
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    for _ in range(2):
+        with monkeypatch.context() as patch:
+            patch.setattr("micrographia.training.progress.TrainingProgress.on_train_batch_end", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                mg.train(**settings)
+        assert signal.getsignal(signal.SIGINT) is before
+    assert not mg.train(**settings).found
 
 
 @pytest.mark.parametrize(
@@ -122,6 +139,8 @@ def test_a_sweep_has_a_table_over_its_seeds(trained, here, training):
     assert list(latents)[:2] == ["seed", "latent"]
     assert "score/mig" in runs._repr_html_()
     assert runs.failed.empty
+    (file,) = here.glob("runs/sweeps/train-seed-*.csv")  # as the command writes it
+    assert pd.read_csv(file)["mean"].tolist() == pytest.approx(table["mean"].tolist())
 
 
 def test_a_job_that_fails_leaves_the_others_alone(trained, here, training):

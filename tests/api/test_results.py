@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -14,6 +16,8 @@ def test_a_run_says_what_it_is(trained, here):
     assert trained.command.startswith("micrographia train budget.steps=2 ")
     assert trained.settings["budget.steps"] == "2"
     assert "how.threads" not in trained.settings
+    assert Path(trained) == trained.path
+    assert str(trained) == str(trained.path)
     assert repr(trained) == f"Run({str(trained.path)!r})"
 
 
@@ -75,5 +79,6 @@ def test_what_a_model_cannot_encode_is_refused(trained, here):
 def test_a_shipped_run_is_read_like_any_other():
     run = mg.load("pretrained/beta_vae")
     assert (run.task, run.place, run.command, run.settings) == ("train", "pretrained/beta_vae", "", {})
+    assert str(run) == "pretrained/beta_vae"
     assert np.isnan(run.seconds)
     assert run.metrics.name == run.name

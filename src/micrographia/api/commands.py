@@ -143,7 +143,7 @@ def evaluate(run: Run | str | Path, /, *, overrides: Overrides = None, **setting
 def sweep(verb: str, /, *, overrides: Overrides = None, yes: bool = False, **settings: Any) -> Runs:
     """Make a run for each combination of several values, as ``-m`` does.
 
-    A job that fails leaves the others alone: see `Runs.failed`.
+    A job that fails leaves the others alone: see `Runs.failed`. The sweep's table is written beside the runs, too.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ def sweep(verb: str, /, *, overrides: Overrides = None, yes: bool = False, **set
     UserError
         If a setting is wrong in all jobs.
     """
-    from micrographia.tasks.sweep import refuse_many
+    from micrographia.tasks.sweep import refuse_many, summarise
 
     given = overrides_of(settings, overrides, sweeping=True)
     if not yes:
@@ -170,7 +170,10 @@ def sweep(verb: str, /, *, overrides: Overrides = None, yes: bool = False, **set
             refuse_many(given)
         except UserError as error:
             raise UserError(str(error).replace("Add --yes", "Say yes=True")) from None
-    return Runs(made(verb, given, sweeping=True))
+    jobs = made(verb, given, sweeping=True)
+    if len(jobs) > 1:
+        summarise(verb, jobs)
+    return Runs(jobs)
 
 
 def study(

@@ -14,7 +14,7 @@ Shown = TypeVar("Shown")
 
 
 class Results:
-    """Tables, figures and pages in a folder, by name.
+    """Tables, figures and pages in a folder, by name; it may stand wherever a path may.
 
     Parameters
     ----------
@@ -29,6 +29,12 @@ class Results:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.place!r})"
+
+    def __str__(self) -> str:
+        return self.place
+
+    def __fspath__(self) -> str:
+        return str(self.path)
 
     @property
     def place(self) -> str:

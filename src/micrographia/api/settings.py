@@ -13,6 +13,7 @@ from micrographia.errors import UserError
 from micrographia.presets import groups, read
 from micrographia.pretrained import pretrained_names
 from micrographia.runs.address import RUN_KEY
+from micrographia.search_path import config_file
 
 Overrides = str | Sequence[str] | Mapping[str, Any] | None
 
@@ -103,7 +104,7 @@ def several(key: str, value: Any) -> list[Any]:
 def is_run(key: str, value: Any) -> bool:
     """Whether a value of a group of runs is a run or its folder, and none of the group's choices."""
     text = value.place if isinstance(value, Results) else str(value)
-    if (config_directory() / key / f"{text}.yaml").is_file():
+    if config_file(f"{key}/{text}").is_file():
         return False
     return Path(text).expanduser().is_dir() or text.removeprefix("pretrained/") in pretrained_names()
 

@@ -5,10 +5,11 @@ _micrographia() {
     local IFS=$'\n'
     COMPREPLY=($("${COMP_WORDS[0]/#\~/$HOME}" completion answer bash "$COMP_POINT" "$COMP_LINE" 2>/dev/null))
     if [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *[=./] ]]; then
-        compopt -o nospace
+        compopt -o nospace 2>/dev/null
     fi
 }
-complete -o nosort -F _micrographia micrographia
+complete -o nosort -F _micrographia micrographia 2>/dev/null ||  # bash before 4.4, as that of macOS
+    complete -o nospace -F _micrographia micrographia
 """
 
 ZSH = r"""#compdef micrographia

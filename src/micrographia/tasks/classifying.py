@@ -114,7 +114,7 @@ def transfer_reader(run: Run, how: How, options: Options) -> ClassReader:
     config, record = run.config, run.record("data")
     training = training_of(run, how)
     scored, phase = (run, "after") if run.weights.exists() else (training, "before")
-    scores = run.table("probes")
+    scores = kept_table(run, "probes")
     scores = scores[scores["phase"] == phase]
     name = chosen_probe(options["probe"], scores)
     codes, known = kept_codes(run, phase)
@@ -245,7 +245,7 @@ def fit_kept(
     log.info("fitting probe %s to the codes that the run keeps", name)
     probe = build_probes(run.config)[name]
     fitted = fit_probe(probe, codes, known["class"], known["part"], classes, importance=())
-    table = run.table("confusion")
+    table = kept_table(run, "confusion")
     former = table[(table["phase"] == phase) & (table["probe"] == name)][list(classes)]
     if not (former.to_numpy() == fitted.confusion.to_numpy()).all():
         log.warning(
@@ -254,6 +254,12 @@ def fit_kept(
             *(name, run.folder / "environment.json"),
         )
     return fitted
+
+
+def kept_table(run: Run, name: str) -> pd.DataFrame:
+    """A table that a run keeps; one that is missing is answered."""
+    with readable(run.folder / "tables" / f"{name}.csv"):
+        return run.table(name)
 
 
 def kept_codes(run: Run, phase: str) -> tuple[pd.DataFrame, pd.DataFrame]:
