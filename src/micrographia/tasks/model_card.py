@@ -2,6 +2,7 @@
 
 import logging
 import math
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ import yaml
 from micrographia.data.catalogue.terms import Terms
 from micrographia.errors import UserError
 from micrographia.reporting.records import DONE
+from micrographia.runs.environment import words_of
 from micrographia.runs.run import Run
 from micrographia.runs.writing import write_atomically
 from micrographia.tasks.card_facts import Facts, SeenSet
@@ -223,7 +225,7 @@ def recovered(name: str, table: pd.DataFrame) -> int | None:
 def made(facts: Facts) -> str:
     """The command, versions, and the run's address."""
     record = facts.record
-    words = [word for word in record.command.split(" ") if not word.startswith("how.")]
+    words = [word for word in words_of(record.command) if not word.startswith("how.")]
     packages = (record.environment.get("packages") or record.result.get("packages") or {}).items()
     rows = {
         "run": f"{record.task}, digest `{record.result['digest']}`",
@@ -235,6 +237,6 @@ def made(facts: Facts) -> str:
         "seconds": f"{record.result['seconds']:,.0f}" if "seconds" in record.result else "",
     }
     lines = "\n".join(f"- {key}: {text}" for key, text in rows.items() if text)
-    command = f"```bash\n{' '.join(words)}\n```\n\n" if any(words) else ""
+    command = f"```bash\n{shlex.join(words)}\n```\n\n" if any(words) else ""
     terms = "" if facts.shipped else "\n\nThe licence of the weights is for whoever shares them to state."
     return f"{command}{lines}{terms}"
