@@ -16,6 +16,7 @@ from micrographia.runs.environment import words_of
 from micrographia.runs.run import Run
 from micrographia.runs.writing import write_atomically
 from micrographia.tasks.card_facts import Facts, SeenSet
+from micrographia.tasks.meaning import DESCRIBED
 
 log = logging.getLogger(__name__)
 
@@ -202,11 +203,12 @@ def count_of(name: str, facts: Facts) -> int | None:
     if name.startswith(("classifier/test/", "probe/")):
         return images.get("test")
     if name.startswith("latents") and name.endswith(("/reconstruction", "/kl", "/active")):
-        return min(512, images["val"]) if "val" in images else None
+        return min(DESCRIBED, images["val"]) if "val" in images else None
     if name.startswith("score") and name.endswith(("/mig", "/omes")):
         return (facts.config.get("naming") or {}).get("samples")
     if name.startswith(("frechet/", "kernel/")):
-        return (facts.config.get("model") or {}).get("feature_images")
+        most = (facts.config.get("model") or {}).get("feature_images")
+        return min(most, images["train"]) if most and "train" in images else None
     if name.startswith(("image/", "flagged/", "assay/")):
         return recovered(name, facts.table("measurements" if name.startswith("assay/") else "images"))
     return None
