@@ -55,8 +55,7 @@ def predict(
 
     with kept_as_it_was():
         what, how = settings_of(overrides_of(settings, overrides))
-        in_files = isinstance(images, (str, Path))
-        place = images if in_files else files_of(images, Path(how["paths"]["cache"]))
+        place = images if isinstance(images, (str, Path)) else files_of(images, Path(how["paths"]["cache"]))
         named = {"run": place_of(run), "input": str(place), "output": str(output)}
         return predict_images(**{**what, **named}, how=how)
 
