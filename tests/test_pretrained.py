@@ -8,6 +8,7 @@ from micrographia.models.vae.vae import VAE
 from micrographia.pretrained import pretrained_folder, pretrained_names, shipped_folder
 from micrographia.pretrained.__main__ import ship
 from micrographia.runs.address import composed, digest
+from micrographia.runs.environment import words_of
 from micrographia.runs.run import Run
 from micrographia.tasks.assembly import build_data, load_model
 from micrographia.tasks.meaning import name_latents
@@ -31,7 +32,7 @@ VAES = [name for name in pretrained_names() if "vae" in name]
 
 def what_of(command):
     """What a command would run."""
-    _, verb, *overrides = command.split(" ")
+    _, verb, *overrides = words_of(command)
     return composed(verb, overrides)[0]
 
 

@@ -1,4 +1,5 @@
 import logging
+import shlex
 import signal
 
 import numpy as np
@@ -101,7 +102,7 @@ def test_an_array_is_super_resolved_by_the_same_run_each_time(here, search, caps
     again = mg.superresolve(low.numpy(), cells.table, generator="pretrained/stylegan2_translocation", **search)
     assert (again.found, again.path) == (True, run.path)  # the same generator by another name
     capsys.readouterr()
-    words = run.command.replace("'", "").split()[1:]
+    words = shlex.split(run.command)[1:]
     assert command([*words]) == 0
     assert capsys.readouterr().out.splitlines() == [str(run.path)]
     with pytest.raises(mg.UserError, match="a superresolve run trains no model"):

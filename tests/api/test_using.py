@@ -25,6 +25,16 @@ def test_a_run_is_asked_about_pictures(here, images):
         mg.predict(mg.load("pretrained/beta_vae"), images, here / "answers", sede=1)
 
 
+def test_a_run_is_asked_about_an_array(here):
+    pixels = mg.preview("synthetic/texture_dsprites", count=3).pixels
+    run = mg.load("pretrained/beta_vae")
+    table = mg.predict(run, pixels, here / "of an array", how=HOW).table
+    latents = run.encode(pixels, "cpu")
+    assert (table[latents.columns] - latents).abs().to_numpy().max() < 1e-2  # files hold half the digits
+    with pytest.raises(mg.UserError, match=r"images: an array of shape \(3,\)"):
+        mg.predict(run, [1, 2, 3], here / "of nothing", how=HOW)
+
+
 def test_a_run_is_exported(trained, here):
     made = mg.export(trained, format="safetensors", output="model", how=HOW)
     assert made.folder.name == "model"

@@ -1,6 +1,7 @@
 import json
 import shutil
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -21,7 +22,7 @@ from micrographia.runs.run import Run
 from micrographia.tasks import parity
 from micrographia.tasks.assembly import build_data, load_model
 from micrographia.tasks.export import export
-from micrographia.tasks.model_card import CARD, model_card
+from micrographia.tasks.model_card import CARD, count_of, model_card
 
 TINY = ("budget.steps=1", "budget.epochs=null", "budget.batch_size=8", "budget.validate_every=1", "how.progress=false")
 HOW = {"accelerator": "cpu", "threads": 1, "progress": False, "paths": {"runs": "runs", "cache": "cache"}}
@@ -237,6 +238,13 @@ def test_a_finished_run_has_a_card(run_of):
     assert sections["Scores"].splitlines()[2].endswith("| 4 |")
     assert run.result["digest"] in sections["How it was made"]
     assert "how." not in sections["How it was made"]
+
+
+def test_scores_are_of_no_more_images_than_there_are():
+    seen = SimpleNamespace(images={"train": 300, "val": 900, "test": 40})
+    facts = SimpleNamespace(sets=[seen], config={"model": {"feature_images": 2000}})
+    counts = {name: count_of(name, facts) for name in ("frechet/features", "latents/kl", "probe/gbt/after/accuracy")}
+    assert counts == {"frechet/features": 300, "latents/kl": 512, "probe/gbt/after/accuracy": 40}
 
 
 def test_a_card_says_where_the_encoder_learned(run_of):

@@ -10,6 +10,7 @@ from micrographia.data.datamodule import PARTS
 from micrographia.data.synthetic.cells import SyntheticCells
 from micrographia.runs.address import composed
 from micrographia.runs.run import Run
+from micrographia.tasks.export import export
 from micrographia.tasks.report import report
 
 needs_efficientnet = pytest.mark.skipif(
@@ -124,6 +125,10 @@ def test_no_finetuning_leaves_out_the_phase(micrographia, tiny):
     options = [option for option in tiny.transfer if not option.startswith("finetune")]
     run = micrographia("transfer", *trained_source(tiny), *tiny.cells, *options, "finetune=none")
     assert set(run.table("probes")["phase"]) == {"before", "baseline"}
+    how = composed("export", ["how.threads=1", "how.progress=false", f"how.paths.runs={run.folder.parents[1]}"])[1]
+    made = export(run, "safetensors", images=4, how=how)  # the source's encoder, before the target's preparation
+    assert made.compared == "4 images of cells"
+    assert made.difference < 1e-5
 
 
 @pytest.mark.usefixtures("kept_runs", "undrawn")

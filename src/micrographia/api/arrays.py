@@ -47,15 +47,32 @@ def data_of(images: ArrayLike, classes: Sequence[Any] | pd.DataFrame | None, cac
     """
     array = as_images(images)
     table = table_of(classes, len(array))
-    folder = cache.expanduser() / FOLDER / name_of(array, table)
-    if not folder.is_dir():
-        write_folder(array, table, folder)
-    data: dict[str, Any] = {"data": "image_folder", "data.root": folder}
+    data: dict[str, Any] = {"data": "image_folder", "data.root": folder_of(array, table, cache)}
     if array.dtype.kind == "f" and is_unit(array):
         data["data.limits"] = [[0, 1]]
     if "class" not in table:
         data["data.label"] = None
     return data
+
+
+def files_of(images: ArrayLike, cache: Path) -> Path:
+    """Write an array as a folder of images, as `data_of` does, and return the folder; files follow the array's order.
+
+    Raises
+    ------
+    UserError
+        If the array is no array of images.
+    """
+    array = as_images(images)
+    return folder_of(array, table_of(None, len(array)), cache)
+
+
+def folder_of(array: NDArray, table: pd.DataFrame, cache: Path) -> Path:
+    """The folder below the cache that bears the name of its content; written if it is not there."""
+    folder = cache.expanduser() / FOLDER / name_of(array, table)
+    if not folder.is_dir():
+        write_folder(array, table, folder)
+    return folder
 
 
 def as_images(images: ArrayLike) -> NDArray:

@@ -9,6 +9,7 @@ from micrographia.api.results import Results, by_row
 from micrographia.errors import UserError
 from micrographia.overrides import is_execution
 from micrographia.pretrained import is_shipped
+from micrographia.runs.environment import words_of
 from micrographia.runs.run import Run as RunFolder
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class Run(Results):
     @property
     def settings(self) -> dict[str, str]:
         """What was asked for beside the defaults, and says what the run is, by key."""
-        pairs = [word.lstrip("+").partition("=") for word in self.command.split()[2:] if "=" in word]
+        pairs = [word.lstrip("+").partition("=") for word in words_of(self.command)[2:] if "=" in word]
         return {key: value for key, _, value in pairs if not is_execution(key)}
 
     @property
@@ -132,8 +133,7 @@ class Run(Results):
         if self.task != "transfer":
             raise UserError(f"{self.path}: a {self.task} run trains no model of its own. Load the run that it names.")
         training = training_of(self.folder, how)
-        tuned = self.folder if self.folder.weights.exists() else training  # without fine-tuning the source's
-        return list(load_phases(tuned, latent_names(tuned, training), how).values())[-1]
+        return list(load_phases(self.folder, latent_names(self.folder, training), how).values())[-1]
 
     def encode(self, images: "ArrayLike", accelerator: str = "auto") -> pd.DataFrame:
         """Latents of images by the run's model: a row per image, a column per latent, by its name.

@@ -17,7 +17,7 @@ from micrographia.search_path import config_file
 
 Overrides = str | Sequence[str] | Mapping[str, Any] | None
 
-BARE = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")  # texts that Hydra's grammar takes for themselves without quotes
+BARE = re.compile(r"/?[A-Za-z_][A-Za-z0-9_./-]*")  # texts that Hydra's grammar takes for themselves without quotes
 WORDS = ("true", "false", "null", "nan", "inf")  # unless they mean something
 
 

@@ -3,6 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import ArrayLike
+
+from micrographia.api.arrays import files_of
 from micrographia.api.kernel import kept_as_it_was
 from micrographia.api.run import Run
 from micrographia.api.settings import Overrides, overrides_of
@@ -13,14 +16,14 @@ from micrographia.tasks.predict import Prediction
 
 def predict(
     run: Run | str | Path,
-    images: str | Path,
+    images: str | Path | ArrayLike,
     output: str | Path,
     /,
     *,
     overrides: Overrides = None,
     **settings: Any,
 ) -> Prediction:
-    """Classify, or super-resolve and measure, images in files by a finished run, as ``micrographia predict`` does.
+    """Classify, or super-resolve and measure, images by a finished run, as ``micrographia predict`` does.
 
     What is done already is not done again, and images that cannot be read are listed.
 
@@ -29,7 +32,8 @@ def predict(
     run
         A `Run`, its folder, or ``pretrained/NAME``.
     images
-        Folder of images, one file, or a pattern of paths.
+        Folder of images, one file, or a pattern of paths; or an array of them as of `micrographia.transfer`, whose rows
+        follow its order.
     output
         Folder of the results.
     overrides, settings
@@ -51,7 +55,8 @@ def predict(
 
     with kept_as_it_was():
         what, how = settings_of(overrides_of(settings, overrides))
-        named = {"run": place_of(run), "input": str(images), "output": str(output)}
+        place = images if isinstance(images, (str, Path)) else files_of(images, Path(how["paths"]["cache"]))
+        named = {"run": place_of(run), "input": str(place), "output": str(output)}
         return predict_images(**{**what, **named}, how=how)
 
 

@@ -5,6 +5,7 @@ config tree has gained keys that change nothing for it: else the run would no lo
 """
 
 import argparse
+import shlex
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from safetensors.torch import load_file, save
 from micrographia.errors import UserError
 from micrographia.pretrained import pretrained_folder
 from micrographia.runs.address import composed, digest
+from micrographia.runs.environment import words_of
 from micrographia.runs.run import Run, What
 from micrographia.tasks.assembly import DEFAULT_SIZE
 from micrographia.tasks.model_card import CARD, model_card
@@ -57,9 +59,9 @@ def ship(run: Run, name: str, half: bool = False, into: Path = Path(__file__).pa
             shutil.copy(run.folder / file, shipped.folder / file)
     shipped.weights.write_bytes(save(weights))
     environment = run.record("environment")
-    command = [word for word in environment["command"].split(" ") if not word.startswith("how.")]
+    command = [word for word in words_of(environment["command"]) if not word.startswith("how.")]
     result = {key: value for key, value in run.result.items() if key not in OF_THE_DAY}
-    result |= {"packages": environment["packages"], "command": " ".join(command), "half_precision": half}
+    result |= {"packages": environment["packages"], "command": shlex.join(command), "half_precision": half}
     shipped.save_record("result", result | digests(run.config))
     return carded(shipped)
 
@@ -67,7 +69,7 @@ def ship(run: Run, name: str, half: bool = False, into: Path = Path(__file__).pa
 def renew(name: str) -> Path:
     """Compose the config of a shipped run anew from its command."""
     run = Run(pretrained_folder(name))
-    _, verb, *overrides = run.result["command"].split(" ")
+    _, verb, *overrides = words_of(run.result["command"])
     what, _ = composed(verb, overrides)
     OmegaConf.save(OmegaConf.create(what), run.folder / "config.yaml")
     run.save_record("result", run.result | digests(what))

@@ -1,6 +1,7 @@
 """Where a run was made: versions, commit, device."""
 
 import platform
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -42,7 +43,7 @@ def environment(how: Mapping[str, Any]) -> dict[str, Any]:
 @contextmanager
 def commanded(verb: str, overrides: Sequence[str]) -> Iterator[None]:
     """Let runs in this block record the command that makes them alone, whatever a sweep or study was started with."""
-    token = COMMAND.set(" ".join(["micrographia", verb, *overrides]))
+    token = COMMAND.set(shlex.join(["micrographia", verb, *overrides]))
     try:
         yield
     finally:
@@ -50,9 +51,23 @@ def commanded(verb: str, overrides: Sequence[str]) -> Iterator[None]:
 
 
 def command() -> str:
-    """The command of the job that is run, else the process's own."""
+    """The command of the job that is run, else the process's own, quoted for a shell."""
     program, *words = sys.argv
-    return COMMAND.get() or " ".join([Path(program).name, *words])
+    return COMMAND.get() or shlex.join([Path(program).name, *words])
+
+
+def words_of(command: str) -> list[str]:
+    """The words of a recorded command; earlier versions did not quote it, so that a lone apostrophe may stand there.
+
+    Examples
+    --------
+    >>> words_of("micrographia train 'data.root=my images'"), words_of("micrographia train name=it's")
+    (['micrographia', 'train', 'data.root=my images'], ['micrographia', 'train', "name=it's"])
+    """
+    try:
+        return shlex.split(command)
+    except ValueError:
+        return command.split()
 
 
 def installed_version(package: str) -> str | None:

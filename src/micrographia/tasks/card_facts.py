@@ -13,6 +13,7 @@ from micrographia.errors import UserError
 from micrographia.pretrained import is_shipped
 from micrographia.reporting.records import RunRecord, read_record
 from micrographia.runs.run import Run
+from micrographia.tasks.meaning import ACTIVE
 
 INPUTS = ("source", "generator", "flow", "encoder")  # groups whose choice is a run
 KINDS = {
@@ -243,7 +244,7 @@ class Facts:
         told = [f"latents{suffix}/active" for suffix in ("_after", "_before", "")]
         active = next((self.metrics[name] for name in told if name in self.metrics), None)
         if after and active is not None and active < len(after):
-            found.append(f"{len(after) - int(active)} of {len(after)} latents hold nothing (below 0.05 nats).")
+            found.append(f"{len(after) - int(active)} of {len(after)} latents hold nothing (below {ACTIVE:g} nats).")
         return found
 
     def of_recovery(self) -> list[str]:

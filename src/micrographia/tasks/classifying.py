@@ -18,7 +18,7 @@ from micrographia.probes import ProbeResult, fit_probe
 from micrographia.runs.run import How, Run, readable
 from micrographia.scores.acceptance import Acceptance, fit_acceptance
 from micrographia.tasks.assembly import load_model
-from micrographia.tasks.evaluated import load_phases, training_of
+from micrographia.tasks.evaluated import is_fine_tuned, load_phases, training_of
 from micrographia.tasks.predict import Options
 from micrographia.tasks.probing import build_probes
 from micrographia.tasks.readers import Reader, in_blocks
@@ -113,7 +113,7 @@ def transfer_reader(run: Run, how: How, options: Options) -> ClassReader:
     """
     config, record = run.config, run.record("data")
     training = training_of(run, how)
-    scored, phase = (run, "after") if run.weights.exists() else (training, "before")
+    phase = "after" if is_fine_tuned(run) else "before"
     scores = kept_table(run, "probes")
     scores = scores[scores["phase"] == phase]
     name = chosen_probe(options["probe"], scores)
@@ -129,7 +129,7 @@ def transfer_reader(run: Run, how: How, options: Options) -> ClassReader:
         options["kept"] or settings.get("kept", 0.95),
         settings.get("neighbours", 10),
     )
-    model = list(load_phases(scored, codes.columns.tolist(), how).values())[-1]
+    model = list(load_phases(run, codes.columns.tolist(), how).values())[-1]
     backbone = training.config.get("backbone") or {}
     preparation, view = seen_through(backbone, model.shape, config["data"], record, how, options)
     tested = scores[(scores["probe"] == name) & (scores["part"] == "test")]

@@ -27,7 +27,7 @@ def described(what: What, how: How, scored: Run) -> What:
         **what,
         "name": scored.config["name"],
         # Without fine-tuning the model is the source's, and so are the weights that address the evaluation.
-        "run": str(scored.folder if scored.weights.exists() else training.folder),
+        "run": str(scored.folder if training is scored or is_fine_tuned(scored) else training.folder),
         "data": what.get("data") or training.config["data"],
         "backbone": training.config.get("backbone"),
         "latents": latent_names(scored, training),
@@ -75,6 +75,11 @@ def training_of(scored: Run, how: How) -> Run:
     return made_run(config["source"], at_precision_of(scored, how), f"run={scored.folder}: its source")
 
 
+def is_fine_tuned(scored: Run) -> bool:
+    """Whether a run has fine-tuned its source's model; a transfer that has not keeps no weights of its own."""
+    return scored.config.get("task") == "transfer" and bool(scored.config["finetune"]["epochs"])
+
+
 def latent_names(scored: Run, training: Run) -> list[str]:
     """Names of the latents of a run's model."""
     if scored is not training and (scored.folder / "tables" / "latents_after.csv").exists():
@@ -98,7 +103,7 @@ def load_phases(scored: Run, names: list[str], how: How) -> dict[str, VAE]:
     """
     training = training_of(scored, how)
     models = {"before": load_vae(training, how, "run")}
-    if training is not scored:
+    if is_fine_tuned(scored):
         models["after"] = load_vae(training, how, "run")
         load_weights(models["after"], scored.weights)
     models[list(models)[-1]].latent_names = names

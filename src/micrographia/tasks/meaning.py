@@ -21,6 +21,7 @@ from micrographia.tasks.assembly import encode
 # The sample on which latents are named is the same for every run: names then differ by model, not by sample.
 SAMPLE_SEED = 0
 ACTIVE = 0.05  # nats of divergence from the prior, above which a latent holds something
+DESCRIBED = 512  # validation images at most, on which reconstruction and divergence are measured
 
 
 @dataclass
@@ -88,7 +89,7 @@ def describe_latents(model: VAE, data: IndexedImages, run: Run, suffix: str = ""
         reconstruction loss per image), ``latents/kl`` (nats per image), ``latents/active`` (latents above 0.05 nats).
     """
     indices = data.indices("val")
-    indices = spread(indices, 512)  # class folders follow each other: the first images would be of one class
+    indices = spread(indices, DESCRIBED)  # class folders follow each other: the first images would be of one class
     batch = torch.cat(list(data.chunks(indices))).to(model.device)
     mean, logvar = model.encode(batch)
     divergence = kl_to_standard(mean, logvar).mean(0).cpu()

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,9 +12,11 @@ import yaml
 from micrographia.data.catalogue.terms import Terms
 from micrographia.errors import UserError
 from micrographia.reporting.records import DONE
+from micrographia.runs.environment import words_of
 from micrographia.runs.run import Run
 from micrographia.runs.writing import write_atomically
 from micrographia.tasks.card_facts import Facts, SeenSet
+from micrographia.tasks.meaning import DESCRIBED
 
 log = logging.getLogger(__name__)
 
@@ -200,11 +203,12 @@ def count_of(name: str, facts: Facts) -> int | None:
     if name.startswith(("classifier/test/", "probe/")):
         return images.get("test")
     if name.startswith("latents") and name.endswith(("/reconstruction", "/kl", "/active")):
-        return min(512, images["val"]) if "val" in images else None
+        return min(DESCRIBED, images["val"]) if "val" in images else None
     if name.startswith("score") and name.endswith(("/mig", "/omes")):
         return (facts.config.get("naming") or {}).get("samples")
     if name.startswith(("frechet/", "kernel/")):
-        return (facts.config.get("model") or {}).get("feature_images")
+        most = (facts.config.get("model") or {}).get("feature_images")
+        return min(most, images["train"]) if most and "train" in images else None
     if name.startswith(("image/", "flagged/", "assay/")):
         return recovered(name, facts.table("measurements" if name.startswith("assay/") else "images"))
     return None
@@ -223,7 +227,7 @@ def recovered(name: str, table: pd.DataFrame) -> int | None:
 def made(facts: Facts) -> str:
     """The command, versions, and the run's address."""
     record = facts.record
-    words = [word for word in record.command.split(" ") if not word.startswith("how.")]
+    words = [word for word in words_of(record.command) if not word.startswith("how.")]
     packages = (record.environment.get("packages") or record.result.get("packages") or {}).items()
     rows = {
         "run": f"{record.task}, digest `{record.result['digest']}`",
@@ -235,6 +239,6 @@ def made(facts: Facts) -> str:
         "seconds": f"{record.result['seconds']:,.0f}" if "seconds" in record.result else "",
     }
     lines = "\n".join(f"- {key}: {text}" for key, text in rows.items() if text)
-    command = f"```bash\n{' '.join(words)}\n```\n\n" if any(words) else ""
+    command = f"```bash\n{shlex.join(words)}\n```\n\n" if any(words) else ""
     terms = "" if facts.shipped else "\n\nThe licence of the weights is for whoever shares them to state."
     return f"{command}{lines}{terms}"
