@@ -65,7 +65,7 @@ def command(arguments: list[str]) -> int:
         return 0
     if verb not in VERBS and verb not in COMMANDS:
         raise UserError(f"{verb}: no such command. There are: {', '.join((*VERBS, *COMMANDS))}.")
-    folder, rest = without_folder(map(with_quoted_home, rest))
+    folder, rest = without_folder(map(with_quoted_path, rest))
     with with_folder(folder):
         if verb in COMMANDS:
             return int(function_of(COMMANDS[verb][0])(rest))
@@ -79,8 +79,8 @@ def command(arguments: list[str]) -> int:
 
 def overview() -> str:
     """Text of ``micrographia --help``."""
-    verbs = "\n".join(f"  micrographia {verb:<10} {about}" for verb, (_, about) in VERBS.items())
-    others = "\n".join(f"  micrographia {verb:<10} {about}" for verb, (_, about) in COMMANDS.items())
+    verbs = "\n".join(f"  micrographia {verb:<12} {about}" for verb, (_, about) in VERBS.items())
+    others = "\n".join(f"  micrographia {verb:<12} {about}" for verb, (_, about) in COMMANDS.items())
     return (
         f"micrographia {__version__}: interpretable deep learning on microscopy images\n\n{verbs}\n{others}\n\n"
         "Each takes Hydra overrides (seed=1 data=image_folder data.root=PATH), -m for sweeps (seed=0,1,2),\n"
@@ -91,17 +91,22 @@ def overview() -> str:
     )
 
 
-def with_quoted_home(argument: str) -> str:
-    """An override whose value is a path that begins with ``~``, as Hydra wants it; any other argument as it is.
+def with_quoted_path(argument: str) -> str:
+    """An override whose value is a path that Hydra could not read, quoted; any other argument as it is.
+
+    A path that begins with ``~``, or one that is there and has spaces or other signs of Hydra's grammar in it.
 
     Examples
     --------
-    >>> with_quoted_home("how.paths.runs=~/my runs"), with_quoted_home("~probes.mlp")
-    ("how.paths.runs='~/my runs'", '~probes.mlp')
+    >>> with_quoted_path("how.paths.runs=~/my runs"), with_quoted_path("~probes.mlp"), with_quoted_path("seed=0,1")
+    ("how.paths.runs='~/my runs'", '~probes.mlp', 'seed=0,1')
     """
     key, joined, value = argument.partition("=")
-    plain = value.startswith("~") and not any(sign in value for sign in "'\",")
-    return f"{key}='{value}'" if joined and plain and not key.startswith("-") else argument
+    if not joined or key.startswith("-") or any(sign in value for sign in "'\","):
+        return argument
+    special = set(value) & set(" ()[]{}:=&%@?|") or not value.isascii()
+    is_path = value.startswith("~") or (special and os.path.exists(value))  # noqa: PTH110  (a Path refuses long texts)
+    return f"{key}='{value}'" if is_path else argument
 
 
 def without_folder(arguments: Iterable[str]) -> tuple[str | None, list[str]]:

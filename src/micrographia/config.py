@@ -144,11 +144,17 @@ def imported(target: str, key: str) -> Any:
 def check_value(value: Any, hint: Any, key: str) -> None:
     """Compare a config value with a type hint; a node of several keys with the ``TypedDict`` that declares them.
 
+    Parameters
+    ----------
+    key
+        Where it stands; empty for a whole config.
+
     Raises
     ------
     UserError
         If the value does not fit, or a key is not declared or lacks its value.
     """
+    within = f"{key}." if key else ""
     if not accepts(hint, value):
         raise UserError(f"{key}={shown(value)}: expected {describe(hint)}.")
     if isinstance(value, Mapping):
@@ -157,12 +163,12 @@ def check_value(value: Any, hint: Any, key: str) -> None:
         hints = typing.get_type_hints(hint, include_extras=True)
         for name in [*value, *hints]:
             if name not in hints:
-                raise UserError(f"{key}.{name}: no such key. {key} takes: {', '.join(sorted(hints))}.")
+                raise UserError(f"{within}{name}: no such key. {key or 'It'} takes: {', '.join(sorted(hints))}.")
             if name not in value and name in hint.__optional_keys__:
                 continue
             if name not in value:
-                raise UserError(f"{key}.{name}: no value given. Add {key}.{name}=VALUE to the command.")
-            check_value(value[name], hints[name], f"{key}.{name}")
+                raise UserError(f"{within}{name}: no value given. Add {within}{name}=VALUE to the command.")
+            check_value(value[name], hints[name], f"{within}{name}")
 
 
 def shown(value: Any) -> str:

@@ -126,6 +126,7 @@ SAID = {
 OF_PROBES = ("features", "probes", "importance", "confusion", "counterfactuals", "open_set", "open_set_distances")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("kept_runs")
 def test_a_transfer_is_interpreted_as_it_was_when_it_was_made(micrographia, tiny):
     source = micrographia("train", "model.latents=3", *tiny.training, *tiny.sprites)

@@ -277,8 +277,8 @@ def test_a_transfer_of_older_packages_is_told(desk, how, tmp_path, caplog):
     [
         ("transfer", {"probe": "svm"}, "probe=svm: the run has no such probe. It has: gbt, mlp, logistic."),
         ("transfer", {"method": "rls"}, "method=rls: of superresolve runs only"),
-        ("transfer", {"kept": 0.2}, "predict.kept=0.2: expected a number from 0.5 to 1 or null"),
-        ("transfer", {"rejection": "odds"}, "predict.rejection=odds: expected one of mahalanobis, knn, probability"),
+        ("transfer", {"kept": 0.2}, "kept=0.2: expected a number from 0.5 to 1 or null"),
+        ("transfer", {"rejection": "odds"}, "rejection=odds: expected one of mahalanobis, knn, probability"),
         (
             "transfer",
             {"channels": [9]},
@@ -317,7 +317,7 @@ def test_runs_that_are_none_are_answered(desk, how, tmp_path):
         (("run=a", "run=b"), "run: given more than once"),
         (("-m", "run=a"), "-m: predict takes key=value"),
         (("speed=9",), "speed: no such key"),
-        (("batch_size=0",), "predict.batch_size=0: expected a whole number from 1 on"),
+        (("batch_size=0",), "batch_size=0: expected a whole number from 1 on"),
     ],
 )
 def test_commands_that_are_wrong_are_answered(words, answer):

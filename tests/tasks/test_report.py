@@ -48,7 +48,7 @@ def test_output_names_the_file(run, capsys, tmp_path):
         (["nowhere"], "nowhere: no such file or folder"),
         (["runs", "--open"], "--open: report takes --wandb"),
         (["runs", "outptu=a.html"], "outptu"),
-        (["runs", "megabytes=0"], "megabytes=0: expected a number of at least 1|report.megabytes=0"),
+        (["runs", "megabytes=0"], "^megabytes=0: expected"),
         (["runs", "output=runs"], "output=runs: is a folder"),
         (["runs", "logger=tensorboard"], "can be uploaded to wandb only"),
     ],

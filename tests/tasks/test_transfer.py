@@ -131,6 +131,7 @@ def test_no_finetuning_leaves_out_the_phase(micrographia, tiny):
     assert made.difference < 1e-5
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("kept_runs", "undrawn")
 def test_probes_learn_from_few_labels_and_finetuning_from_all_images(micrographia, tiny):
     given = ("transfer", *trained_source(tiny), *tiny.cells, *tiny.transfer)

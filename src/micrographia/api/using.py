@@ -86,7 +86,7 @@ def export(run: Run | str | Path, /, *, overrides: Overrides = None, **settings:
 
     with kept_as_it_was():
         what, how = composed_for("export", overrides_of(settings, overrides))
-        check_value(what, Exporting, "export")
+        check_value(what, Exporting, "")
         return export_run(**{**what, "run": place_of(run)}, how=how)
 
 

@@ -76,7 +76,7 @@ def export_command(arguments: Sequence[str]) -> int:
     if option := next((word for word in words if word.startswith("-") or "=" not in word), None):
         raise UserError(f"{option}: export takes run=PATH, key=value, and --cfg job at the end.")
     what, how = composed_for("export", words)
-    check_value(what, Exporting, "export")
+    check_value(what, Exporting, "")
     if shown:
         import yaml
 

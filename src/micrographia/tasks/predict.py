@@ -136,7 +136,7 @@ def settings(words: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
             overrides.append(word)
     what, how = composed_for("predict", overrides)
     what |= texts
-    check_value(what, Predict, "predict")
+    check_value(what, Predict, "")
     return what, how
 
 
@@ -203,7 +203,7 @@ def predict(
         "limits": None if limits is None else [list(pair) for pair in limits],
         "batch_size": batch_size,
     }
-    check_value(given, Predict, "predict")
+    check_value(given, Predict, "")
     how = settings([])[1] if how is None else how
     from micrographia.tasks.predicting import go_on
 

@@ -113,7 +113,7 @@ def settings(overrides: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
     from micrographia.tasks.data import composed_for
 
     what, how = composed_for("report", overrides)
-    check_value(what, Report, "report")
+    check_value(what, Report, "")
     return what, how
 
 

@@ -11,6 +11,9 @@ from micrographia.training.curves import counting
 from micrographia.training.notebook_progress import NotebookProgress
 
 
+SPEED_OVER = 600.0  # seconds over which a speed is taken: a slow machine has two items no oftener
+
+
 def progress_bar(visible: bool = True) -> Progress:
     """Bar on stderr with what is done, speed and time left; each task has the field ``note``.
 
@@ -26,7 +29,19 @@ def progress_bar(visible: bool = True) -> Progress:
         console=console,
         disable=not visible,
         refresh_per_second=4,
+        speed_estimate_period=SPEED_OVER,
     )
+
+
+def rate(speed: float, per: str = "s") -> str:
+    """A speed with what it counts; also one far below 1.
+
+    Examples
+    --------
+    >>> rate(1234.5), rate(0.453, "min")
+    ('1,234 images/s', '0.45 images/min')
+    """
+    return f"{speed:,.0f} images/{per}" if speed >= 10 else f"{speed:.2g} images/{per}"
 
 
 class WorkProgress:
@@ -58,7 +73,7 @@ class WorkProgress:
             self.task = self.bar.add_task(self.title, total=total, note="")
             self.bar.start()
         speed = (self.bar.tasks[self.task].speed or 0.0) * {"s": 1, "min": 60}[self.per]
-        self.bar.update(self.task, completed=done, total=total, note=f"{speed:,.0f} images/{self.per}" if speed else "")
+        self.bar.update(self.task, completed=done, total=total, note=rate(speed, self.per) if speed else "")
         self.finished = done >= total
         if self.finished:
             self.close()
@@ -99,7 +114,8 @@ class TrainingProgress(Callback):
             speed = self.bar.tasks[self.task].speed or 0.0
             images = speed * module.images / max(done, 1)
             loss = float(module.parts["loss"])
-            self.bar.update(self.task, completed=done, note=f"{images:,.0f} images/s  loss {loss:.4g}")
+            shown = f"{rate(images)}  " if images else ""
+            self.bar.update(self.task, completed=done, note=f"{shown}loss {loss:.4g}")
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Close the bar."""
