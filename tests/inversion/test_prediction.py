@@ -87,6 +87,20 @@ def test_what_is_done_is_not_done_again(short, problem, source, tmp_path):
     assert torch.equal(again.images, whole.images)
 
 
+def test_a_search_that_is_asked_to_end_ends_and_goes_on(short, problem, source, tmp_path):
+    def ending(keys):
+        if 40 in keys.tolist():
+            os.kill(os.getpid(), signal.SIGTERM)
+        return source(keys)
+
+    with pytest.raises(KeyboardInterrupt):
+        superresolve(short(chunk=2), problem, ending, KEYS, tmp_path)
+    assert 0 < len(list(tmp_path.iterdir())) < 4  # chunks
+    source.asked.clear()
+    superresolve(short(chunk=2), problem, source, KEYS, tmp_path)
+    assert 0 < len(source.asked) < len(KEYS)
+
+
 @pytest.mark.parametrize("solutions", [1, 2])
 def test_an_image_that_has_settled_outlives_the_rest_of_its_chunk(
     build_search, problem, source, tmp_path, monkeypatch, solutions

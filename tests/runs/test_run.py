@@ -98,6 +98,15 @@ def test_a_failed_recipe_leaves_no_result(tmp_path):
     assert run.finished
 
 
+def test_a_run_that_is_refused_at_once_leaves_no_folder(tmp_path):
+    def refuse(what, how, run):
+        raise UserError("data.root: is no folder.")
+
+    with pytest.raises(UserError, match="is no folder"):
+        obtain(WHAT, how_in(tmp_path), refuse)
+    assert not list((tmp_path / "runs" / "train").glob("*/config.yaml"))
+
+
 def test_an_older_versions_run_is_returned_with_a_notice(tmp_path, caplog):
     run = obtain(WHAT, how_in(tmp_path), counting([]))
     run.save_record("result", {**run.result, "version": "0.0.1"})

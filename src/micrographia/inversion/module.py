@@ -111,7 +111,15 @@ class InversionModule(LightningModule):
             part.save(self.folder / f"{int(part.keys[0])}.safetensors")
 
     def report(self, working: float) -> None:
-        """Tell the progress: the images that are done, and the share of the present batch's work."""
+        """Tell the progress: the images that are done, and the share of the present batch's work.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            If the process was asked to end (SIGTERM), which Lightning notes, and heeds in a training alone.
+        """
+        if self.trainer.received_sigterm:
+            raise KeyboardInterrupt
         if self.progress is not None:
             loaders: Any = self.trainer.datamodule  # type: ignore[attr-defined]
             self.progress(min((self.done + working) * loaders.place.size, loaders.count), loaders.count)

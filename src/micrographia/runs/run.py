@@ -171,7 +171,11 @@ def obtain(what: What, how: How, recipe: Callable[[What, How, Run], Metrics], re
         begin(run, what, how)
         resumed = run.checkpoint.exists()
         started = time.perf_counter()
-        metrics = recipe(what, how, run)
+        try:
+            metrics = recipe(what, how, run)
+        except UserError:
+            discard_unbegun(run)
+            raise
         result = {
             "task": what["task"],
             "name": what["name"],
@@ -231,6 +235,12 @@ def returned(run: Run) -> Run:
     other = "" if made_by == __version__ else f" by version {made_by} (how.rerun=true makes it anew)"
     log.info("%s: already finished%s", run.folder, other)
     return Run(run.folder, found=True)
+
+
+def discard_unbegun(run: Run) -> None:
+    """Remove the folder of a run that was refused before it had made anything, as for images that are not there."""
+    if {file.name for file in run.folder.iterdir()} <= {"config.yaml", "environment.json"}:
+        shutil.rmtree(run.folder, ignore_errors=True)
 
 
 def begin(run: Run, what: What, how: How) -> None:
