@@ -8,7 +8,7 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from micrographia.cli import command, main
+from micrographia.cli import command, main, with_quoted_path
 from micrographia.config import config_directory
 from micrographia.help import group_choices, groups_of, verb_help
 
@@ -233,3 +233,11 @@ def test_help_may_be_read_in_part(tmp_path):
         buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
         finished = subprocess.run(line, stdout=closed, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=buffered)
     assert finished.stderr == ""
+
+
+def test_a_path_that_is_there_is_taken_as_it_is_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "meine Bilder (größe)").mkdir()
+    assert with_quoted_path("data.root=meine Bilder (größe)") == "data.root='meine Bilder (größe)'"
+    for same in ("data.root=other images", "seed=0,1", "finetune={epochs: 1}", "'data.root=\"meine Bilder (größe)\"'"):
+        assert with_quoted_path(same) == same

@@ -12,6 +12,7 @@ from micrographia.runs.address import composed
 from micrographia.runs.run import Run
 from micrographia.tasks.export import export
 from micrographia.tasks.report import report
+from micrographia.tasks.transfer import notice_ground
 
 needs_efficientnet = pytest.mark.skipif(
     importlib.util.find_spec("efficientnet_lite_pytorch") is None, reason="micrographia[efficientnet] is not installed"
@@ -447,3 +448,18 @@ def test_a_classifier_is_no_source(micrographia, tiny, capsys):
 def test_a_set_without_a_test_part_is_answered(verb, real_layouts, micrographia, tiny, capsys):
     micrographia(*verb, "data=plankton/ndsb", "data.split=none", status=2)
     assert "no image is in the val part" in capsys.readouterr().err
+
+
+def test_a_bright_ground_is_noticed_where_the_source_has_learned_a_dark_one(caplog):
+    class Ground(SyntheticCells):
+        def images(self, indices):
+            return torch.full((len(indices), *self.shape), self.shade)
+
+    target, known = (Ground(name=name, count=60, size=16) for name in ("mine", "sprites"))
+    target.shade, known.shade = 0.9, 0.0
+    notice_ground(target, known)
+    assert "data.invert=true turns them round" in caplog.text
+    caplog.clear()
+    for target.shade, known.shade in ((0.9, 0.9), (0.1, 0.0), (0.5, 0.0)):
+        notice_ground(target, known)
+    assert not caplog.text

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from micrographia.config import instantiate
-from micrographia.data.datamodule import IndexedImages, spread
+from micrographia.data.datamodule import IndexedImages, spread, unit_range
 from micrographia.devices.obtaining import obtain_together
 from micrographia.errors import UserError, within
 from micrographia.interpretation.open_set import finetuning_data
@@ -33,6 +33,8 @@ from micrographia.training.show import transfer_table
 
 log = logging.getLogger(__name__)
 
+BRIGHT = 0.6  # of white, beyond which a ground is bright; less than the rest of it is dark
+
 
 def transfer(what: What, how: How, rerun: bool = False) -> Run:
     """Obtain the run of a transfer config: read back, resumed or made."""
@@ -49,6 +51,8 @@ def carry_over(what: What, how: How, run: Run) -> Metrics:
     learned = finetuning_data(target, questions.left_out, what["open_set"])
     factors = known_factors(source, what, how)
     draw_samples(target, run)
+    if what["data"].get("invert") is False and factors is not None:
+        notice_ground(target, factors)
     scores: Metrics = {}
     with opened_loggers(how, run, what) as loggers:
         models = {"before": load_vae(source, how, "source.run")}
@@ -88,6 +92,26 @@ def draw_samples(target: IndexedImages, run: Run) -> None:
     chosen = {name: spread(indices[torch.as_tensor(classes == name)], each) for name in target.classes}
     titles = [name for name, rows in chosen.items() for _ in rows]
     run.save_figure("samples", contact_sheet(target.images(torch.cat(list(chosen.values()))), titles, columns))
+
+
+def notice_ground(target: IndexedImages, known: IndexedImages) -> None:
+    """Say that the target shows dark objects on bright ground, where the source has learned bright ones on dark."""
+    if len(target.shape) != 3 or len(known.shape) != 3:
+        return
+    bright, dark = (ground(data) for data in (target, known))
+    if bright > BRIGHT > 1 - BRIGHT > dark:
+        log.warning(
+            "%s: its images are bright at their borders (%.2f of white), those of %s dark (%.2f): latents may "
+            "say little of them. data.invert=true turns them round; figures/samples.png shows what the model sees.",
+            *(target.name, bright, known.name, dark),
+        )
+
+
+def ground(data: IndexedImages, count: int = 64) -> float:
+    """Median along the borders of some training images, 0 black to 1 white."""
+    images = unit_range(data.images(spread(data.indices("train"), count)))
+    rows = torch.cat([images[..., 0, :], images[..., -1, :], images[..., :, 0], images[..., :, -1]], -1)
+    return float(rows.median())
 
 
 def finetune(before: VAE, target: IndexedImages, what: What, how: How, run: Run, loggers: list[Any]) -> VAE:

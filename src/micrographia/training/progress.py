@@ -10,7 +10,6 @@ from micrographia.console import console
 from micrographia.training.curves import counting
 from micrographia.training.notebook_progress import NotebookProgress
 
-
 SPEED_OVER = 600.0  # seconds over which a speed is taken: a slow machine has two items no oftener
 
 
