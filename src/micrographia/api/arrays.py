@@ -75,6 +75,11 @@ def folder_of(array: NDArray, table: pd.DataFrame, cache: Path) -> Path:
     return folder
 
 
+def as_array(images: ArrayLike) -> NDArray:
+    """An array of numpy of one that may be torch's, on whichever device."""
+    return np.asarray(images.detach().cpu() if hasattr(images, "detach") else images)
+
+
 def as_images(images: ArrayLike) -> NDArray:
     """An array of images as ``(n, channels, height, width)``, of 8 or 16 bit or of 32-bit real numbers.
 
@@ -83,7 +88,7 @@ def as_images(images: ArrayLike) -> NDArray:
     UserError
         If it is none.
     """
-    array = np.asarray(images.detach().cpu() if hasattr(images, "detach") else images)
+    array = as_array(images)
     if array.ndim == 3:
         array = array[:, None]
     if array.ndim != 4 or not array.size:

@@ -125,7 +125,7 @@ class Run(Results):
             If the run has trained none, or the runs that it was made from are gone.
         """
         from micrographia.tasks.assembly import load_model
-        from micrographia.tasks.evaluated import latent_names, load_phases, training_of
+        from micrographia.tasks.evaluated import latent_names, load_last, training_of
 
         how = self.execution(accelerator)
         if self.task == "train":
@@ -133,7 +133,7 @@ class Run(Results):
         if self.task != "transfer":
             raise UserError(f"{self.path}: a {self.task} run trains no model of its own. Load the run that it names.")
         training = training_of(self.folder, how)
-        return list(load_phases(self.folder, latent_names(self.folder, training), how).values())[-1]
+        return load_last(self.folder, latent_names(self.folder, training), how)
 
     def encode(self, images: "ArrayLike", accelerator: str = "auto") -> pd.DataFrame:
         """Latents of images by the run's model: a row per image, a column per latent, by its name.
@@ -154,12 +154,13 @@ class Run(Results):
         import numpy as np
         import torch
 
+        from micrographia.api.arrays import as_array
         from micrographia.models.vae.vae import VAE
 
         model = self.model(accelerator)
         if not isinstance(model, VAE):
             raise UserError(f"{self.path}: holds a {type(model).__name__}, and no VAE, whose latents are wanted.")
-        array = np.asarray(images.detach().cpu() if hasattr(images, "detach") else images)
+        array = as_array(images)
         if array.shape[1:] != tuple(model.shape):
             raise UserError(f"images: items of shape {array.shape[1:]}; the model takes {tuple(model.shape)}.")
         if array.dtype == np.uint8:

@@ -10,12 +10,12 @@ import pandas as pd
 
 from micrographia.data.catalogue.terms import Terms, terms_of
 from micrographia.errors import UserError
+from micrographia.overrides import INPUTS
 from micrographia.pretrained import is_shipped
 from micrographia.reporting.records import RunRecord, read_record
 from micrographia.runs.run import Run
 from micrographia.tasks.meaning import ACTIVE
 
-INPUTS = ("source", "generator", "flow", "encoder")  # groups whose choice is a run
 KINDS = {
     "micrographia.models.vae.": "encoder",
     "micrographia.models.classifier.": "classifier",

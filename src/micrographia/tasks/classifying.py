@@ -18,7 +18,7 @@ from micrographia.probes import ProbeResult, fit_probe
 from micrographia.runs.run import How, Run, readable
 from micrographia.scores.acceptance import Acceptance, fit_acceptance
 from micrographia.tasks.assembly import load_model
-from micrographia.tasks.evaluated import is_fine_tuned, load_phases, training_of
+from micrographia.tasks.evaluated import is_fine_tuned, load_last, training_of
 from micrographia.tasks.predict import Options
 from micrographia.tasks.probing import build_probes
 from micrographia.tasks.readers import Reader, in_blocks
@@ -129,7 +129,7 @@ def transfer_reader(run: Run, how: How, options: Options) -> ClassReader:
         options["kept"] or settings.get("kept", 0.95),
         settings.get("neighbours", 10),
     )
-    model = list(load_phases(run, codes.columns.tolist(), how).values())[-1]
+    model = load_last(run, codes.columns.tolist(), how)
     backbone = training.config.get("backbone") or {}
     preparation, view = seen_through(backbone, model.shape, config["data"], record, how, options)
     tested = scores[(scores["probe"] == name) & (scores["part"] == "test")]

@@ -101,13 +101,19 @@ def load_phases(scored: Run, names: list[str], how: How) -> dict[str, VAE]:
         ``before``: what was trained, in a train run or in a transfer's source. ``after``: a transfer's fine-tuned
         model, if it has one.
     """
-    training = training_of(scored, how)
-    models = {"before": load_vae(training, how, "run")}
+    last = load_last(scored, names, how)
+    if not is_fine_tuned(scored):
+        return {"before": last}
+    return {"before": load_vae(training_of(scored, how), how, "run"), "after": last}
+
+
+def load_last(scored: Run, names: list[str], how: How) -> VAE:
+    """The VAE that a finished run ends with: what was trained, or a transfer's fine-tuned one; see `load_phases`."""
+    model = load_vae(training_of(scored, how), how, "run")
     if is_fine_tuned(scored):
-        models["after"] = load_vae(training, how, "run")
-        load_weights(models["after"], scored.weights)
-    models[list(models)[-1]].latent_names = names
-    return models
+        load_weights(model, scored.weights)
+    model.latent_names = names
+    return model
 
 
 def unseen_classes(config: Mapping[str, Any]) -> set[str]:

@@ -27,7 +27,7 @@ from micrographia.models.gan.stylegan2 import StyleGAN2
 from micrographia.models.vae.vae import VAE
 from micrographia.runs.run import How, Run, at_precision_of, finished_run
 from micrographia.tasks.assembly import load_model, source_run
-from micrographia.tasks.evaluated import latent_names, load_phases, training_of
+from micrographia.tasks.evaluated import latent_names, load_last, training_of
 
 FORMAT = 1  # of the description; raise it when older files cannot be built any more
 
@@ -90,7 +90,7 @@ def exportable_of(run: Run, how: How) -> Exportable:
     if config.get("task") == "transfer":
         training = training_of(run, how)
         names = latent_names(run, training)
-        trained: CountingModule = list(load_phases(run, names, how).values())[-1]
+        trained: CountingModule = load_last(run, names, how)
         record = run.record("data")
     elif config.get("task") == "train":
         trained = load_model(run, how)

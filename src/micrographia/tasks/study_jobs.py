@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 from micrographia.errors import UserError
 from micrographia.hydra_messages import explain, is_mistake
@@ -13,7 +12,7 @@ from micrographia.runs.run import How, Run, What, addressed_run
 from micrographia.schema import check_run
 from micrographia.studies.composition import Composer
 from micrographia.studies.expansion import StudyJob, SweepPlan, expand, products, swept_keys
-from micrographia.tasks.jobs import reason, run_jobs
+from micrographia.tasks.jobs import Job, reason, run_jobs
 
 LOOK_EVERY = 2.0  # seconds between two looks at which runs are finished
 Said = Callable[[int, float | None], None]
@@ -77,22 +76,21 @@ def make(plan: SweepPlan, said: Said) -> None:
         if job.origin and not job.origin.run:
             job.mistake = f"the run of sweep {job.origin.sweep} that it evaluates has failed."
     left = [job for job in plan.jobs if not job.run and not (job.origin and not job.origin.run)]
-    mistakes: dict[tuple[str, ...], str] = {}
-    logs: dict[tuple[str, ...], Path | None] = {}
+    answers: dict[tuple[str, ...], Job] = {}
     with watched(left, len(plan.jobs) - len(left), said):
         for overrides in products([launched(job) for job in left]):
             try:
                 returned = run_jobs(plan.verb, [*overrides, *plan.hydra], sweeping=True, swept=swept_keys(plan.jobs))
-                mistakes |= {job.overrides: job.mistake for job in returned}
-                logs |= {job.overrides: job.log for job in returned}
+                answers |= {job.overrides: job for job in returned}
             except Exception as error:  # Hydra's for an unknown launcher is an OSError, too
                 told = explain(error, plan.verb, overrides) if is_mistake(error) else reason(error)
-                mistakes |= dict.fromkeys(expand(overrides), told)
+                answers |= {job: Job(job, mistake=told) for job in expand(overrides)}
     look_up(left)
     for job in left:
-        job.log = logs.get(launched(job))
+        answer = answers.get(launched(job), Job(job.overrides))
+        job.log = answer.log
         if not job.run:
-            job.mistake = mistakes.get(launched(job)) or job.obstacle or "ended without a result, and said nothing."
+            job.mistake = answer.mistake or job.obstacle or "ended without a result, and said nothing."
 
 
 @contextmanager
