@@ -2,13 +2,15 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from micrographia.errors import UserError
 from micrographia.help import LAUNCHERS, choices_of, launchers
 from micrographia.presets import offers, read
 from micrographia.runs.address import following
@@ -21,6 +23,23 @@ NO_CHOICE = "Config group override must be"
 def is_mistake(error: Exception) -> bool:
     """Whether an error comes from the command line's overrides rather than from a bug."""
     return isinstance(error, (HydraException, OmegaConfBaseException, YAMLError)) or NO_CHOICE in str(error)
+
+
+@contextmanager
+def explained(verb: str, overrides: Sequence[str]) -> Iterator[None]:
+    """Answer in our words what Hydra or OmegaConf says of a command's overrides in this block; see `explain`.
+
+    Raises
+    ------
+    UserError
+        In place of their errors.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not is_mistake(error):
+            raise
+        raise UserError(explain(error, verb, overrides)) from error
 
 
 def explain(error: Exception, verb: str, overrides: Sequence[str]) -> str:

@@ -292,7 +292,7 @@ def made(verb: str, overrides: list[str], sweeping: bool = False) -> "list[Job]"
 
 def cache_of(verb: str, overrides: Sequence[str]) -> Path:
     """Where caches lie by a call's overrides."""
-    from micrographia.tasks.data import composed_for
+    from micrographia.tasks.composing import composed_for
 
     how = composed_for(verb, [override for override in overrides if is_execution(override.partition("=")[0])])[1]
     return Path(how["paths"]["cache"])

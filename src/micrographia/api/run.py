@@ -174,7 +174,7 @@ class Run(Results):
 
     def execution(self, accelerator: str) -> dict[str, Any]:
         """How its model is read: its inputs lie among the runs that it lies among."""
-        from micrographia.tasks.data import composed_for
+        from micrographia.tasks.composing import composed_for
 
         how = composed_for("train", [f"how.accelerator={accelerator}"])[1]
         if not is_shipped(self.path):

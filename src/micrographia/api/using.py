@@ -9,7 +9,6 @@ from micrographia.api.arrays import files_of
 from micrographia.api.kernel import kept_as_it_was
 from micrographia.api.run import Run
 from micrographia.api.settings import Overrides, overrides_of
-from micrographia.config import check_value
 from micrographia.tasks.export import Export
 from micrographia.tasks.predict import Prediction
 
@@ -80,13 +79,11 @@ def export(run: Run | str | Path, /, *, overrides: Overrides = None, **settings:
     UserError
         If a setting is wrong, the run holds nothing to export, or the file says something else than the trained model.
     """
-    from micrographia.tasks.data import composed_for
-    from micrographia.tasks.export import Exporting
     from micrographia.tasks.export import export as export_run
+    from micrographia.tasks.export import settings as settings_of
 
     with kept_as_it_was():
-        what, how = composed_for("export", overrides_of(settings, overrides))
-        check_value(what, Exporting, "")
+        what, how = settings_of(overrides_of(settings, overrides))
         return export_run(**{**what, "run": place_of(run)}, how=how)
 
 

@@ -6,6 +6,7 @@ from micrographia.completion.candidates import SHELLS, Line, candidates
 from micrographia.completion.command_line import bash_line, bash_words
 from micrographia.completion.scripts import SCRIPTS
 from micrographia.errors import UserError
+from micrographia.tasks.composing import without_show
 
 ANSWER = "answer"
 
@@ -22,8 +23,7 @@ def completion_command(arguments: Sequence[str]) -> int:
         for text in answer(*arguments[1:]):
             print(text)
         return 0
-    shown = list(arguments[-2:]) == ["--cfg", "job"]
-    names = list(arguments[:-2] if shown else arguments)
+    names, shown = without_show(arguments)
     if not names or {"-h", "--help"} & set(names):
         print(overview())
         return 0

@@ -5,6 +5,7 @@ from typing import Any
 
 from micrographia.diagnosis.finding import Finding, without_home, worst
 from micrographia.errors import UserError
+from micrographia.tasks.composing import composed_for, print_config, without_show
 from micrographia.verbs import FLAGS
 
 # What commands have by themselves, for the rest of a diagnosis where they cannot be composed.
@@ -31,16 +32,14 @@ def doctor_command(arguments: Sequence[str]) -> int:
     if {"-h", "--help"} & set(arguments):
         print(overview())
         return 0
-    shown = list(arguments[-2:]) == ["--cfg", "job"]
-    words = [word for word in (arguments[:-2] if shown else arguments) if word not in FLAGS["doctor"]]
+    words, shown = without_show(arguments)
+    words = [word for word in words if word not in FLAGS["doctor"]]
     if stray := next((word for word in words if "=" not in word or word.startswith("-")), None):
         raise UserError(
             f"{stray}: doctor takes --json, --cfg job at the end, and keys of how, as how.paths.runs=FOLDER."
         )
     if shown:
-        import yaml
-
-        print(yaml.safe_dump({"task": "doctor", "how": execution(words)}, sort_keys=False), end="")
+        print_config("doctor", {"how": execution(words)})
         return 0
     from micrographia.diagnosis.showing import as_json, show
 
@@ -67,8 +66,6 @@ def overview() -> str:
 
 def execution(overrides: Sequence[str]) -> dict[str, Any]:
     """How commands are executed here."""
-    from micrographia.tasks.data import composed_for
-
     return composed_for("doctor", overrides)[1]
 
 

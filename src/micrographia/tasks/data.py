@@ -15,8 +15,8 @@ from micrographia.data.catalogue.sets import SETS
 from micrographia.data.splitting import as_list
 from micrographia.errors import UserError
 from micrographia.help import group_choices
-from micrographia.schema import Execution
 from micrographia.search_path import folders
+from micrographia.tasks.composing import composed_for, print_config, without_show
 
 if TYPE_CHECKING:
     from micrographia.data.checking import Check
@@ -65,8 +65,7 @@ def data_command(arguments: Sequence[str]) -> int:
     action, *rest = arguments
     if action not in ACTIONS:
         raise UserError(f"data {action}: no such command. There are: {', '.join(f'data {name}' for name in ACTIONS)}.")
-    shown = rest[-2:] == ["--cfg", "job"]
-    rest = rest[:-2] if shown else rest
+    rest, shown = without_show(rest)
     if option := next((item for item in rest if item.startswith("-")), None):
         raise UserError(f"{option}: data {action} takes --cfg job, at the end, and key=value.")
     names = [item for item in rest if "=" not in item]
@@ -81,13 +80,11 @@ def data_command(arguments: Sequence[str]) -> int:
 
 def show_config(action: str, name: str | None, overrides: Sequence[str]) -> int:
     """Print the configuration that an action would have."""
-    import yaml
-
     if action in ("check", "preview") and name in data_choices():
         what, how = inspection(name, overrides)
     else:
         what, how = settings(overrides)
-    print(yaml.safe_dump({"task": f"data {action}", **what, "how": how}, sort_keys=False), end="")
+    print_config(f"data {action}", {**what, "how": how})
     return 0
 
 
@@ -328,21 +325,6 @@ def settings(overrides: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
     """What and how of ``fetch.yaml`` with overrides, checked."""
     what, how = composed_for("fetch", overrides)
     check_value(what, Fetching, "fetch")
-    return what, how
-
-
-def composed_for(verb: str, overrides: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What and how of a root config; mistakes in overrides are answered."""
-    from micrographia.hydra_messages import explain, is_mistake
-    from micrographia.runs.address import composed
-
-    try:
-        what, how = composed(verb, overrides)
-    except Exception as error:
-        if not is_mistake(error):
-            raise
-        raise UserError(explain(error, verb, overrides)) from error
-    check_value({"logger": {}, **how}, Execution, "how")  # nothing is logged here
     return what, how
 
 

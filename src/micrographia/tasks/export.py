@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypedDict
 
-from micrographia.config import Between, check_value
+from micrographia.config import Between
 from micrographia.errors import UserError, needing
 from micrographia.pretrained import is_shipped
 from micrographia.runs.run import How, Run
+from micrographia.tasks.composing import checked_for, print_config, without_show
 
 log = logging.getLogger(__name__)
 
@@ -66,21 +67,16 @@ def export_command(arguments: Sequence[str]) -> int:
         If an option or key is unknown, the run cannot be exported, or the files do not say what the trained model says.
     """
     from micrographia.console import show_notices
-    from micrographia.tasks.data import composed_for
 
     if not arguments or {"-h", "--help"} & set(arguments):
         print(overview())
         return 0
-    shown = list(arguments[-2:]) == ["--cfg", "job"]
-    words = list(arguments[:-2] if shown else arguments)
+    words, shown = without_show(arguments)
     if option := next((word for word in words if word.startswith("-") or "=" not in word), None):
         raise UserError(f"{option}: export takes run=PATH, key=value, and --cfg job at the end.")
-    what, how = composed_for("export", words)
-    check_value(what, Exporting, "")
+    what, how = settings(words)
     if shown:
-        import yaml
-
-        print(yaml.safe_dump({"task": "export", **what, "how": how}, sort_keys=False), end="")
+        print_config("export", {**what, "how": how})
         return 0
     if what["run"] is None:
         raise UserError("run: no value given. Add run=PATH, the folder of a finished run, or run=pretrained/NAME.")
@@ -88,6 +84,11 @@ def export_command(arguments: Sequence[str]) -> int:
     made = export(how=how, **what)
     print(made.folder, flush=True)
     return 0
+
+
+def settings(overrides: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What and how of ``export.yaml`` with overrides, checked."""
+    return checked_for("export", overrides, Exporting)
 
 
 def overview() -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 from micrographia.config import Between, check_value, config_directory
 from micrographia.errors import UserError
 from micrographia.runs.run import How
+from micrographia.tasks.composing import composed_for, print_config, without_show
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,8 +79,7 @@ def predict_command(arguments: Sequence[str]) -> int:
     if {"-h", "--help"} & set(arguments):
         print(overview())
         return 0
-    shown = list(arguments[-2:]) == ["--cfg", "job"]
-    words = list(arguments[:-2] if shown else arguments)
+    words, shown = without_show(arguments)
     if option := next((word for word in words if word.startswith("-")), None):
         raise UserError(
             f"{option}: predict takes key=value, and --cfg job at the end. It makes no runs, so that there is nothing "
@@ -87,9 +87,7 @@ def predict_command(arguments: Sequence[str]) -> int:
         )
     what, how = settings(words)
     if shown:
-        import yaml
-
-        print(yaml.safe_dump({"task": "predict", **what, "how": how}, sort_keys=False), end="")
+        print_config("predict", {**what, "how": how})
         return 0
     show_notices()
     for key, example in zip(NAMED, ("runs/transfer/NAME", "FOLDER", "FOLDER"), strict=True):
@@ -122,7 +120,6 @@ def settings(words: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
         At the first key that does not exist, or value that does not fit.
     """
     from micrographia.runs.address import with_home
-    from micrographia.tasks.data import composed_for
 
     texts: dict[str, str | None] = {}
     overrides = []

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypedDict
 
 import pandas as pd
 
-from micrographia.config import Between, check_value
+from micrographia.config import Between
 from micrographia.errors import UserError
 from micrographia.reporting.blocks import Section
 from micrographia.reporting.finding import Found, Sweep, find, page_name
@@ -26,6 +26,7 @@ from micrographia.reporting.pictures import Allowance
 from micrographia.reporting.records import DONE, RunRecord, read_records
 from micrographia.runs.run import Run
 from micrographia.runs.writing import write_atomically
+from micrographia.tasks.composing import checked_for, print_config, without_show
 from micrographia.tasks.jobs import Job
 from micrographia.tasks.sweep import distinguishing_keys, groups, is_seed, seeds_varied, spread, swept_keys
 
@@ -56,8 +57,8 @@ def report_command(arguments: Sequence[str]) -> int:
     if not arguments or {"-h", "--help"} & set(arguments):
         print(overview())
         return 0
-    shown = list(arguments[-2:]) == ["--cfg", "job"]
-    words = [word for word in (arguments[:-2] if shown else arguments) if word != "--wandb"]
+    words, shown = without_show(arguments)
+    words = [word for word in words if word != "--wandb"]
     if option := next((word for word in words if word.startswith("-")), None):
         raise UserError(f"{option}: report takes --wandb, --cfg job at the end, and key=value.")
     paths = [word for word in words if "=" not in word or Path(word).exists()]
@@ -66,9 +67,7 @@ def report_command(arguments: Sequence[str]) -> int:
         overrides.append("logger=wandb")
     what, how = settings(overrides)
     if shown:
-        import yaml
-
-        print(yaml.safe_dump({"task": "report", "paths": paths, **what, "how": how}, sort_keys=False), end="")
+        print_config("report", {"paths": paths, **what, "how": how})
         return 0
     if not paths:
         raise UserError("report: name a run's folder, runs/, a sweep's CSV or a study's folder.")
@@ -110,11 +109,7 @@ def overview() -> str:
 
 def settings(overrides: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
     """What and how of ``report.yaml`` with overrides, checked."""
-    from micrographia.tasks.data import composed_for
-
-    what, how = composed_for("report", overrides)
-    check_value(what, Report, "")
-    return what, how
+    return checked_for("report", overrides, Report)
 
 
 def report(paths: Sequence[str], limit: int) -> str:

@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from micrographia.config import shown
 from micrographia.errors import UserError, within
-from micrographia.hydra_messages import explain, is_mistake
+from micrographia.hydra_messages import explained
 from micrographia.overrides import is_execution
 from micrographia.search_path import hydra_initialized
 from micrographia.tasks.jobs import checked_config
@@ -284,12 +284,8 @@ def check_trial(verb: str, overrides: Sequence[str]) -> tuple[dict[str, Any], di
     UserError
         At the first key that does not exist, or value that does not fit.
     """
-    try:
+    with explained(verb, overrides):
         config = composed(verb, overrides)
-    except Exception as error:
-        if not is_mistake(error):
-            raise
-        raise UserError(explain(error, verb, overrides)) from error
     with open_dict(config):
         config.pop("hydra")
     return checked_config(config, overrides)

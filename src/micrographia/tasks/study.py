@@ -15,6 +15,7 @@ from micrographia.studies.expansion import FAILED, StudyJob, SweepPlan, group_na
 from micrographia.studies.reading import find_study, read_study
 from micrographia.studies.specification import Budget, Study
 from micrographia.studies.state import read_state, save_mistakes, save_state
+from micrographia.tasks.composing import print_config, without_show
 from micrographia.verbs import FLAGS, MANY
 
 DEFAULT = "smoke"  # budget
@@ -36,8 +37,7 @@ def study_command(arguments: Sequence[str]) -> int:
     if not arguments or {"-h", "--help"} & set(arguments):
         print(overview())
         return 0
-    shown = list(arguments[-2:]) == ["--cfg", "job"]
-    arguments = arguments[:-2] if shown else arguments
+    arguments, shown = without_show(arguments)
     names = [item for item in arguments if not item.startswith("-") and "=" not in item]
     overrides = [item for item in arguments if "=" in item and not item.startswith("--")]
     if option := next((item for item in arguments if item.startswith("-") and item not in FLAGS["study"]), None):
@@ -58,14 +58,12 @@ def study_command(arguments: Sequence[str]) -> int:
 
 def show_config(name: str, budget: str, given: Sequence[str]) -> int:
     """Print the overrides with which each sweep of a study would be made."""
-    import yaml
-
-    content: dict[str, Any] = {"task": f"study {name}"}
+    content: dict[str, Any] = {}
     if name != "list":
         study = find_study(name)
         plans = plan(study, study.budget(budget), given)
         content["sweeps"] = {made.name: {"verb": made.verb, "overrides": list(made.overrides)} for made in plans}
-    print(yaml.safe_dump(content, sort_keys=False), end="")
+    print_config(f"study {name}", content)
     return 0
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from micrographia.errors import UserError
-from micrographia.hydra_messages import explain, is_mistake
+from micrographia.hydra_messages import explain, explained, is_mistake
 from micrographia.presets import check_presets
 from micrographia.runs.run import How, Run, What, addressed_run
 from micrographia.schema import check_run
@@ -33,15 +33,12 @@ def look_up(jobs: Sequence[StudyJob]) -> None:
         compose = composers.setdefault(job.verb, Composer(job.verb))
         overrides = launched(job)
         try:
-            check_presets(job.verb, overrides)
-            job.what, job.how = compose(overrides)
-            check_run({**job.what, "how": job.how})
+            with explained(job.verb, overrides):
+                check_presets(job.verb, overrides)
+                job.what, job.how = compose(overrides)
+                check_run({**job.what, "how": job.how})
         except UserError as error:
             raise UserError(f"sweep {job.sweep}: {error}") from error
-        except Exception as error:
-            if not is_mistake(error):
-                raise
-            raise UserError(f"sweep {job.sweep}: {explain(error, job.verb, overrides)}") from error
         try:
             job.place, job.obstacle = place_of(job.verb, job.what, job.how), ""
         except UserError as error:
