@@ -8,6 +8,7 @@ from rich.table import Column
 
 from micrographia.console import console
 from micrographia.training.curves import counting
+from micrographia.training.line_progress import LineProgress
 from micrographia.training.notebook_progress import NotebookProgress
 
 SPEED_OVER = 600.0  # seconds over which a speed is taken: a slow machine has two items no oftener
@@ -16,9 +17,10 @@ SPEED_OVER = 600.0  # seconds over which a speed is taken: a slow machine has tw
 def progress_bar(visible: bool = True) -> Progress:
     """Bar on stderr with what is done, speed and time left; each task has the field ``note``.
 
-    Where the terminal is narrow the title is cut first. A notebook shows a line of its own.
+    Where the terminal is narrow the title is cut first. A notebook shows a line of its own; where there is no terminal,
+    a line is printed each minute.
     """
-    kind = NotebookProgress if console.is_jupyter else Progress
+    kind = NotebookProgress if console.is_jupyter else Progress if console.is_terminal else LineProgress
     return kind(
         TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
         BarColumn(bar_width=12),
