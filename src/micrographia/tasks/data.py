@@ -293,7 +293,8 @@ def show_check(name: str, found: "Check") -> None:
         console.print(f"{key:<9}{text}", markup=False, highlight=False)
     harmless = len(found.duplicates) - len(found.conflicts())
     if harmless:
-        console.print(f"{harmless} near-duplicates lie within one class and part", markup=False, highlight=False)
+        pairs = "pair of near-duplicates lies" if harmless == 1 else "pairs of near-duplicates lie"
+        console.print(f"{harmless:,} {pairs} within one class and part", markup=False, highlight=False)
 
 
 def conflict_lines(found: "Check") -> list[tuple[str, str]]:
@@ -308,7 +309,7 @@ def report_lines(lines: Sequence[tuple[str, str]], otherwise: str) -> int:
     """Print each file with what is wrong on stdout; or, on stderr, that nothing is."""
     for file, problem in lines:
         print(f"{file}: {problem}")
-    log.info("%s", f"{len(lines)} findings" if lines else otherwise)
+    log.info("%s", f"{len(lines):,} {'finding' if len(lines) == 1 else 'findings'}" if lines else otherwise)
     return 1 if lines else 0
 
 

@@ -247,16 +247,16 @@ def show_closing(study: Study, plans: Sequence[SweepPlan], jobs: Sequence[StudyJ
 
 
 def list_studies(runs: Path) -> int:
-    """Print each study that ships with its question, and what there is of each of its budgets."""
+    """Print each study that ships with its question, and below it what was begun, at whichever budget and settings."""
+    budgets: dict[str, None] = {}
     for name, file in study_files().items():
         study = read_study(file)
+        budgets |= dict.fromkeys(study.budgets)
         print(f"{name:<28}{study.question}  ({study.source})")
-        for budget in study.budgets:
-            folder = runs / "studies" / f"{name}-{budget}"
+        for folder in sorted((runs / "studies").glob(f"{name}-*")):
             state = read_state(folder)
-            if state is None:
-                print(f"  {budget:<26}not started")
-                continue
-            done = sum(job["status"] == "done" for job in state["jobs"])
-            print(f"  {budget:<26}{done} of {len(state['jobs'])} jobs done  {folder}")
+            if state and state["study"] == name:
+                done = sum(job["status"] == "done" for job in state["jobs"])
+                print(f"  {folder}: {done} of {len(state['jobs'])} jobs done")
+    notice(f"Budgets: {', '.join(budgets)}. What was begun stands below its study.")
     return 0
