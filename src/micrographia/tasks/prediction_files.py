@@ -75,7 +75,7 @@ class PredictionFolder:
         with self.writing():
             self.folder.mkdir(parents=True, exist_ok=True)
             (self.folder / ".lock").touch()
-        with held(self.folder / ".lock", self.folder):
+        with held(self.folder / ".lock", self.folder, "output"):
             self.require_own()
             with self.writing():
                 self.done = self.mended(per_image)
