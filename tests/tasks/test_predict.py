@@ -315,7 +315,7 @@ def test_what_a_run_cannot_answer_is_said(desk, how, tmp_path, verb, options, an
 def test_runs_that_are_none_are_answered(desk, how, tmp_path):
     unfinished = tmp_path / "runs" / "train" / "a-1"
     unfinished.mkdir(parents=True)
-    for run, answer in (("nowhere", "no such folder"), (unfinished, "is no run's folder"), ("pretrained/x", "no such")):
+    for run, answer in (("nowhere", "is no folder"), (unfinished, "is no run's folder"), ("pretrained/x", "no such")):
         with pytest.raises(UserError, match=answer):
             predict(run, "mine", tmp_path / "out", how=how)
     (unfinished / "config.yaml").touch()

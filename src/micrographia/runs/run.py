@@ -60,12 +60,16 @@ class Run:
         Raises
         ------
         UserError
-            If it is not there or not finished.
+            If it is not there, is no run's folder, or is not finished.
         """
         found = cls(run_folder(run))
-        if not found.finished:
-            raise UserError(f"{key}: {run} is not the folder of a finished run (it has no result.json).")
-        return found
+        if found.finished:
+            return found
+        if not found.folder.is_dir():
+            raise UserError(f"{key}: {run} is no folder. Name a finished run, as runs/train/NAME-DIGEST.")
+        if (found.folder / "config.yaml").exists():
+            raise UserError(f"{key}: {run} is not finished. Start its command once more, which goes on with it.")
+        raise UserError(f"{key}: {run} is no run's folder (it has no result.json). Name one as runs/train/NAME-DIGEST.")
 
     @property
     def finished(self) -> bool:

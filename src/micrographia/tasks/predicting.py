@@ -8,16 +8,14 @@ from pathlib import Path
 
 import torch
 
-from micrographia import __version__
 from micrographia.data.datamodule import unit_range
 from micrographia.data.decoding import in_threads
-from micrographia.data.input_files import InputFiles, input_files
+from micrographia.data.input_files import InputFiles
 from micrographia.data.preparing import Prepared
 from micrographia.errors import UserError
-from micrographia.runs.address import run_folder
 from micrographia.runs.run import How, Run, at_precision_of
 from micrographia.tasks.predict import Options, Prediction
-from micrographia.tasks.prediction_files import RECORD, PredictionFolder
+from micrographia.tasks.prediction_files import PredictionFolder
 from micrographia.tasks.readers import Batch, Reader
 from micrographia.training.fit import prepare_threads
 from micrographia.training.progress import WorkProgress
@@ -25,43 +23,19 @@ from micrographia.training.progress import WorkProgress
 log = logging.getLogger(__name__)
 
 
-def go_on(run: str, given: str, output: Path, options: Options, batch_size: int | None, how: How) -> Prediction:
+def go_on(
+    run: Run,
+    images: InputFiles,
+    folder: PredictionFolder,
+    options: Options,
+    batch_size: int | None,
+    how: How,
+) -> Prediction:
     """Begin a prediction, or go on with it; see `micrographia.tasks.predict.predict`."""
     prepare_threads(how)
-    finished = finished_run(run)
-    images = input_files(given, RECORD)
-    asked = {
-        "run": str(finished.folder.resolve()),
-        "digest": finished.result["digest"],
-        "input": str(Path(given).expanduser().absolute()),
-        **options,
-        "version": __version__,
-    }
-    folder = PredictionFolder(output, asked)
-    folder.require_own()  # before the work that the reader may take
-    reader = reader_of(finished, how, options)
+    reader = reader_of(run, how, options)
     with folder.opened(reader.columns, reader.per_image):
         return read_all(images, reader, folder, batch_size or reader.batch, bool(how["progress"]))
-
-
-def finished_run(name: str) -> Run:
-    """The finished run of that name.
-
-    Raises
-    ------
-    UserError
-        If it is not there, is no run's folder, or is not finished.
-    """
-    run = Run(run_folder(name))
-    if not run.folder.is_dir():
-        raise UserError(f"run={name}: no such folder. Name a finished run, as runs/transfer/NAME-DIGEST.")
-    if not run.finished and (run.folder / "config.yaml").exists():
-        raise UserError(f"run={name}: is not finished. Start its command once more, which goes on with it.")
-    if not run.finished:
-        raise UserError(
-            f"run={name}: is no run's folder (it has no result.json). Name one as runs/transfer/NAME-DIGEST."
-        )
-    return run
 
 
 def reader_of(run: Run, how: How, options: Options) -> Reader:
