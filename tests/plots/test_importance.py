@@ -31,7 +31,7 @@ def names(axes):
 
 def test_a_panel_per_probe_and_a_bar_per_phase_without_the_baseline():
     figure = importance_figure(EXAMPLE)
-    assert [panel.get_title(loc="left") for panel in figure.axes] == ["gbt", "mlp"]
+    assert [panel.get_title(loc="left") for panel in figure.axes] == ["boosted trees", "perceptron"]
     assert names(figure.axes[0]) == ["z1", "Scale"]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["before", "after"]
     before, after = figure.axes[0].containers
@@ -99,7 +99,8 @@ def test_kinds_have_panels_of_their_own_and_comparable_ones_one_axis():
     found = pd.DataFrame(rows, columns=["phase", "probe", "feature", "importance", "kind"])
     figure = importance_figure(found.sample(frac=1, random_state=0).sort_values("probe", kind="stable"))
     shown = [axes for axes in figure.axes if axes.axison]
-    assert [axes.get_title(loc="left") for axes in shown] == ["gbt", "gbt", "mlp", "gbt", "mlp"]
+    trees, perceptron = "boosted trees", "perceptron"
+    assert [axes.get_title(loc="left") for axes in shown] == [trees, trees, perceptron, trees, perceptron]
     labels = [axes.get_xlabel().split()[0] for axes in shown]
     assert labels == ["share", "fall", "fall", "share", "share"]
     assert len(figure.axes) == 8

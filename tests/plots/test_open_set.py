@@ -31,7 +31,7 @@ def test_a_bar_per_latent_the_farthest_on_top_beside_an_image_of_each_class():
     assert [bar.get_width() for bar in bars.patches] == [1.42, 0.95, 0.27, 0.18]
     assert bars.get_ylim()[0] > bars.get_ylim()[1]
     assert [text.get_text() for text in bars.texts] == ["2.0 s.d.", "1.0 s.d.", "0.2 s.d."]
-    assert bars.get_title(loc="left") == "before: 83 % taken for\nEuplotes, by gbt"
+    assert bars.get_title(loc="left") == "before: 83 % taken for\nEuplotes, by boosted trees"
 
 
 def test_phases_below_each_other_and_features_without_images():

@@ -15,7 +15,7 @@ def test_phases_in_their_order_with_test_scores_only():
     axes = figure.axes[0]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["before", "after", "baseline"]
     assert [bar.get_height() for bar in sorted(axes.patches, key=lambda bar: bar.get_x())] == [0.5, 0.7, 0.9]
-    assert [label.get_text() for label in axes.get_xticklabels()] == ["gbt"]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["boosted trees"]
 
 
 def test_chance_is_a_labelled_dashed_line():

@@ -17,7 +17,7 @@ def test_each_image_is_a_strip_of_its_stages_enlarged_and_brightened_alike():
     page = recovery_page(COLUMNS, ["image 3", "<5>"], "Recovered", brightest=1.0)
     strips = read_strips(page)
     assert [strip.name for strip in strips] == ["image 3", "<5>"]
-    assert strips[0].steps == tuple(COLUMNS)
+    assert strips[0].steps == ("low resolution", "RLS", "high resolution")
     pixels = np.asarray(Image.open(io.BytesIO(strips[1].picture)))
     assert pixels.shape == (8, 24, 3)
     assert pixels[-1, -1].tolist() == [255, 255, 255]  # the brightest of all
@@ -28,5 +28,5 @@ def test_each_image_is_a_strip_of_its_stages_enlarged_and_brightened_alike():
 def test_low_resolution_meets_the_last_method_first_and_nothing_is_fetched():
     page = recovery_page(COLUMNS, ["a", "b"], "Recovered")
     right = page.split("<label>right")[1]
-    assert '<option value="1" selected>rls' in right
+    assert '<option value="1" selected>RLS' in right
     assert "http" not in page

@@ -34,11 +34,11 @@ def test_a_recovery_has_its_images_at_a_divider_and_boxes_by_condition(written):
     sections = {section.title: section for section in sections_of(read_record(written.superresolve()), Allowance(1e7))}
     (sliders,) = sections["Recovered images"].blocks
     assert [strip.name for strip in sliders.strips] == ["image 3", "image 5"]
-    assert sliders.strips[0].steps == ("low resolution", "rls", "high resolution")
+    assert sliders.strips[0].steps == ("low resolution", "RLS", "high resolution")
     assert sliders.compared == 1
     (chart,) = sections["Measurements"].blocks
     boxes = {(box["method"], box["group"]): box["values"] for box in chart.variants[0].spec["boxes"]}
-    assert boxes["rls", "positive control (1)"] == [1.5, 2.5]  # without the flagged cell
+    assert boxes["RLS", "positive control (1)"] == [1.5, 2.5]  # without the flagged cell
 
 
 def test_methods_of_which_each_image_has_a_flag_are_shown_and_win_nothing(written):
@@ -46,7 +46,7 @@ def test_methods_of_which_each_image_has_a_flag_are_shown_and_win_nothing(writte
     metrics = {**run.metrics, "image_all/psnr/pulse": 30.0, "image_all/psnr/rls": 24.0}
     images = next(table for table in result_tables(spread_over([metrics])) if table.caption.startswith("Images"))
     shown = {row[0].text: (row[1].text, row[1].best) for row in images.rows}
-    assert shown == {"bicubic": ("20.0 dB", False), "rls": ("25.0 dB", True), "pulse": ("(30.0 dB)", False)}
+    assert shown == {"bicubic": ("20.0 dB", False), "RLS": ("25.0 dB", True), "PULSE": ("(30.0 dB)", False)}
 
     table = pd.read_csv(run.folder / "tables" / "measurements.csv", keep_default_na=False)
     flagged = table.assign(flag=table["flag"].mask(table["method"] == "rls", "untypical"))
@@ -55,7 +55,7 @@ def test_methods_of_which_each_image_has_a_flag_are_shown_and_win_nothing(writte
     boxes = sections["Measurements"].blocks[0].variants[0].spec["boxes"]
     counts = {(box["method"], box["group"]): box["n"] for box in boxes}
     assert counts["high resolution", "positive control (1)"] == 2
-    assert counts["rls (flagged)", "positive control (1)"] == 3
+    assert counts["RLS (flagged)", "positive control (1)"] == 3
     assert "of which each has one" in sections["Measurements"].intro
 
 
@@ -68,7 +68,7 @@ def test_the_best_of_each_column_is_marked_and_the_reference_is_no_rival(written
         for place, cell in enumerate(row)
         if cell.best
     }
-    assert best == {"PSNR": "rls", "difference from low resolution": "rls", "AUC": "rls"}
+    assert best == {"PSNR": "RLS", "difference from low resolution": "RLS", "AUC": "RLS"}
 
 
 def test_cards_show_the_best_probe_with_its_deviation_over_seeds(written):

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from micrographia.plots.style import GRID, INK, broken, in_house_style, panels, phase_colour, spread
+from micrographia.wording import probe_words
 
 PHASES = ("before", "after")
 MEASURES = {
@@ -72,7 +73,7 @@ def importance_figure(table: pd.DataFrame, most: int = 20) -> Figure:
         }
         draw_bars(axis, found, repeated)
         kind, probe = place
-        axis.set_title(str(probe))
+        axis.set_title(probe_words(probe))
         axis.set_xlabel(f"{MEASURES[kind]}\n(mean ± s.d.)" if repeated else MEASURES[kind])
     for axis in axes[len(places) :]:
         axis.set_axis_off()

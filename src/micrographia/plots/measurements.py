@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from micrographia.plots.style import FAINT, GRID, INK, broken, in_house_style, palette, panels
+from micrographia.wording import method_words
 
 
 @in_house_style
@@ -53,7 +54,7 @@ def measurement_figure(table: pd.DataFrame, value: str, methods: Sequence[str]) 
             capprops={"color": colour},
         )
         boxes["boxes"][0].set_label(str(condition))
-    axes.set_xticks(range(len(methods)), [broken(method, 14) for method in methods])
+    axes.set_xticks(range(len(methods)), [broken(method_words(method), 14) for method in methods])
     axes.tick_params(axis="x", length=0)
     axes.set_xlim(-0.6, len(methods) - 0.4)
     axes.set_ylabel(value.replace("_", " "))
@@ -94,7 +95,7 @@ def dose_figure(table: pd.DataFrame, value: str, methods: Sequence[str]) -> Figu
         axis.plot(places, rows[value], ".", color=FAINT, markersize=5, alpha=0.7, markeredgewidth=0)
         medians = rows.groupby("dose")[value].median().reindex(doses).dropna()
         axis.plot([doses.index(dose) for dose in medians.index], medians, "o-", color="#0072B2", markersize=4)
-        axis.set_title(broken(method, 18))
+        axis.set_title(broken(method_words(method), 18))
         axis.set_xticks(
             range(len(doses)),
             [str(dose).removesuffix(".0") for dose in doses],
@@ -134,7 +135,9 @@ def interval_figure(table: pd.DataFrame, value: str, reference: str = "true") ->
         if len(rows):
             ends = [rows["reference"].min(), rows["reference"].max()]
             axis.plot(ends, ends, color=INK, linewidth=0.8)
-            axis.set_title(f"{broken(method, 18)}: {within.mean():.0%} covered of {rows['nominal'].iloc[0]:.0%}")
+            axis.set_title(
+                f"{broken(method_words(method), 18)}: {within.mean():.0%} covered of {rows['nominal'].iloc[0]:.0%}"
+            )
         axis.set_xlabel(f"{reference} {value.replace('_', ' ')}")
         axis.grid(color=GRID, linewidth=0.8)
     axes[0].set_ylabel("median of the solutions, interval")

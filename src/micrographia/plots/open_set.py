@@ -20,6 +20,7 @@ from micrographia.plots.style import (
     phase_colour,
     phase_order,
 )
+from micrographia.wording import probe_words
 
 
 @in_house_style
@@ -78,9 +79,8 @@ def distances_figure(
         draw_bars(axes, table.head(most), phase_colour(phase))
         if len(table) > most:
             axes.set_ylabel(f"the {most} farthest of {len(table)} latents")
-        axes.set_title(
-            f"{phase}: {100 * first['share']:.0f} % taken for\n{broken(first['taken_for'], 40)}, by {first['by']}"
-        )
+        share, taken_for = f"{100 * first['share']:.0f} %", broken(first["taken_for"], 40)
+        axes.set_title(f"{phase}: {share} taken for\n{taken_for}, by {probe_words(first['by'])}")
     return figure
 
 

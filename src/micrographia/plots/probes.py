@@ -14,6 +14,7 @@ from micrographia.plots.style import (
     phase_order,
     spread,
 )
+from micrographia.wording import probe_words
 
 
 @in_house_style
@@ -60,7 +61,7 @@ def probe_figure(scores: pd.DataFrame, chance: float) -> Figure:
         f"chance {chance:.2f}", (1.0, chance), (3, 0), xycoords=("axes fraction", "data"),
         textcoords="offset points", va="center", fontsize=8,
     )  # fmt: skip
-    axes.set_xticks(range(len(probes)), [broken(probe, 16) for probe in probes])
+    axes.set_xticks(range(len(probes)), [broken(probe_words(probe), 16) for probe in probes])
     axes.tick_params(axis="x", length=0)
     axes.set_xlim(-0.55, len(probes) - 0.45)
     axes.set_ylim(0, 1.05)

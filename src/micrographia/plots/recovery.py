@@ -10,6 +10,7 @@ from torch.nn import functional
 from micrographia.plots.images import GAP, colour_images, middles, tiled
 from micrographia.plots.strips import strip_of, strips_page
 from micrographia.plots.style import FAINT, INK, broken, in_house_style
+from micrographia.wording import method_words
 
 BRIGHTEST = 0.999
 """Quantile of a channel's pixels that is drawn white."""
@@ -109,7 +110,8 @@ def name_rows_and_columns(axes: Axes, titles: Sequence[str], headings: Sequence[
     """Write titles beside the rows of `tiled` images, and headings above the columns."""
     axes.set_yticks(middles(axes, len(headings)), [broken(title, 18) for title in titles])
     axes.set_xticks(
-        [column * (1 + GAP) + 0.5 for column in range(len(headings))], [broken(name, 14) for name in headings]
+        [column * (1 + GAP) + 0.5 for column in range(len(headings))],
+        [broken(method_words(name), 14) for name in headings],
     )
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
@@ -127,7 +129,7 @@ def recovery_page(
     title
         Of the page.
     """
-    stages = list(columns)
+    stages = [method_words(name) for name in columns]
     images = colour_images(alike(columns, titles, brightest))
     strips = [strip_of(name, "", "stage", stages, row) for name, row in zip(titles, images, strict=True)]
     return strips_page(strips, title, ABOUT, compared=compared_stage(stages))

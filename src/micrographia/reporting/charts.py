@@ -12,7 +12,8 @@ from micrographia.plots.measurements import by_size
 from micrographia.plots.style import phase_order
 from micrographia.reporting.blocks import Chart, Variant
 from micrographia.reporting.metrics import plain, wording
-from micrographia.training.show import PHASES, PROBES, is_percentage
+from micrographia.training.show import PHASES, is_percentage
+from micrographia.wording import probe_words
 
 POINTS = 200  # of a curve at most
 VALUES = 400  # of a box at most
@@ -59,7 +60,7 @@ def confusion_chart(table: pd.DataFrame) -> Chart | None:
         if len(counts) > CELLS:
             continue
         known = dict(zip(keys, map(str, names), strict=True))
-        words = [PROBES.get(known["probe"], known["probe"])] if "probe" in known else []
+        words = [probe_words(known["probe"])] if "probe" in known else []
         words += [PHASES.get(known["phase"], known["phase"])] if "phase" in known else []
         variants.append((known.get("phase", ""), confusion_variant(", ".join(words), counts)))
     order = ["after", "before", "baseline"]
@@ -157,7 +158,7 @@ def importance_chart(table: pd.DataFrame) -> Chart | None:
         leaders = ", ".join(f"{name} ({plain(value)})" for name, value in last.items())
         alt = f"Bars of {len(found)} latents, {measure}, {' and '.join(phases)} fine-tuning; largest: {leaders}."
         spec = {"type": "bars", "bars": bars, "names": found, "phases": phases, "x": measure}
-        variants.append(Variant(f"{PROBES.get(probe, probe)}: {measure}", spec, alt))
+        variants.append(Variant(f"{probe_words(probe)}: {measure}", spec, alt))
     return Chart("Importance of latents", variants)
 
 
@@ -167,7 +168,7 @@ def boxes_chart(table: pd.DataFrame, values: Sequence[str], condition: str | Non
     Parameters
     ----------
     table
-        A row per cell and method: ``method``, the measured columns and that of the condition.
+        A row per cell and method: ``method`` in words, the measured columns and that of the condition.
     values
         Measured columns, the principal one first.
     condition
@@ -187,10 +188,8 @@ def boxes_chart(table: pd.DataFrame, values: Sequence[str], condition: str | Non
                 own = own if condition is None else own[own[condition] == group]
                 if len(own):
                     kept = evenly(np.sort(own[value].to_numpy(float)), VALUES)
-                    boxes.append(
-                        {"method": wording(method), "group": str(group), "values": rounded(kept), "n": len(own)}
-                    )
-                    told.append(f"{wording(method)}, {group}: median {plain(float(own[value].median()))} of {len(own)}")
+                    boxes.append({"method": method, "group": str(group), "values": rounded(kept), "n": len(own)})
+                    told.append(f"{method}, {group}: median {plain(float(own[value].median()))} of {len(own)}")
         spec = {
             "type": "boxes",
             "boxes": boxes,

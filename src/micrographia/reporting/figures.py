@@ -2,6 +2,8 @@
 
 import re
 
+from micrographia.wording import method_words, probe_words
+
 PHASES = {"before": "before fine-tuning", "after": "after fine-tuning"}
 # From a figure's name, less its phase, to its title and description.
 FIGURES = {
@@ -35,8 +37,8 @@ def words_of(name: str) -> tuple[str, str]:
 
     Examples
     --------
-    >>> words_of("codes")[0], words_of("reconstructions_after")[0], words_of("confusion_gbt")[0]
-    ('Codes', 'Reconstructions after fine-tuning', 'Confusion gbt')
+    >>> words_of("codes")[0], words_of("reconstructions_after")[0], words_of("solutions_rls")[0]
+    ('Codes', 'Reconstructions after fine-tuning', 'Solutions of RLS')
     """
     stem, phase = re.fullmatch(r"(.*?)(?:_(before|after))?", name).groups()  # type: ignore[union-attr]
     ending = f" {PHASES[phase]}" if phase else ""
@@ -49,5 +51,11 @@ def words_of(name: str) -> tuple[str, str]:
     if stem.startswith("open_set_"):
         kind = stem.removeprefix("open_set_").replace("_", " ")
         return f"Left out: {kind}{ending}", f"Distances of {kind}, left out, and its nearest images{ending}."
+    if stem.startswith("solutions_"):
+        title = f"Solutions of {method_words(stem.removeprefix('solutions_'))}"
+        return title, f"{title}: several images that explain one low-resolution image, beside each other."
+    if stem.startswith("confusion_"):
+        title = f"Confusion, {probe_words(stem.removeprefix('confusion_'))}{ending}"
+        return title, f"Confusion matrix on the test images: {title.partition(', ')[2]}."
     title = f"{stem.replace('_', ' ').capitalize()}{ending}"
     return title, f"Figure of the run: {title}."

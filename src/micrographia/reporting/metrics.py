@@ -1,11 +1,17 @@
 """What a run's metrics are called on a page, which of them lead, and which of two values is the better one."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from functools import partial
+from typing import TypeVar
 
-from micrographia.training.show import OF_METHODS, PHASES, PROBES, SHORT_PHASES, is_percentage
+from micrographia import ranking
+from micrographia.training.show import OF_METHODS, PHASES, SHORT_PHASES, is_percentage
+from micrographia.wording import method_words, probe_words
+
+Name = TypeVar("Name", bound=Hashable)
 
 # Of the last word of a metric, or of the one before a method: whether more or less of it is better.
 BETTER = {
@@ -21,13 +27,13 @@ LOWER = ("perceptual_*", "frechet_*", "kernel_*")
 WORDS = {
     **{"psnr": "PSNR", "ssim": "SSIM", "ms_ssim": "MS-SSIM", "auc": "AUC", "auroc": "AUROC", "mae": "mean error"},
     **{"z_prime": "Z′", "ssmd": "SSMD", "mig": "MIG", "sap": "SAP", "omes": "OMES", "irs": "IRS", "udr": "UDR"},
-    **{"lr_residual": "difference from low resolution", "hr": "high resolution", "mvg": "measured variance gap"},
-    **{"mae_hr": "mean error against high resolution", "svm": "support vector machine", "kl": "KL", "f1": "F1"},
+    **{"lr_residual": "difference from low resolution", "mvg": "measured variance gap"},
+    **{"mae_hr": "mean error against high resolution", "svm": "support vector machine", "kl": "KL"},
+    **{"svm_all_values": "support vector machine on all values", "f1": "F1"},
     **{"p_value": "p", "flagged": "flagged images", "measured": "measured cells", "kimg": "thousand images"},
     **{"dci_disentanglement": "DCI disentanglement", "dci_completeness": "DCI completeness"},
     **{"dci_informativeness": "DCI informativeness", "macro_f1": "macro F1"},
 }
-REFERENCE = "hr"  # the method that is none: it wins no column
 # What leads a page, the first match of each kind; of several alternatives the best is shown.
 LEADING = (
     "probe/*/after/balanced_accuracy",
@@ -105,14 +111,14 @@ def title_of(metric: str) -> str:
     Examples
     --------
     >>> title_of("probe/gbt/after/balanced_accuracy"), title_of("image/psnr/rls")
-    ('balanced accuracy, boosted trees, codes after fine-tuning', 'PSNR, rls')
+    ('balanced accuracy, boosted trees, codes after fine-tuning', 'PSNR, RLS')
     """
     kind, *words = metric.split("/")
     if kind == "probe" and len(words) == 3:
-        return f"{wording(words[2])}, {PROBES.get(words[0], words[0])}, {PHASES.get(words[1], words[1])}"
+        return f"{wording(words[2])}, {probe_words(words[0])}, {PHASES.get(words[1], words[1])}"
     if kind in OF_METHODS:
         ending = ", all images" if kind.endswith("_all") else ""
-        return f"{wording(key_word(metric))}, {wording(words[-1])}{ending}"
+        return f"{wording(key_word(metric))}, {method_words(words[-1])}{ending}"
     if kind == "open_set" and len(words) > 3:
         *name, phase, score, measure = words
         return f"{wording(measure)}, {wording('/'.join(name))} left out, {wording(score)}, {PHASES.get(phase, phase)}"
@@ -133,7 +139,7 @@ def heading_of(metrics: Sequence[str]) -> str:
     for metric in metrics:
         kind, *words = metric.split("/")
         if kind == "probe" and len(words) == 3:
-            titles.append(["accuracy", PROBES.get(words[0], words[0]), SHORT_PHASES.get(words[1], words[1])])
+            titles.append(["accuracy", probe_words(words[0]), SHORT_PHASES.get(words[1], words[1])])
         else:
             titles.append(title_of(metric).split(", "))
     common = [part for part in titles[0] if all(part in title for title in titles)]
@@ -205,30 +211,38 @@ def deviation(metric: str, sd: float) -> str:
     return number(metric, sd).partition(" ")[0]
 
 
-def best(values: Mapping[str, float], metric: str) -> set[str]:
-    """Which of several values of a metric are the best; none where none is better, or there is no choice.
+def best(values: Mapping[Name, float], metric: str) -> set[Name]:
+    """Which of several values of a metric are the best, as they are shown; of a reference's metric none.
 
     Examples
     --------
     >>> sorted(best({"a": 1.0, "b": 2.0}, "image/psnr/x")), best({"a": 1.0}, "image/psnr/x"), best({"a": 1.0}, "x")
     (['b'], set(), set())
     """
-    finite = {name: value for name, value in values.items() if math.isfinite(value) and name != REFERENCE}
-    sign = direction(metric)
-    if not sign or len(set(finite.values())) < 2:  # no choice, or all alike
+    if ranking.is_reference(metric):
         return set()
-    top = max(sign * value for value in finite.values())
-    return {name for name, value in finite.items() if sign * value == top}
+    return ranking.best(values, direction(metric), partial(number, metric))
+
+
+def leaders(values: Mapping[Name, float], metric: str) -> list[Name]:
+    """The best of several values of a metric, and those that look like it; the largest where neither is better.
+
+    Examples
+    --------
+    >>> leaders({"a": 0.5, "b": 0.50001, "c": 0.4}, "probe/gbt/after/balanced_accuracy")
+    ['a', 'b']
+    """
+    return list(ranking.leaders(values, direction(metric) or 1, partial(number, metric)))
 
 
 def leading(names: Iterable[str]) -> list[list[str]]:
     """Metrics that lead a page: for each kind its alternatives, as the probes or the methods."""
     names = list(names)
-    found = [[name for name in names if fnmatch(name, pattern) and not is_reference(name)] for pattern in LEADING]
+    found = [[name for name in names if fnmatch(name, pattern) and not is_of_high(name)] for pattern in LEADING]
     kinds = [alternatives for alternatives in found if alternatives]
     return (kinds or [[name] for name in names])[:MOST_CARDS]
 
 
-def is_reference(metric: str) -> bool:
+def is_of_high(metric: str) -> bool:
     """Whether a metric is of the high-resolution images themselves."""
-    return metric.split("/")[0] in OF_METHODS and metric.endswith(f"/{REFERENCE}")
+    return metric.split("/")[0] in OF_METHODS and metric.endswith("/hr")

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -12,10 +13,12 @@ from micrographia.plots.strips import Strip, read_strips
 from micrographia.reporting.blocks import Block, Chart, Code, Facts, Gallery, Note, Section, Sliders
 from micrographia.reporting.charts import boxes_chart, confusion_chart, curves_chart, importance_chart, matrix_chart
 from micrographia.reporting.figures import PHASES, words_of
+from micrographia.reporting.metrics import wording
 from micrographia.reporting.pictures import LEAST, Allowance, embedded, lighter
 from micrographia.reporting.records import RunRecord
 from micrographia.reporting.summary import every_metric, headline_cards, result_tables, spread_over
 from micrographia.reporting.tables import table_of
+from micrographia.wording import method_words, probe_words
 
 log = logging.getLogger(__name__)
 
@@ -84,15 +87,26 @@ def classification(record: RunRecord, allowance: Allowance) -> Section:
     if len(probes) and "part" in probes:
         test = probes[probes["part"] == "test"].drop(columns="part")
         scores = {str(name): 1 for name in test if pd.api.types.is_float_dtype(test[name])}
-        blocks.append(
-            table_of(test, "All scores of the probes on the test images", best=scores, sortable=True, folded=True)
-        )
+        rivals = test["phase"] != "baseline" if "phase" in test else None
+        about = "All scores of the probes on the test images"
+        blocks.append(table_of(worded(test), about, best=scores, rivals=rivals, sortable=True, folded=True))
     left_out = record.table("tables/open_set.csv")
     if len(left_out):
         blocks.append(
-            table_of(left_out, "Classes that were left out, and how well they are noticed", sortable=True, folded=True)
+            table_of(
+                worded(left_out),
+                "Classes that were left out, and how well they are noticed",
+                sortable=True,
+                folded=True,
+            )
         )
     return Section("Classification", blocks)
+
+
+def worded(table: pd.DataFrame) -> pd.DataFrame:
+    """A table with its methods, probes and scores in words."""
+    words = {"method": method_words, "probe": probe_words, "score": wording}
+    return table.assign(**{name: table[name].map(words[name]) for name in words if name in table})
 
 
 def traversals(record: RunRecord, allowance: Allowance) -> Section:
@@ -180,6 +194,7 @@ def recovery(record: RunRecord, allowance: Allowance) -> Section:
     strips = strips_of(record.folder / "figures" / "recovered.html", allowance)
     if not strips:
         return Section("Recovered images", [])
+    strips = [replace(strip, steps=tuple(map(method_words, strip.steps))) for strip in strips]
     note = "Choose two stages and move the divider between them. All images share one scale of brightness."
     return Section("Recovered images", [Sliders(strips, compared_stage(strips[0].steps), note)])
 
@@ -192,8 +207,8 @@ def measured(record: RunRecord, allowance: Allowance) -> Section:
     table = table[table["solution"] == 0] if "solution" in table else table
     trusted = table["flag"] == ""
     doubtful = ~trusted.groupby(table["method"]).transform("any")  # methods of which each cell has a flag
-    unflagged = table["method"].where(~doubtful, table["method"] + " (flagged)")
-    table = table.assign(method=unflagged)[trusted | doubtful]
+    named = table["method"].map(method_words)
+    table = table.assign(method=named.where(~doubtful, named + " (flagged)"))[trusted | doubtful]
     before_flag = list(table.columns[: table.columns.get_loc("flag")])
     values = [
         name for name in before_flag if name not in ("item", *BESIDE) and pd.api.types.is_numeric_dtype(table[name])
@@ -208,7 +223,7 @@ def measured(record: RunRecord, allowance: Allowance) -> Section:
     if len(assay):
         kept = [name for name in ("method", "score", "value", "low", "high", "p_value", "rows") if name in assay]
         blocks.append(
-            table_of(assay[kept], "Quality of the measurements with 95 % intervals", sortable=True, folded=True)
+            table_of(worded(assay[kept]), "Quality of the measurements with 95 % intervals", sortable=True, folded=True)
         )
     intro = "Cells without a flag" + ("; all cells of methods of which each has one." if doubtful.any() else ".")
     return Section("Measurements", blocks, intro if blocks else "")

@@ -4,14 +4,15 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 
+from micrographia.ranking import is_reference
 from micrographia.reporting.blocks import Card, Cards, Cell, Column, Table
 from micrographia.reporting.metrics import (
-    OF_METHODS,
     Spread,
     best,
     deviation,
     direction,
     key_word,
+    leaders,
     leading,
     number,
     plain,
@@ -20,7 +21,8 @@ from micrographia.reporting.metrics import (
     wording,
 )
 from micrographia.reporting.tables import grid
-from micrographia.training.show import PHASES, PROBES, RECOVERY
+from micrographia.training.show import PHASES, RECOVERY
+from micrographia.wording import method_words, probe_words
 
 Metrics = Mapping[str, Spread]
 
@@ -40,21 +42,43 @@ def spread_over(runs: Sequence[Mapping[str, float]]) -> dict[str, Spread]:
 
 
 def headline_cards(metrics: Metrics) -> Cards:
-    """The numbers that lead: of several probes or methods the best."""
+    """The numbers that lead: of several probes or methods the best, or all that are alike."""
     cards = []
     for names in leading(metrics):
         values = {name: metrics[name].mean for name in names if math.isfinite(metrics[name].mean)}
         if not values:
             continue
-        sign = direction(names[0])
-        name = max(values, key=lambda name: (sign or 1) * values[name])
-        found = metrics[name]
+        name, *others = leaders(values, names[0])
         label, rest = card_words(name)
-        notes = [f"best of {len(values)}: {rest}" if sign and len(values) > 1 else rest]
+        notes = [which_of([rest, *(card_words(other)[1] for other in others)], len(values), name)]
         if key_word(name) == "balanced_accuracy" and "chance/balanced_accuracy" in metrics:
             notes.append(f"chance {number(name, metrics['chance/balanced_accuracy'].mean)}")
-        cards.append(card_of(label, name, found, notes))
+        cards.append(card_of(label, name, metrics[name], notes))
     return Cards(cards)
+
+
+def which_of(found: Sequence[str], count: int, name: str) -> str:
+    """Which of several probes or methods a number is of, and whether it is the best of them.
+
+    Examples
+    --------
+    >>> which_of(["RLS"], 2, "image/psnr/rls"), which_of(["RLS"], 1, "image/psnr/rls")
+    ('best of 2: RLS', 'RLS')
+    >>> which_of(["RLS", "PULSE"], 3, "image/psnr/rls"), which_of(["RLS", "PULSE"], 2, "image/psnr/rls")
+    ('best of 3, alike: RLS, PULSE', 'alike: RLS, PULSE')
+    >>> which_of(["perceptron"], 2, "probe/mlp/baseline/balanced_accuracy")
+    'highest of 2: perceptron'
+    """
+    words = ", ".join(found)
+    if not direction(name) or count == 1:
+        return words
+    alike = ", alike" if len(found) > 1 else ""
+    return f"alike: {words}" if len(found) == count else f"{superlative(name)} of {count}{alike}: {words}"
+
+
+def superlative(name: str) -> str:
+    """What the leading one of several values of a metric is called: what results are held against is never the best."""
+    return "best" if not is_reference(name) else "highest" if direction(name) > 0 else "lowest"
 
 
 def card_words(name: str) -> tuple[str, str]:
@@ -63,13 +87,13 @@ def card_words(name: str) -> tuple[str, str]:
     Examples
     --------
     >>> card_words("probe/gbt/after/balanced_accuracy"), card_words("image/psnr/rls")
-    (('balanced accuracy, fine-tuned codes', 'boosted trees'), ('PSNR', 'rls'))
+    (('balanced accuracy, fine-tuned codes', 'boosted trees'), ('PSNR', 'RLS'))
     """
     label, _, rest = title_of(name).partition(", ")
     if not is_probe(name):
         return label, rest
     _, probe, phase, _ = name.split("/")
-    return f"{label}, {SHOWN_PHASES.get(phase, phase)}", PROBES.get(probe, probe)
+    return f"{label}, {SHOWN_PHASES.get(phase, phase)}", probe_words(probe)
 
 
 def card_of(label: str, name: str, found: Spread, notes: Sequence[str]) -> Card:
@@ -93,7 +117,7 @@ def probe_table(metrics: Metrics) -> Table | None:
     phases = [phase for phase in PHASES if any(phase == own for _, own in found)]
     rows = {}
     for probe in dict.fromkeys(probe for probe, _ in found):
-        rows[PROBES.get(probe, probe)] = {
+        rows[probe_words(probe)] = {
             SHOWN_PHASES[phase]: marked(metrics, found[probe, phase], [found[key] for key in found if key[1] == phase])
             for phase in phases
             if (probe, phase) in found
@@ -136,15 +160,15 @@ def method_table(metrics: Metrics, names: Sequence[str], caption: str, note: str
         key=lambda score: FIRST_SCORES.index(score) if score in FIRST_SCORES else len(FIRST_SCORES),
     )
     methods = sorted(dict.fromkeys(method for method, _ in every), key=lambda method: method == "hr")
-    rows: dict[str, dict[str, Cell]] = {wording(method): {} for method in methods}
+    rows: dict[str, dict[str, Cell]] = {method_words(method): {} for method in methods}
     for method in methods:
         for score in scores:
             if (method, score) in places:
                 rivals = [places[other, score] for other in methods if (other, score) in places]
-                rows[wording(method)][wording(score)] = marked(metrics, places[method, score], rivals)
+                rows[method_words(method)][wording(score)] = marked(metrics, places[method, score], rivals)
             elif (method, score) in of_all:
                 name = of_all[method, score]
-                rows[wording(method)][wording(score)] = Cell(
+                rows[method_words(method)][wording(score)] = Cell(
                     f"({with_spread(name, metrics[name])})", metrics[name].mean
                 )
     hints = {key.rpartition("/")[2]: words for key, (_, _, words) in RECOVERY.items()}
@@ -154,14 +178,8 @@ def method_table(metrics: Metrics, names: Sequence[str], caption: str, note: str
 
 def marked(metrics: Metrics, name: str, rivals: Sequence[str]) -> Cell:
     """A metric's cell, marked where it is the best among its rivals."""
-    values = {rival.rpartition("/")[2] if is_by_method(rival) else rival: metrics[rival].mean for rival in rivals}
-    own = name.rpartition("/")[2] if is_by_method(name) else name
-    return Cell(with_spread(name, metrics[name]), metrics[name].mean, own in best(values, name))
-
-
-def is_by_method(name: str) -> bool:
-    """Whether a metric's last word is a method."""
-    return name.split("/")[0] in OF_METHODS
+    values = {rival: metrics[rival].mean for rival in rivals if not is_reference(rival)}
+    return Cell(with_spread(name, metrics[name]), metrics[name].mean, name in best(values, name))
 
 
 def score_table(metrics: Metrics) -> Table | None:

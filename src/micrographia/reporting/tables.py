@@ -2,9 +2,12 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import compress
 
 import pandas as pd
 
+from micrographia import ranking
 from micrographia.reporting.blocks import Cell, Column, Table
 from micrographia.reporting.metrics import plain
 
@@ -16,6 +19,7 @@ def table_of(
     caption: str,
     note: str = "",
     best: Mapping[str, int] | None = None,
+    rivals: pd.Series | None = None,
     titles: Mapping[str, str] | None = None,
     sortable: bool = False,
     folded: bool = False,
@@ -26,6 +30,8 @@ def table_of(
     ----------
     best
         Columns whose best value is marked: 1 for the largest, -1 for the smallest.
+    rivals
+        Of each row, whether it may be the best; None where any may.
     titles
         Headings of columns where not their names.
     """
@@ -33,30 +39,27 @@ def table_of(
     if len(frame) > len(shown):
         note = f"{note} The first {len(shown)} of {len(frame)} rows.".strip()
     numeric = [pd.api.types.is_numeric_dtype(frame[name]) and frame[name].dtype != bool for name in frame]
-    tops = {name: top(frame[name], sign) for name, sign in (best or {}).items() if name in frame and len(frame) > 1}
     whole = {
         name for name, known in zip(frame, numeric, strict=True) if known and (frame[name].dropna() % 1 == 0).all()
     }
+    kept = [True] * len(frame) if rivals is None else rivals.tolist()
+    tops = {
+        name: ranking.best(dict(compress(enumerate(frame[name]), kept)), sign, partial(plain, whole=name in whole))
+        for name, sign in (best or {}).items()
+        if name in frame
+    }
     rows = [
         [
-            Cell(plain(float(value), name in whole), order_of(float(value)), name in tops and value == tops[name])
+            Cell(plain(float(value), name in whole), order_of(float(value)), place in tops.get(str(name), ()))
             if is_number and not pd.isna(value)
             else Cell("" if is_missing(value) else str(value))
             for name, value, is_number in zip(shown, row, numeric, strict=True)
         ]
-        for row in shown.itertuples(index=False, name=None)
+        for place, row in enumerate(shown.itertuples(index=False, name=None))
     ]
     names = {name: (titles or {}).get(str(name), str(name).replace("_", " ")) for name in frame}
     columns = [Column(names[name], bool(is_number)) for name, is_number in zip(frame, numeric, strict=True)]
     return Table(caption, columns, rows, note, sortable, folded=folded)
-
-
-def top(values: pd.Series, sign: int) -> float | None:
-    """The best of a column's values; none where all are alike."""
-    found = values.dropna()
-    if found.nunique() < 2:
-        return None
-    return float(found.max() if sign > 0 else found.min())
 
 
 def order_of(value: float) -> float | None:

@@ -10,8 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from micrographia.console import console
+from micrographia.wording import probe_words
 
-PROBES = {"gbt": "boosted trees", "mlp": "perceptron", "logistic": "logistic regression"}
 PHASES = {"before": "codes of the source model", "after": "codes after fine-tuning", "baseline": "raw input"}
 SHORT_PHASES = {"before": "source", "after": "fine-tuned", "baseline": "raw input"}
 # Ranges of the scores that are not in 0..1, the higher the better.
@@ -80,7 +80,7 @@ def transfer_table(title: str, data: Mapping[str, Any], metrics: Mapping[str, fl
         table.add_column(words, justify="right")
     for probe in dict.fromkeys(name.split("/")[1] for name in metrics if name.startswith("probe/")):
         values = [100 * metrics[f"probe/{probe}/{phase}/balanced_accuracy"] for phase in shown]
-        table.add_row(PROBES.get(probe, probe), *(f"{value:.1f}" for value in values))
+        table.add_row(probe_words(probe), *(f"{value:.1f}" for value in values))
     console.print(table)
     print_data(data)
 
