@@ -128,14 +128,14 @@ def test_the_divider_parts_two_chosen_stages(written, opened):
     written.superresolve()
     page = opened()
     images = page.locator(".comparison .image")
-    assert images.first.get_attribute("aria-label") == "image 3: low resolution at the left, rls at the right"
+    assert images.first.get_attribute("aria-label") == "image 3: low resolution at the left, RLS at the right"
     right = page.locator(".comparison .right").first
     clip = right.evaluate("layer => getComputedStyle(layer).clipPath")
     divider = page.get_by_role("slider", name="divider between them")
     divider.focus()
     divider.press("Home")
     assert right.evaluate("layer => getComputedStyle(layer).clipPath") != clip
-    assert divider.get_attribute("aria-valuetext") == "0 % low resolution, 100 % rls"
+    assert divider.get_attribute("aria-valuetext") == "0 % low resolution, 100 % RLS"
     page.locator(".comparison").get_by_role("combobox", name="right").select_option(label="high resolution")
     assert (
         images.last.get_attribute("aria-label") == "image 5: low resolution at the left, high resolution at the right"

@@ -1,53 +1,24 @@
-"""What runs have in common: headline numbers, commands, groups of runs compared, a table of all, studies."""
+"""What runs have in common: headline numbers, commands, a table of all, studies, jobs that failed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from micrographia.durations import duration
-from micrographia.reporting.blocks import Block, Cards, Cell, Code, Column, Facts, Gallery, Note, Section, Table
-from micrographia.reporting.charts import groups_chart
+from micrographia.reporting.blocks import Block, Cell, Code, Column, Facts, Gallery, Note, Section, Table
+from micrographia.reporting.comparison import best_of_alike
 from micrographia.reporting.finding import Study
-from micrographia.reporting.metrics import (
-    Spread,
-    best,
-    direction,
-    heading_of,
-    leading,
-    number,
-    title_of,
-    with_spread,
-    wording,
-)
+from micrographia.reporting.metrics import heading_of, leaders, leading, number, title_of, wording
 from micrographia.reporting.pictures import Allowance, embedded
 from micrographia.reporting.records import DONE, RunRecord
-from micrographia.reporting.summary import card_of, card_words, headline_cards, result_tables, spread_over
+from micrographia.reporting.summary import headline_cards, result_tables, spread_over
 from micrographia.reporting.tables import markdown_table, table_of
+from micrographia.runs.seeds import flat
 
-MOST_COLUMNS = 12  # metrics of a comparison, those that lead before the others
+FAILED = "failed"
 LONGEST_MISTAKE = 240  # characters of why a job failed
-Settings = tuple[tuple[str, str], ...]  # keys of a configuration with their values
-KNOWN = ("runs", "seeds varied", "metric", "mean", "sd", "folders", "label")
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Groups of runs that differ in more than seeds.
-
-    Parameters
-    ----------
-    title
-        What is compared.
-    table
-        As `micrographia.tasks.sweep.spread` has it: a row per group and metric, with the keys that tell groups apart.
-    """
-
-    title: str
-    table: pd.DataFrame
 
 
 def glance(records: Sequence[RunRecord], commands: Sequence[str], aside: Sequence[str]) -> Section:
@@ -84,97 +55,6 @@ def seeds_section(records: Sequence[RunRecord], title: str, varied: str) -> Sect
     return Section(title, [headline_cards(metrics), *result_tables(metrics)], intro)
 
 
-def comparison_section(comparison: Comparison) -> Section:
-    """Groups of runs beside each other, as a table with the best marked and as dots with their deviations."""
-    table = labelled(comparison.table)
-    every = [str(name) for name in dict.fromkeys(table["metric"])]
-    leaders = [name for names in leading(every) for name in names]
-    metrics = [*leaders, *(name for name in every if name not in leaders)][:MOST_COLUMNS]
-    groups = list(dict.fromkeys(table["label"]))
-    found: dict[tuple[str, str], Any] = {(row["label"], row["metric"]): row for row in table.to_dict("records")}
-    rows = []
-    for group in groups:
-        first = next(row for (label, _), row in found.items() if label == group)
-        cells = [
-            Cell(group),
-            Cell(str(first["runs"]), int(first["runs"]), hint=f"seeds varied: {first['seeds varied']}"),
-        ]
-        for metric in metrics:
-            own = found.get((group, metric))
-            values = {name: float(found[name, metric]["mean"]) for name in groups if (name, metric) in found}
-            if own is None:
-                cells.append(Cell("–"))
-                continue
-            text = with_spread(metric, Spread(float(own["mean"]), float(own["sd"]), int(own["runs"])))
-            cells.append(Cell(text, float(own["mean"]), group in best(values, metric)))
-        rows.append(cells)
-    columns = [
-        Column("group"),
-        Column("n", True, "runs"),
-        *(Column(heading_of([name]), True, name) for name in metrics),
-    ]
-    note = "Mean ± standard deviation over n runs that differ in seeds only; the best of each column is marked."
-    blocks: list[Block] = [Table("Scores by group", columns, rows, note, sortable=True)]
-    chart = groups_chart(table, {name: title_of(name) for name in metrics}, "Groups of runs")
-    cards = best_groups(table)
-    return Section(comparison.title, [*([cards] if cards.cards else []), *([chart] if chart else []), *blocks])
-
-
-def best_groups(table: pd.DataFrame) -> Cards:
-    """The numbers that lead, each of the group, and of the probe or method, where it is best."""
-    cards = []
-    for names in leading(dict.fromkeys(map(str, table["metric"]))):
-        rows = table[table["metric"].isin(names) & np.isfinite(table["mean"].astype(float))]
-        if rows.empty or not direction(names[0]):
-            continue
-        row = rows.assign(rank=direction(names[0]) * rows["mean"]).sort_values("rank").iloc[-1]
-        label, rest = card_words(row["metric"])
-        found = Spread(float(row["mean"]), float(row["sd"]), int(row["runs"]))
-        cards.append(card_of(label, row["metric"], found, [f"best group: {row['label']}", rest]))
-    return Cards(cards)
-
-
-def labelled(table: pd.DataFrame) -> pd.DataFrame:
-    """A sweep's table with a label for each group: its keys as `telling` has them."""
-    keys = [str(name) for name in table if name not in KNOWN]
-    rows = [
-        tuple((key, str(value)) for key, value in zip(keys, values, strict=True) if str(value) not in ("", "nan"))
-        for values in table[keys].itertuples(index=False, name=None)
-    ]
-    found = telling(list(dict.fromkeys(rows)))
-    return table.assign(label=[found[row] or "all runs" for row in rows])
-
-
-def telling(rows: Sequence[Settings]) -> dict[Settings, str]:
-    """What tells several sets of settings from each other, in short.
-
-    Where nodes have different names, as two models, these suffice, if no two sets look alike then; keys are written by
-    their last words where these tell them apart.
-
-    Examples
-    --------
-    >>> a, b = (("data.name", "x"), ("data.root", "/a")), (("data.name", "y"), ("data.root", "/b"))
-    >>> list(telling([a, b]).values()), list(telling([(("model.beta", "1"),), (("model.beta", "4"),)]).values())
-    (['data=x', 'data=y'], ['beta=1', 'beta=4'])
-    """
-    named = {row: tuple((key, value) for key, value in row if not is_named(key, row)) for row in rows}
-    kept = named if len(set(named.values())) == len(named) else {row: row for row in rows}
-    keys = {key for row in kept.values() for key, _ in row}
-    endings = [ending(key) for key in keys]
-    short = {key: ending(key) if endings.count(ending(key)) == 1 else key for key in keys}
-    return {row: ", ".join(f"{short[key]}={value}" for key, value in pairs) for row, pairs in kept.items()}
-
-
-def is_named(key: str, row: Settings) -> bool:
-    """Whether a key lies in a node whose name is among the settings."""
-    return any(other.endswith(".name") and other != key and key.startswith(other[: -len("name")]) for other, _ in row)
-
-
-def ending(key: str) -> str:
-    """The last word of a key; of a name, what is named."""
-    return key.removesuffix(".name").rpartition(".")[2]
-
-
 def run_table(records: Sequence[RunRecord], settings: Mapping[str, str]) -> Section:
     """Every run in a row, to filter and to sort; its name leads to what is known of it.
 
@@ -188,6 +68,8 @@ def run_table(records: Sequence[RunRecord], settings: Mapping[str, str]) -> Sect
     columns = [Column("run"), Column("task"), Column("data"), Column("seed", True)]
     columns += [Column(heading_of(names), True, ", ".join(names)) for names in kinds]
     columns += [Column("settings"), Column("status"), Column("took", True)]
+    shown = {names[0]: {record: leader(record, names) for record in records} for names in kinds}
+    marked = {metric: best_runs(own, metric) for metric, own in shown.items()}
     rows = []
     for record in records:
         cells = [
@@ -197,9 +79,11 @@ def run_table(records: Sequence[RunRecord], settings: Mapping[str, str]) -> Sect
             Cell(record.seed, float(record.seed) if record.seed.isdigit() else None),
         ]
         for names in kinds:
-            values = {name: record.metrics[name] for name in names if name in record.metrics}
-            top = max(values, key=lambda name: (direction(name) or 1) * values[name], default="")
-            cells.append(Cell(number(top, values[top]), values[top], hint=title_of(top)) if top else Cell(""))
+            if (top := shown[names[0]][record]) is None:
+                cells.append(Cell(""))
+                continue
+            value = record.metrics[top]
+            cells.append(Cell(number(top, value), value, record in marked[names[0]], hint=title_of(top)))
         cells += [Cell(settings.get(record.id, "")), Cell(record.status, hint=record.problem)]
         seconds = record.result.get("seconds")
         cells.append(Cell(duration(float(seconds)), float(seconds)) if seconds is not None else Cell(""))
@@ -213,15 +97,35 @@ def run_table(records: Sequence[RunRecord], settings: Mapping[str, str]) -> Sect
     kept = [
         place for place in range(len(columns)) if told[place] != {""} and (place not in (1, 2) or len(told[place]) > 1)
     ]
+    note = (
+        "The best of each column is marked, among runs of one task on the same images." if any(marked.values()) else ""
+    )
     table = Table(
         "All runs",
         [columns[place] for place in kept],
         [[row[place] for place in kept] for row in rows],
-        "",
+        note,
         True,
         filters,
     )
     return Section("Runs", [table])
+
+
+def leader(record: RunRecord, names: Sequence[str]) -> str | None:
+    """The metric of several alternatives in which a run is best; None where it has none of them."""
+    values = {name: record.metrics[name] for name in names if name in record.metrics}
+    return next(iter(leaders(values, names[0])), next(iter(values), None))
+
+
+def best_runs(shown: Mapping[RunRecord, str | None], metric: str) -> set[RunRecord]:
+    """The runs that are best by what is shown of them, each among those of its task that were scored on the same."""
+    known = {record: record.metrics[name] for record, name in shown.items() if name and record.data_name}
+    settings = {record: dict(flat(record.config)) for record in known}
+    found: set[RunRecord] = set()
+    for task in {record.task for record in known}:
+        rivals = {record: value for record, value in known.items() if record.task == task}
+        found |= best_of_alike(rivals, settings, metric)
+    return found
 
 
 def study_section(study: Study, allowance: Allowance) -> Section:
@@ -249,6 +153,16 @@ def study_section(study: Study, allowance: Allowance) -> Section:
     return Section(f"Study {study.folder.name}", blocks, str(record.get("question") or ""))
 
 
+def with_failures(section: Section, jobs: Sequence[Mapping[str, object]]) -> Section:
+    """A sweep's section with those of its jobs that failed, and why."""
+    failed = [job for job in jobs if job.get("status") == FAILED]
+    if not failed:
+        return section
+    told = f"{len(failed)} of {len(jobs)} jobs failed and {'is' if len(failed) == 1 else 'are'} left out."
+    blocks = [*section.blocks, jobs_table(failed, "Jobs that failed")]
+    return replace(section, blocks=blocks, intro=f"{told} {section.intro}".strip())
+
+
 def pictures_of(folder: Path, allowance: Allowance) -> list[Block]:
     """The figures of a study's folder."""
     found, broken = [], []
@@ -261,22 +175,28 @@ def pictures_of(folder: Path, allowance: Allowance) -> list[Block]:
     return [*([Gallery(found)] if found else []), *broken]
 
 
-def jobs_table(jobs: Sequence[Mapping[str, object]]) -> Table:
-    """The jobs of a study, with where each stands."""
-    columns = [Column("sweep"), Column("overrides"), Column("status"), Column("run")]
+def jobs_table(jobs: Sequence[Mapping[str, object]], caption: str = "Jobs") -> Table:
+    """The jobs of a study or of a sweep, with where each stands."""
     mistakes = [" ".join(str(job.get("mistake") or "").split())[:LONGEST_MISTAKE] for job in jobs]
-    if any(mistakes):
-        columns.append(Column("mistake"))
     rows = []
     for job, mistake in zip(jobs, mistakes, strict=True):
         overrides = job.get("overrides") or []
         text = " ".join(map(str, overrides)) if isinstance(overrides, list) else str(overrides)
         name = Path(str(job.get("run") or job.get("folder") or "")).name
+        log = str(job.get("log") or "") if mistake else ""
         cells = [Cell(str(job.get("sweep") or "")), Cell(text), Cell(str(job.get("status") or ""))]
-        cells.append(Cell(name, link=f"run-{name}"))
-        rows.append([*cells, Cell(mistake)] if any(mistakes) else cells)
+        rows.append([*cells, Cell(name, link=f"run-{name}" if name else ""), Cell(mistake), Cell(log)])
+    columns = [Column(title) for title in ("sweep", "overrides", "status", "run", "mistake", "log")]
+    told = [place for place in range(len(columns)) if place in (1, 2) or any(row[place].text for row in rows)]
     statuses = sorted({row[2].text for row in rows})
-    return Table("Jobs", columns, rows, "", True, {"status": statuses} if len(statuses) > 1 else {})
+    return Table(
+        caption,
+        [columns[place] for place in told],
+        [[row[place] for place in told] for row in rows],
+        "",
+        True,
+        {"status": statuses} if len(statuses) > 1 else {},
+    )
 
 
 def words(stem: str) -> str:

@@ -1,12 +1,13 @@
 """What stands below a table or figure, so that it can be defended."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from micrographia.runs.seeds import seeds_varied
 from micrographia.studies.expansion import FAILED, StudyJob
+from micrographia.studies.marking import REFERENCES, is_held_against
 from micrographia.studies.specification import Budget, Study
 from micrographia.studies.summary import Summary, describe_tests
-from micrographia.studies.tabulating import constant, heading
+from micrographia.studies.tabulating import Wide, constant, heading, label
 
 
 def caption(study: Study, budget: Budget, jobs: Sequence[StudyJob], summary: Summary) -> str:
@@ -42,3 +43,28 @@ def missing(jobs: Sequence[StudyJob]) -> str:
     lines = [f"{failed} of {len(jobs)} jobs failed and are missing here."] if failed else []
     lines += [f"{left} of {len(jobs)} jobs are not done."] if left else []
     return " ".join(lines)
+
+
+SUPERLATIVES = {"max": "highest", "min": "lowest", "largest": "largest in size"}
+
+
+def describe_best(summary: Summary, wide: Wide, labels: Mapping[str, str]) -> str:
+    """What is in bold, in a sentence, and what did not compete for it; empty where nothing is in bold."""
+    entry, fixed = summary.entry, constant(summary)
+    if not any(map(any, wide.best)):
+        return ""
+    keys = [*entry.rows, *entry.columns]
+    others = [label(key, labels) for key in keys if key not in (*entry.among, *fixed)]
+    text = f"In bold: the {SUPERLATIVES.get(str(entry.node['best']), 'best')}"
+    if entry.among != entry.rows and others:
+        competing = [label(key, labels) for key in entry.among if key not in fixed]
+        text += f" by {' and '.join(competing)}, for each {' and '.join(others)}"
+    elif len(wide.columns) > 1:
+        text += " of each column"
+    aside = {
+        next((values[key] for key, value in REFERENCES.items() if values.get(key) == value), values.get("metric", ""))
+        for values in summary.cells[keys].astype(str).to_dict("records")
+        if is_held_against(entry, values)
+    }
+    named = " and ".join(sorted(label(word, labels) for word in aside))
+    return f"{text}; {named} {'does' if len(aside) == 1 else 'do'} not compete." if aside else f"{text}."

@@ -1,7 +1,7 @@
 """Patterns over the flat names of metrics: ``image_all/{score}/{method}``."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from micrographia.errors import UserError
 
@@ -41,3 +41,14 @@ def matches(pattern: str, names: Iterable[str]) -> dict[str, dict[str, str]]:
     text = "".join(f"(?P<{part}>[^/]+)" if place % 2 else re.escape(part) for place, part in enumerate(parts))
     found = {name: re.fullmatch(text, name) for name in names}
     return {name: match.groupdict() for name, match in found.items() if match}
+
+
+def filled(pattern: str, pieces: Mapping[str, str]) -> str:
+    """A pattern with those of its pieces that are known.
+
+    Examples
+    --------
+    >>> filled("image_all/{score}/{method}", {"method": "rls"})
+    'image_all/{score}/rls'
+    """
+    return PIECE.sub(lambda found: pieces.get(found[1], found[0]), pattern)

@@ -14,6 +14,7 @@ from micrographia.studies.patterns import pieces_of
 from micrographia.studies.specification import Budget, Entry, Study, Sweep, as_list, merged, value_text
 from micrographia.verbs import VERBS
 
+DIRECTIONS = ("max", "min", "largest")  # of the best: largest looks at the size, whatever the sign
 RESERVED = ("about", "sweeps", "all")  # keys of a budget that are no sweep's name
 
 
@@ -62,7 +63,8 @@ Shown = TypedDict(
         "rows": NotRequired[list[str]],
         "columns": NotRequired[list[str]],
         "digits": NotRequired[Annotated[int, Between(0, 9)]],
-        "best": NotRequired[Literal["max", "min"] | dict[str, str]],
+        "best": NotRequired[Literal["max", "min", "largest"] | dict[str, str]],
+        "among": NotRequired[list[str]],
         "compare": NotRequired[Comparison],
         "kind": NotRequired[Literal["points", "lines", "bars", "boxes"]],
         "x": NotRequired[str],
@@ -213,8 +215,10 @@ def entry_of(place: int, node: Any) -> Entry:
         "digits",
         "share",
         "compare",
+        "best",
+        "among",
     }
-    allowed |= {"table", "rows", "columns", "best"} if is_table else {"figure", "kind", "x", "hue", "panels", "collect"}
+    allowed |= {"table", "rows", "columns"} if is_table else {"figure", "kind", "x", "hue", "panels", "collect"}
     if unknown := next((part for part in node if part not in allowed), None):
         raise UserError(f"{key}.{unknown}: a {'table' if is_table else 'figure'} has no such key.")
     if sum(part in node for part in ("metrics", "from", "collect")) != 1:
@@ -231,4 +235,17 @@ def entry_of(place: int, node: Any) -> Entry:
     across = (node.get("compare") or {}).get("across")
     if across and across not in (*entry.rows, *entry.columns):
         raise UserError(f"{key}.compare.across={across}: is neither among its rows nor its columns.")
+    check_best(entry, key)
     return entry
+
+
+def check_best(entry: Entry, key: str) -> None:
+    """Refuse a direction that is none, and rivals that the entry does not show."""
+    best = entry.node.get("best")
+    for piece, direction in best.items() if isinstance(best, Mapping) else ():
+        if direction not in DIRECTIONS:
+            raise UserError(f"{key}.best.{piece}={direction}: expected {', '.join(DIRECTIONS)}.")
+    if "among" in entry.node and not best:
+        raise UserError(f"{key}.among: nothing competes without best. Add best: max or best: min.")
+    if unknown := next((name for name in entry.among if name not in (*entry.rows, *entry.columns)), None):
+        raise UserError(f"{key}.among: {unknown} is neither among its rows nor its columns.")

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from micrographia.errors import UserError
 from micrographia.plots.study import dots_figure, sheet_figure, study_figure
 from micrographia.runs.writing import remove_partial_files, write_atomically, write_figure
-from micrographia.studies.captions import caption, missing
+from micrographia.studies.captions import caption, describe_best, missing
 from micrographia.studies.collecting import collected
 from micrographia.studies.expansion import StudyJob
 from micrographia.studies.gathering import gather
@@ -65,8 +65,8 @@ def write_entry(
         text = " ".join([study.question, entry.node.get("caption", ""), missing(jobs)]).strip()
         return f"## {label(name, study.labels)}\n\n![{name}]({name}.png)\n\n{text}\n"
     summary = summarise(entry, gather(entry, done), study)
-    below = caption(study, budget, jobs, summary)
     wide = wide_table(summary, study.labels)
+    below = " ".join([caption(study, budget, jobs, summary), describe_best(summary, wide, study.labels)]).strip()
     write_csv(folder / f"{name}_long.csv", summary.values)
     write_csv(folder / f"{name}.csv", wide_csv(summary))
     shown = markdown(wide, below)

@@ -68,6 +68,11 @@ class Entry:
         return as_list(self.node.get("over", ["seed"]))
 
     @property
+    def among(self) -> list[str]:
+        """Keys whose values compete for the best: a table's rows where the file names none."""
+        return as_list(self.node.get("among")) or self.rows
+
+    @property
     def keys(self) -> list[str]:
         """Every key that the entry names."""
         compare = self.node.get("compare") or {}

@@ -9,6 +9,7 @@ from operator import itemgetter
 import pandas as pd
 
 from micrographia.studies.gathering import NOWHERE
+from micrographia.studies.marking import Place, best_places
 from micrographia.studies.summary import Summary, is_number
 
 SIGNIFICANT = 3  # digits of a column's largest mean
@@ -72,25 +73,23 @@ def wide_table(summary: Summary, labels: Mapping[str, str]) -> Wide:
     rows, columns = places(cells, entry.rows), places(cells, entry.columns)
     common = int(cells["n"].mode().iloc[0])
     texts = [[""] * len(columns) for _ in rows]
-    best = [[False] * len(columns) for _ in rows]
+    means: dict[Place, float] = {}
+    digits: dict[Place, int] = {}
     for position, column in enumerate(columns):
         own = at(cells, entry.columns, column)
-        digits = entry.node.get("digits", decimals(own["mean"].tolist()))
-        means: list[float] = []
+        shown = entry.node.get("digits", decimals(own["mean"].tolist()))
         for place, row in enumerate(rows):
             cell = at(own, entry.rows, row)
-            texts[place][position] = cell_text(cell, digits, common)
-            means.append(round(float(cell["mean"].iloc[0]), digits) if len(cell) else math.nan)
-        found = [mean for mean in means if not math.isnan(mean)]
-        if (wanted := direction(entry.node.get("best"), column)) and len(found) > 1:
-            top = (max if wanted == "max" else min)(found)
-            for place, mean in enumerate(means):
-                best[place][position] = mean == top
+            texts[place][position] = cell_text(cell, shown, common)
+            if len(cell):
+                means[row, column], digits[row, column] = float(cell["mean"].iloc[0]), shown
+    marked = best_places(entry, means, digits)
+    best = [[(row, column) in marked for column in columns] for row in rows]
     fixed = constant(summary)
     named = [place for place, key in enumerate(entry.rows) if key not in fixed]
-    shown = [tuple(label(row[place], labels) for place in named) for row in rows]
+    named_rows = [tuple(label(row[place], labels) for place in named) for row in rows]
     titles = [label(entry.rows[place], labels) for place in named]
-    return Wide(titles, shown, headings(summary, columns, labels), texts, best)
+    return Wide(titles, named_rows, headings(summary, columns, labels), texts, best)
 
 
 def headings(summary: Summary, columns: Sequence[tuple[str, ...]], labels: Mapping[str, str]) -> list[tuple[str, ...]]:
@@ -157,13 +156,6 @@ def decimals(means: Sequence[float]) -> int:
     """
     largest = max((abs(mean) for mean in means if math.isfinite(mean)), default=0.0)
     return 3 if largest == 0 else min(max(SIGNIFICANT - 1 - math.floor(math.log10(largest)), 0), 4)
-
-
-def direction(best: str | Mapping[str, str] | None, column: Sequence[str]) -> str:
-    """Whether the most or the least of a column is best; empty where nobody says."""
-    if isinstance(best, Mapping):
-        return next((best[value] for value in column if value in best), "")
-    return best or ""
 
 
 def label(value: str, labels: Mapping[str, str]) -> str:
