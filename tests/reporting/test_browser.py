@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from micrographia.tasks.report import report
+from micrographia.tasks.reporting import report
 
 BROWSER = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None

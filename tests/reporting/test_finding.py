@@ -1,5 +1,7 @@
 """What the paths of a report name: runs, folders of runs, sweeps, studies; and what is answered otherwise."""
 
+import json
+
 import pytest
 
 from micrographia.errors import UserError
@@ -35,6 +37,14 @@ def test_a_sweep_brings_its_runs_and_tells_which_are_gone(written):
     assert names(found) == [run.folder.name]
     assert found.sweeps[0].table["mean"].tolist() == [0.5]
     assert found.aside == ["transfer/gone-1 of transfer-seed-01234567.csv is not there any more"]
+    assert not found.sweeps[0].jobs  # written by an older version
+
+    file.with_suffix(".json").write_text(json.dumps({"jobs": [{"overrides": ["seed=1"], "status": "failed"}]}))
+    assert find([str(file)]).sweeps[0].jobs == [{"overrides": ["seed=1"], "status": "failed"}]
+    file.with_suffix(".json").write_text("[1")
+    broken = find([str(file)])
+    assert not broken.sweeps[0].jobs
+    assert "transfer-seed-01234567.json cannot be read" in broken.aside[0]
 
 
 def test_a_study_brings_the_runs_of_its_jobs_and_stands_apart_from_other_runs(written):
@@ -55,13 +65,18 @@ def test_a_study_brings_the_runs_of_its_jobs_and_stands_apart_from_other_runs(wr
         ("nowhere", "nowhere: no such file or folder"),
         (".", "no run lies there"),
         ("table.csv", "table.csv: no table of a sweep, it has no column metric"),
-        ("picture.csv", "picture.csv: is no table that can be read"),
+        ("picture.csv", r"picture.csv: is no table that can be read \(.*\). Name the CSV of a sweep"),
+        ("photo.png", r"photo.png: is no run, sweep or study. Name a run's folder, .*runs/sweeps/NAME.csv"),
+        ("study", r"study.json: cannot be read \(.*\). Give the study's command once more"),
     ],
 )
 def test_what_is_no_run_is_answered(path, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "table.csv").write_text("a,b\n1,2\n")
-    (tmp_path / "picture.csv").write_bytes(b"\x89PNG\xff\xfe")
+    for name in ("picture.csv", "photo.png"):
+        (tmp_path / name).write_bytes(b"\x89PNG\xff\xfe")
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / "study.json").write_text("{")
     with pytest.raises(UserError, match=message):
         find([path])
 
@@ -69,10 +84,13 @@ def test_what_is_no_run_is_answered(path, message, tmp_path, monkeypatch):
 def test_unfinished_and_unreadable_runs_are_told_as_such(written):
     whole, unfinished = written.transfer("0000000001"), written.transfer("0000000002", finished=False)
     broken, empty = written.transfer("0000000003"), written.transfer("0000000004")
+    letter = written.transfer("0000000005", finished=False)
+    (letter.folder / "config.yaml").write_text("x")
     (broken.folder / "result.json").write_text("{ not json")
     (empty.folder / "result.json").write_text("{}")
-    records = read_records([whole, unfinished, broken, empty])
-    assert [record.status for record in records] == ["finished", "unfinished", "unreadable", "unreadable"]
+    records = read_records([whole, unfinished, broken, empty, letter])
+    assert [record.status for record in records] == ["finished", "unfinished", *["unreadable"] * 3]
+    assert "config.yaml: is no configuration of a run (no task)" in records[4].mistake
     assert "same command goes on" in records[1].problem
     assert "result.json" in records[2].problem
     assert "has no metrics" in records[3].problem

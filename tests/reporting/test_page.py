@@ -1,17 +1,20 @@
 """The page: what of each run is on it, its size, and that it needs nothing from elsewhere."""
 
+import json
 import re
 
 import pandas as pd
 import pytest
 
 from micrographia.errors import UserError
-from micrographia.reporting.overview import telling
+from micrographia.reporting.comparison import Comparison, comparison_section, telling
+from micrographia.reporting.finding import find
+from micrographia.reporting.overview import run_table
 from micrographia.reporting.pictures import Allowance
-from micrographia.reporting.records import read_record
+from micrographia.reporting.records import read_record, read_records
 from micrographia.reporting.sections import sections_of
 from micrographia.reporting.summary import headline_cards, result_tables, spread_over
-from micrographia.tasks.report import report
+from micrographia.tasks.reporting import report
 
 LIMIT = 20_000_000
 
@@ -107,6 +110,82 @@ def test_groups_are_compared_and_the_best_is_marked(written):
     assert "80.0 % ± 0.0 best group: beta=4; boosted trees; mean of 2 runs" in text_of(page)
     row = re.search(r'<th scope="row"[^>]*>beta=4</th>(.*?)</tr>', page, re.S)[1]
     assert '<strong class="best">80.0 ± 0.0 %' in row
+
+
+def test_what_is_alike_is_said_to_be_alike():
+    metrics = {"assay/auc/bicubic": 1.0, "assay/auc/rls": 0.99996, "assay/auc/pulse": 0.5, "assay/auc/hr": 1.0}
+    spread = spread_over([metrics])
+    assert headline_cards(spread).cards[0].note == "best of 3, alike: bicubic, RLS"
+    (table,) = result_tables(spread)
+    assert {row[0].text: row[1].best for row in table.rows} == {
+        **{"bicubic": True, "RLS": True, "PULSE": False},
+        "high resolution": False,
+    }
+    same = spread_over([{"assay/auc/bicubic": 1.0, "assay/auc/rls": 1.0}])
+    assert headline_cards(same).cards[0].note == "alike: bicubic, RLS"
+    assert not any(cell.best for table in result_tables(same) for row in table.rows for cell in row)
+
+
+def test_the_raw_input_is_never_the_best():
+    metrics = {f"probe/{probe}/baseline/balanced_accuracy": value for probe, value in (("gbt", 0.9), ("mlp", 0.8))}
+    spread = spread_over([metrics])
+    assert headline_cards(spread).cards[0].note == "highest of 2: boosted trees"
+    assert not any(cell.best for table in result_tables(spread) for row in table.rows for cell in row)
+
+
+def marked_runs(records):
+    (table,) = run_table(records, {}).blocks
+    return [(row[0].text, cell.text) for row in table.rows for cell in row if cell.best], table.note
+
+
+def test_the_table_of_runs_marks_the_best_of_what_can_be_compared(written):
+    for place, (accuracy, data) in enumerate(((0.5, "plankton"), (0.7, "plankton"), (0.6, "yeast"), (0.4, "yeast"))):
+        written.transfer(f"000000000{place}", data=data, accuracy=accuracy)
+    records = read_records(find([str(written.root)]).runs)
+    found, note = marked_runs(records)
+    assert found == [  # codes after fine-tuning, and before
+        *(("a-to-plankton-0000000001", text) for text in ("70.0 %", "60.0 %")),
+        *(("a-to-yeast-0000000002", text) for text in ("60.0 %", "50.0 %")),
+    ]
+    assert "the same images" in note
+    assert marked_runs(records[::2]) == ([], "")  # one of each: no choice
+    records[1].config["data"]["count"] = 10  # other images
+    assert marked_runs(records[:2]) == ([], "")
+
+
+def test_a_sweep_shows_the_jobs_that_failed(written):
+    run = written.transfer()
+    file = written.root / "sweeps" / "transfer-seed-01234567.csv"
+    file.parent.mkdir()
+    rows = "probe/gbt/after/balanced_accuracy,0.5,,1,none,transfer/"
+    file.write_text(f"metric,mean,sd,runs,seeds varied,folders\n{rows}{run.folder.name}\n")
+    jobs = [
+        {"overrides": ["seed=0"], "status": "done", "run": str(run.folder), "mistake": None, "log": "0.log"},
+        {"overrides": ["seed=1"], "status": "failed", "run": None, "mistake": "no memory", "log": "logs/1.log"},
+    ]
+    older = text_of(report([str(file)], LIMIT))
+    assert "Jobs that failed" not in older
+    assert "best group" not in older  # there is one only
+    assert "the best of each column is marked" not in older
+    file.with_suffix(".json").write_text(json.dumps({"verb": "transfer", "jobs": jobs}))
+    text = text_of(report([str(file)], LIMIT))
+    assert "1 finished, 1 failed." in text
+    assert "1 of 2 jobs failed and is left out." in text
+    assert re.search(r"Jobs that failed .*seed=1 failed no memory logs/1.log", text)
+
+
+def test_groups_scored_on_other_images_do_not_compete():
+    keys = {"runs": 1, "seeds varied": "none", "metric": "image/psnr/rls", "sd": float("nan"), "folders": ""}
+    rows = [
+        {"degradation.steps.reduce.factor": factor, "methods.rls.steps": steps, "mean": mean, **keys}
+        for factor, steps, mean in ((8, 10, 30.0), (8, 20, 31.0), (16, 10, 20.0), (16, 20, 22.0))
+    ]
+    (_, table) = comparison_section(Comparison("all", pd.DataFrame(rows))).blocks  # no card of a best group
+    assert [row[2].text for row in table.rows if row[2].best] == ["31.0 dB", "22.0 dB"]
+    assert "under the same conditions" in table.note
+    (cards, _, alone) = comparison_section(Comparison("8", pd.DataFrame(rows[:2]))).blocks
+    assert cards.cards[0].note == "best group: factor=8, steps=20; RLS"
+    assert [row[2].best for row in alone.rows] == [False, True]
 
 
 def test_runs_on_different_data_are_not_compared(written):

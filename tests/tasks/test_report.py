@@ -3,6 +3,8 @@
 import importlib.util
 import json
 import re
+import subprocess
+import sys
 
 import pytest
 import yaml
@@ -44,8 +46,9 @@ def test_output_names_the_file(run, capsys, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "report: name a run's folder"),
+        ([], "report: nothing is named. Name a run's folder"),
         (["nowhere"], "nowhere: no such file or folder"),
+        (["broken"], r"broken/result.json: cannot be read .* Make the run anew.$"),
         (["runs", "--open"], "--open: report takes --wandb"),
         (["runs", "outptu=a.html"], "outptu"),
         (["runs", "megabytes=0"], "^megabytes=0: expected"),
@@ -53,9 +56,21 @@ def test_output_names_the_file(run, capsys, tmp_path):
         (["runs", "logger=tensorboard"], "can be uploaded to wandb only"),
     ],
 )
-def test_mistakes_are_answered(run, arguments, message):
+def test_mistakes_are_answered(run, arguments, message, tmp_path):
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "result.json").write_text('{"task": "tr')
     with pytest.raises(UserError, match=message):
         command(["report", *arguments, *([] if arguments else ["output=x.html"])])
+
+
+def test_paths_are_looked_at_before_anything_heavy_is_imported():
+    code = (
+        "import sys, micrographia.tasks.report as report\n"
+        "try: report.report_command(['nope'])\n"
+        "except report.UserError: print(sorted({'pandas', 'torch', 'omegaconf', 'numpy'} & set(sys.modules)))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout == "[]\n"
 
 
 def test_help_and_configuration_are_printed(capsys):

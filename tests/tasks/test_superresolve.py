@@ -7,7 +7,7 @@ import torch
 from micrographia.cli import command
 from micrographia.inversion.solutions import Solutions
 from micrographia.plots.strips import read_strips
-from micrographia.tasks.report import report
+from micrographia.tasks.reporting import report
 
 GENERATOR = (
     *("generator.model.channel_max=4", "generator.model.z_dim=8", "generator.model.w_dim=6"),

@@ -1,5 +1,6 @@
 import json
 import statistics
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -76,9 +77,18 @@ def test_jobs_of_one_run_count_once(job, capsys):
 def test_the_file_is_the_same_for_the_same_sweep_whatever_fails(job, tmp_path):
     whole = [job([f"seed={seed}", "how.threads=1"], training(seed), score__mig=0.5) for seed in range(3)]
     summarise("train", whole)
-    summarise("train", [*whole[:2], Job(whole[2].overrides)])
-    (file,) = (tmp_path / "runs" / "sweeps").iterdir()
+    summarise("train", [*whole[:2], Job(whole[2].overrides, mistake="no memory", log=Path("2.log"))])
+    file, record = sorted((tmp_path / "runs" / "sweeps").iterdir())
     assert file.name.startswith("train-seed-")
+    assert record.name == f"{file.stem}.json"
+    jobs = json.loads(record.read_text())["jobs"]
+    assert [(job["overrides"][0], job["status"], job["mistake"]) for job in jobs] == [
+        ("seed=0", "done", None),
+        ("seed=1", "done", None),
+        ("seed=2", "failed", "no memory"),
+    ]
+    assert jobs[0]["run"] == str(whole[0].run.folder)
+    assert jobs[2]["log"] == "2.log"
 
 
 @pytest.fixture
@@ -149,7 +159,7 @@ def test_a_sweep_never_writes_among_what_ships(job, tmp_path, monkeypatch, capsy
     summarise("train", [shipped])
     assert not (tmp_path / "runs" / "sweeps").exists()
     summarise("train", [shipped, own])
-    assert len(list((tmp_path / "runs" / "sweeps").iterdir())) == 1
+    assert len(list((tmp_path / "runs" / "sweeps").glob("*.csv"))) == 1
 
 
 def test_many_swept_keys_still_give_a_file_name(job):

@@ -11,7 +11,7 @@ from micrographia.data.synthetic.cells import SyntheticCells
 from micrographia.runs.address import composed
 from micrographia.runs.run import Run
 from micrographia.tasks.export import export
-from micrographia.tasks.report import report
+from micrographia.tasks.reporting import report
 from micrographia.tasks.transfer import notice_ground
 
 needs_efficientnet = pytest.mark.skipif(

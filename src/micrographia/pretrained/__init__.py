@@ -27,6 +27,14 @@ def pretrained_folder(name: str) -> Path:
     return Path(__file__).parent / name
 
 
+def run_folder(run: str) -> Path:
+    """Folder of a run named by its path or as ``pretrained/NAME``."""
+    prefix, _, name = run.partition("/")
+    if prefix == "pretrained" and name and not Path(run).is_dir():
+        return pretrained_folder(name)
+    return Path(run)
+
+
 def shipped_folder(address: str) -> Path | None:
     """Folder of the shipped run with this digest, so that what ships is never trained; None where there is none."""
     name = addresses().get(address)

@@ -11,7 +11,6 @@ from micrographia.ranking import is_reference
 from micrographia.reporting.blocks import Block, Cards, Cell, Column, Section, Table
 from micrographia.reporting.charts import groups_chart
 from micrographia.reporting.metrics import (
-    OF_METHODS,
     Spread,
     best,
     direction,

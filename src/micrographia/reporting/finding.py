@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,9 @@ from typing import Any
 import pandas as pd
 
 from micrographia.errors import UserError
-from micrographia.runs.address import run_folder
-from micrographia.runs.run import PREVIOUS, Run, readable
+from micrographia.pretrained import run_folder
+from micrographia.reporting.paths import check_paths
+from micrographia.runs.run import PREVIOUS, Run
 
 STUDY = "study.json"
 RUN_FILES = ("result.json", "config.yaml")
@@ -19,10 +20,11 @@ RUN_FILES = ("result.json", "config.yaml")
 
 @dataclass(frozen=True)
 class Sweep:
-    """A sweep's table, as the sweep wrote it: a row per group of runs and metric."""
+    """A sweep's table, as the sweep wrote it: a row per group of runs and metric; and its jobs, where known."""
 
     file: Path
     table: pd.DataFrame
+    jobs: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ def find(paths: Sequence[str]) -> Found:
     UserError
         If a path is not there, is none of these, or nothing is found.
     """
+    check_paths(paths)
     found = Found()
     for path in paths:
         folder = run_folder(path)
@@ -63,11 +66,9 @@ def find(paths: Sequence[str]) -> Found:
             take_sweep(folder, found)
         elif (folder / STUDY).is_file():
             take_study(folder, found)
-        elif folder.is_dir():
+        else:
             for run in runs_below(folder, found):
                 found.add(run)
-        else:
-            raise UserError(f"{path}: no such file or folder. Name a run's folder, runs/, a sweep's CSV or a study.")
     if not (found.runs or found.sweeps or found.studies):
         raise UserError(
             f"{', '.join(paths)}: no run lies there (none of its folders has a config.yaml). "
@@ -96,13 +97,16 @@ def take_sweep(file: Path, found: Found) -> None:
     try:
         table = pd.read_csv(file)
     except (OSError, ValueError) as error:
-        raise UserError(f"{file}: is no table that can be read ({' '.join(str(error).split())}).") from error
+        raise UserError(
+            f"{file}: is no table that can be read ({' '.join(str(error).split())}). Name the CSV of a sweep, as "
+            "runs/sweeps/NAME.csv."
+        ) from error
     if missing := [name for name in ("metric", "mean", "sd", "runs", "folders") if name not in table]:
         raise UserError(
             f"{file}: no table of a sweep, it has no column {', '.join(missing)}. "
             "Sweeps write theirs as runs/sweeps/<verb>-<swept keys>-<digest>.csv."
         )
-    found.sweeps.append(Sweep(file, table))
+    found.sweeps.append(Sweep(file, table, jobs_beside(file, found)))
     for name in dict.fromkeys(" ".join(table["folders"].astype(str)).split()):
         folder = file.absolute().parents[1] / name
         if folder.is_dir():
@@ -111,10 +115,33 @@ def take_sweep(file: Path, found: Found) -> None:
             found.aside.append(f"{name} of {file.name} is not there any more")
 
 
+def jobs_beside(file: Path, found: Found) -> list[dict[str, Any]]:
+    """The record of a sweep's jobs beside its table; none beside one of an older version, and that cannot be read."""
+    record = file.with_suffix(".json")
+    if not record.is_file():
+        return []
+    try:
+        return [dict(job) for job in json.loads(record.read_text(encoding="utf-8"))["jobs"]]
+    except (OSError, ValueError, TypeError, KeyError):
+        found.aside.append(f"{record} cannot be read, so that nobody knows which jobs of the sweep failed")
+        return []
+
+
 def take_study(folder: Path, found: Found) -> None:
-    """Take a study, and the runs of its jobs."""
-    with readable(folder / STUDY) as path:
-        record = dict(json.loads(path.read_text()))
+    """Take a study, and the runs of its jobs.
+
+    Raises
+    ------
+    UserError
+        If its record is damaged.
+    """
+    try:
+        record = dict(json.loads((folder / STUDY).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(
+            f"{folder / STUDY}: cannot be read ({' '.join(str(error).split())}). Give the study's command once more: "
+            "finished jobs are not made again."
+        ) from error
     found.studies.append(Study(folder, record))
     for name in dict.fromkeys(named_folders(record)):
         places = [Path(name), *(parent / name for parent in folder.absolute().parents[:3])]

@@ -15,6 +15,7 @@ from micrographia.runs.run import Run
 
 log = logging.getLogger(__name__)
 
+CONFIG = "config.yaml"
 DONE, UNFINISHED, UNREADABLE = "finished", "unfinished", "unreadable"
 
 
@@ -32,6 +33,8 @@ class RunRecord:
         Content of its records; empty where there is none.
     problem
         Why it is not whole, in a sentence.
+    mistake
+        Why it cannot be read, with the file and what to do.
     id
         Of its place on the page.
     """
@@ -43,6 +46,7 @@ class RunRecord:
     environment: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
     problem: str = ""
+    mistake: str = ""
     id: str = ""
 
     @property
@@ -133,7 +137,10 @@ def read_records(runs: Sequence[Run]) -> list[RunRecord]:
 def read_record(run: Run) -> RunRecord:
     """Read what a run's folder holds; a run that is not finished or not readable is shown as such."""
     try:
-        config = run.config if (run.folder / "config.yaml").is_file() else {}
+        has_config = (run.folder / CONFIG).is_file()
+        config = run.config if has_config else {}
+        if has_config and "task" not in config:  # as of a text alone, which is read as a key without a value
+            raise UserError(f"{run.folder / CONFIG}: is no configuration of a run (no task). Make the run anew.")
         others: dict[str, Any] = {
             name: run.record(name) if (run.folder / f"{name}.json").is_file() else {}
             for name in ("environment", "data")
@@ -146,5 +153,4 @@ def read_record(run: Run) -> RunRecord:
             raise UserError(f"{run.folder / 'result.json'}: has no metrics. Make the run anew.")
         return RunRecord(run.folder, DONE, config, result, **others)
     except UserError as error:
-        log.warning("%s", error)
-        return RunRecord(run.folder, UNREADABLE, problem=f"This run cannot be read: {error}")
+        return RunRecord(run.folder, UNREADABLE, problem=f"This run cannot be read: {error}", mistake=str(error))

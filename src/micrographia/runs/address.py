@@ -12,7 +12,7 @@ from omegaconf.errors import InterpolationKeyError, MissingMandatoryValue, Omega
 from micrographia.config import bracketed
 from micrographia.errors import UserError
 from micrographia.overrides import PATH_KEYS, RUN_KEY
-from micrographia.pretrained import pretrained_folder
+from micrographia.pretrained import run_folder
 from micrographia.runs.fingerprint import ContentHashes
 from micrographia.search_path import config_file, hydra_initialized
 
@@ -203,11 +203,3 @@ def latent_names(folder: Path) -> list[str]:
         return list(json.loads(record.read_text())["latents"])
     except (ValueError, KeyError) as error:
         raise UserError(f"{record}: cannot be read ({error}). Restore the file, or make the run anew.") from error
-
-
-def run_folder(run: str) -> Path:
-    """Folder of a run named by its path or as ``pretrained/NAME``."""
-    prefix, _, name = run.partition("/")
-    if prefix == "pretrained" and name and not Path(run).is_dir():
-        return pretrained_folder(name)
-    return Path(run)

@@ -15,8 +15,8 @@ from yaml import YAMLError
 
 from micrographia import __version__
 from micrographia.errors import UserError
-from micrographia.pretrained import shipped_folder
-from micrographia.runs.address import digest, run_folder
+from micrographia.pretrained import run_folder, shipped_folder
+from micrographia.runs.address import digest
 from micrographia.runs.environment import environment
 from micrographia.runs.fingerprint import ContentHashes
 from micrographia.runs.lock import held

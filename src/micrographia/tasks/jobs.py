@@ -65,6 +65,17 @@ class Job:
         pairs = [override.lstrip("+").partition("=") for override in self.overrides]
         return {key: value for key, _, value in pairs if not is_execution(key)}
 
+    @property
+    def record(self) -> dict[str, Any]:
+        """What a sweep keeps of it, as JSON can hold it."""
+        return {
+            "overrides": list(self.overrides),
+            "status": "done" if self.run else "failed",
+            "run": str(self.run.folder) if self.run else None,
+            "mistake": self.mistake or None,
+            "log": str(self.log) if self.log else None,
+        }
+
 
 def run_jobs(
     verb: str,

@@ -1,40 +1,15 @@
-"""``micrographia report``: runs, sweeps and studies as one page of HTML that needs no network and no server."""
+"""``micrographia report``: runs, sweeps and studies as one page of HTML; imports nothing heavy before the work."""
 
-import logging
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
-import pandas as pd
-
 from micrographia.config import Between
 from micrographia.errors import UserError
-from micrographia.reporting.blocks import Section
-from micrographia.reporting.finding import Found, Sweep, find, page_name
-from micrographia.reporting.overview import (
-    Comparison,
-    comparison_section,
-    glance,
-    run_table,
-    seeds_section,
-    study_section,
-    telling,
-)
-from micrographia.reporting.page import page_of
-from micrographia.reporting.pictures import Allowance
-from micrographia.reporting.records import DONE, RunRecord, read_records
-from micrographia.runs.run import Run
-from micrographia.runs.writing import write_atomically
+from micrographia.reporting.paths import check_paths
 from micrographia.tasks.composing import checked_for, print_config, without_show
-from micrographia.tasks.jobs import Job
-from micrographia.tasks.sweep import distinguishing_keys, groups, is_seed, seeds_varied, spread, swept_keys
-
-log = logging.getLogger(__name__)
 
 MEGABYTE = 1_000_000
-MOST_COMMANDS = 12
-LONGEST_SETTINGS = 160  # characters of what tells a run from the others
 
 
 class Report(TypedDict):
@@ -65,12 +40,12 @@ def report_command(arguments: Sequence[str]) -> int:
     overrides = [word for word in words if word not in paths]
     if "--wandb" in arguments and not any(word.startswith("logger=") for word in overrides):
         overrides.append("logger=wandb")
+    if not shown:
+        check_paths(paths)
     what, how = settings(overrides)
     if shown:
         print_config("report", {"paths": paths, **what, "how": how})
         return 0
-    if not paths:
-        raise UserError("report: name a run's folder, runs/, a sweep's CSV or a study's folder.")
     show_notices()
     file = write_page(paths, what, how)
     print(file, flush=True)
@@ -79,6 +54,10 @@ def report_command(arguments: Sequence[str]) -> int:
 
 def write_page(paths: Sequence[str], what: Mapping[str, Any], how: Mapping[str, Any]) -> Path:
     """Write the page of what lies at paths, upload it where a logger is named, and return its file."""
+    from micrographia.reporting.finding import page_name
+    from micrographia.runs.writing import write_atomically
+    from micrographia.tasks.reporting import report
+
     file = Path(what["output"] or Path(how["paths"]["runs"], "reports", f"{page_name(paths)}.html"))
     if file.is_dir():
         raise UserError(f"output={what['output']}: is a folder. Name a file in it, as output={file / 'report.html'}.")
@@ -110,135 +89,3 @@ def overview() -> str:
 def settings(overrides: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
     """What and how of ``report.yaml`` with overrides, checked."""
     return checked_for("report", overrides, Report)
-
-
-def report(paths: Sequence[str], limit: int) -> str:
-    """The page of what lies at paths, in at most so many bytes."""
-    found = find(paths)
-    for text in found.aside:
-        log.info("%s", text)
-    records = read_records(found.runs)
-    jobs = jobs_of(records)
-    told = settings_of(jobs)
-    room = Allowance(limit / 2)
-    sections = [study_section(study, room) for study in found.studies]
-    sections.append(glance(records, commands_of(records, found), found.aside))
-    sections += [comparison_section(Comparison(title_of(sweep), sweep.table)) for sweep in found.sweeps]
-    if not found.sweeps:
-        sections += compared(jobs)
-    if len(records) > 1:
-        sections.append(run_table(records, told))
-    sections = [section for section in sections if section.blocks]
-    page = page_of(heading(paths, found), lead(records), sections, records, told, limit)
-    if (weight := len(page.encode())) > limit:
-        needed = math.ceil(weight / MEGABYTE)
-        raise UserError(
-            f"megabytes={limit / MEGABYTE:g}: the tables of {len(records)} runs alone take {weight / MEGABYTE:.1f} MB. "
-            f"Set megabytes={needed}, or name fewer runs."
-        )
-    return page
-
-
-def jobs_of(records: Sequence[RunRecord]) -> dict[RunRecord, Job]:
-    """Finished runs as the jobs of one sweep for each task and data set: with what tells each apart."""
-    done = [record for record in records if record.status == DONE and record.config]
-    found: dict[RunRecord, Job] = {}
-    for kind in dict.fromkeys(map(kind_of, done)):
-        own = [record for record in done if kind_of(record) == kind]
-        choices = distinguishing_keys([record.config for record in own])
-        for record, told in zip(own, choices, strict=True):
-            found[record] = Job(tuple(told), Run(record.folder), record.config)
-    return found
-
-
-def kind_of(record: RunRecord) -> tuple[str, str]:
-    """Task and data set of a run: runs of one kind can be compared."""
-    return record.task, record.data_name
-
-
-def compared(jobs: Mapping[RunRecord, Job]) -> list[Section]:
-    """Per task and data set its groups of runs beside each other; of a single group, its spread over seeds."""
-    sections = []
-    for kind in dict.fromkeys(map(kind_of, jobs)):
-        own = {record: job for record, job in jobs.items() if kind_of(record) == kind}
-        if len(own) < 2:
-            continue
-        listed, title = list(own.values()), " on ".join(word for word in kind if word)
-        if len(groups(listed)) == 1:
-            varied = seeds_varied([job.what or {} for job in listed])
-            sections.append(seeds_section(list(own), f"{title}: {len(own)} seeds", varied))
-            continue
-        keys = [key for key in swept_keys(listed) if not is_seed(key)]
-        table = spread(listed, keys)
-        if len(table):
-            sections.append(comparison_section(Comparison(f"{title}: {len(groups(listed))} groups of runs", table)))
-    return sections
-
-
-def settings_of(jobs: Mapping[RunRecord, Job]) -> dict[str, str]:
-    """What tells each run from the others of its kind, seeds apart, in short, by the run's id."""
-    found = {}
-    for kind in dict.fromkeys(map(kind_of, jobs)):
-        own = {record: tuple(pairs_of(job)) for record, job in jobs.items() if kind_of(record) == kind}
-        told = telling(list(dict.fromkeys(own.values())))
-        for record, pairs in own.items():
-            text = told[pairs]
-            found[record.id] = text if len(text) <= LONGEST_SETTINGS else f"{text[: LONGEST_SETTINGS - 1]}…"
-    return found
-
-
-def pairs_of(job: Job) -> list[tuple[str, str]]:
-    """Keys and values that tell a job from others, seeds apart."""
-    return [(key, value) for key, value in job.choices.items() if not is_seed(key)]
-
-
-def commands_of(records: Sequence[RunRecord], found: Found) -> list[str]:
-    """The commands that made the runs, each once; those of studies stand in their own sections."""
-    if found.studies:
-        return []
-    commands = list(dict.fromkeys(record.command for record in records if record.command))
-    if len(records) == 1 or len(commands) <= MOST_COMMANDS:
-        return commands
-    return [*commands[:MOST_COMMANDS], f"# and {len(commands) - MOST_COMMANDS} more, with each run"]
-
-
-def title_of(sweep: Sweep) -> str:
-    """Heading of a sweep: its verb and keys, without the digest.
-
-    Examples
-    --------
-    >>> title_of(Sweep(Path("runs/sweeps/transfer-seed-0123abcd.csv"), pd.DataFrame()))
-    'Sweep: transfer seed'
-    """
-    return f"Sweep: {' '.join(sweep.file.stem.split('-')[:-1]) or sweep.file.stem}"
-
-
-def heading(paths: Sequence[str], found: Found) -> str:
-    """Heading of the page."""
-    if len(paths) > 1:
-        return f"{len(found.runs)} runs"
-    if found.studies:
-        return found.studies[0].folder.name
-    if found.sweeps:
-        return title_of(found.sweeps[0])
-    if len(found.runs) == 1:
-        return found.runs[0].folder.resolve().name
-    return f"{len(found.runs)} runs in {Path(paths[0]).resolve().name}"
-
-
-def lead(records: Sequence[RunRecord]) -> str:
-    """A sentence that says what the page is about."""
-    if len(records) == 1:
-        record = records[0]
-        about = ABOUT.get(record.task, f"A {record.task} run").format(data=record.data_name or "its data")
-        return f"{about}."
-    states = pd.Series([record.status for record in records]).value_counts(sort=False)
-    return f"{', '.join(f'{count} {state}' for state, count in states.items())}." if len(records) else ""
-
-
-ABOUT = {
-    "train": "A model trained on {data}",
-    "transfer": "A model carried over to {data}, and classes read from its latents",
-    "superresolve": "Images of {data} recovered from low resolution, and what they measure",
-    "evaluate": "What the latents of a finished run mean",
-}

@@ -19,7 +19,7 @@ from micrographia.interpretation.traversals import moved_features
 from micrographia.models.vae.objectives import kl_to_standard
 from micrographia.models.vae.vae import VAE
 from micrographia.plots.scores import matrix_figure, scores_figure
-from micrographia.runs.address import run_folder
+from micrographia.pretrained import run_folder
 from micrographia.runs.run import How, Metrics, Run, What
 from micrographia.scores.disentanglement import DCI, Score
 from micrographia.scores.disentanglement.dci import DCI_SCORES

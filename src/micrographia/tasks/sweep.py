@@ -1,6 +1,7 @@
 """The table of a sweep: runs that differ in seeds only stand in one row, as mean and standard deviation."""
 
 import hashlib
+import json
 import math
 import os
 import re
@@ -44,6 +45,8 @@ Further = Callable[[Sequence[Run]], Mapping[str, list[float]]]
 def summarise(verb: str, jobs: Sequence[Job], further: Further = lambda runs: {}, common: str = "") -> None:
     """Print a sweep's table on stderr, and write it beside the runs as ``sweeps/<verb>-<swept keys>-<digest>.csv``.
 
+    A JSON of the same name holds all jobs, those that failed among them.
+
     Parameters
     ----------
     further
@@ -62,6 +65,8 @@ def summarise(verb: str, jobs: Sequence[Job], further: Further = lambda runs: {}
         return
     file = own[0].parents[1] / "sweeps" / f"{label(verb, swept, jobs, common)}.csv"
     write_atomically(file, lambda part: table.to_csv(part, index=False))
+    record = json.dumps({"verb": verb, "jobs": [job.record for job in jobs]}, indent=2) + "\n"
+    write_atomically(file.with_suffix(".json"), lambda part: part.write_text(record, encoding="utf-8"))
     console.print(f"the table as CSV: {file}", markup=False, highlight=False, soft_wrap=True)
     importances = importance_spread(list(done.values()), [key for key in swept if not is_seed(key)])
     if len(importances):
