@@ -54,7 +54,7 @@ def test_the_raw_input_does_not_compete_by_its_phase_or_by_its_metric(table):
     entry = {"metrics": "probe/{probe}/{phase}/accuracy", "rows": ["probe"], "columns": ["phase"], "best": "max"}
     found, words = table(entry | {"among": ["phase"]}, metrics)
     assert found == {"gbt": ["0.500", "*0.700*", "0.900"]}
-    assert words == "In bold: the highest by phase, for each probe; baseline does not compete."
+    assert words == "In bold: the highest by phase at the same probe; baseline does not compete."
     named = {name: f"probe/gbt/{phase}/accuracy" for name, phase in (("raw", "baseline"), ("codes", "after"))}
     named["old codes"] = "probe/gbt/before/accuracy"
     entry = {"metrics": named, "rows": ["images"], "columns": ["metric"], "best": "max", "among": ["metric"]}
@@ -73,7 +73,7 @@ def test_rivals_are_those_that_are_named(table):
         **{"RLS, 1": ["*30*", "4"], "RLS, 2": ["*29*", "3"]},
         **{"bicubic, 1": ["29", "*2*"], "bicubic, 2": ["28", "*1*"]},
     }
-    assert words == "In bold: the best by method, for each images and score."
+    assert words == "In bold: the best by method at the same images and score."
     found, words = table(entry | directions, easy, hard)
     assert found["RLS, 1"] == ["*30*", "4"]
     assert found["bicubic, 2"] == ["28", "*1*"]

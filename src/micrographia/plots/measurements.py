@@ -54,7 +54,7 @@ def measurement_figure(table: pd.DataFrame, value: str, methods: Sequence[str]) 
             capprops={"color": colour},
         )
         boxes["boxes"][0].set_label(str(condition))
-    axes.set_xticks(range(len(methods)), [broken(method_words(method), 14) for method in methods])
+    axes.set_xticks(range(len(methods)), [broken(method_words(method), 12) for method in methods])
     axes.tick_params(axis="x", length=0)
     axes.set_xlim(-0.6, len(methods) - 0.4)
     axes.set_ylabel(value.replace("_", " "))

@@ -1,5 +1,6 @@
 """Groups of runs beside each other: what tells them apart, which is the best, and of which that can be said."""
 
+import re
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -21,7 +22,6 @@ from micrographia.reporting.metrics import (
     with_spread,
 )
 from micrographia.reporting.summary import card_of, card_words, which_of
-from micrographia.runs.seeds import is_seed
 
 Name = TypeVar("Name", bound=Hashable)
 Settings = tuple[tuple[str, str], ...]  # keys of a configuration with their values
@@ -96,23 +96,30 @@ def best_of_alike(values: Mapping[Name, float], settings: Mapping[Name, Mapping[
 
 
 def conditions(settings: Mapping[str, Any], metric: str) -> Settings:
-    """Those of some settings that say on what a metric is scored; seeds, and of classes the size of images, apart.
+    """Those of some settings that say on what a metric is scored; of classes not the size of the images.
 
     Examples
     --------
-    >>> conditions({"data.size": 64, "data.name": "a", "model.beta": 4, "data.split_seed": 1}, "image/psnr/rls")
+    >>> conditions({"data.size": 64, "data.name": "a", "model.beta": 4, "seed": 1}, "image/psnr/rls")
     (('data.name', 'a'), ('data.size', '64'))
-    >>> conditions({"data.size": 64, "data.name": "a"}, "probe/gbt/after/balanced_accuracy")
-    (('data.name', 'a'),)
+    >>> conditions({"data.size": 64, "images": 16, "seed": 1}, "probe/gbt/after/balanced_accuracy")
+    (('images', '16'), ('seed', '1'))
     """
+    names = [*CONDITIONS, *(["seed"] if "images" in settings else [])]  # a seed then says which images are taken
     left_out = ("data.size",) if metric.split("/")[0] in OF_CLASSES else ()
     found = {str(key): str(value) for key, value in settings.items() if key not in left_out}
-    return tuple(sorted((key, value) for key, value in found.items() if is_condition(key)))
+    return tuple(sorted((key, value) for key, value in found.items() if first_word(key) in names))
 
 
-def is_condition(key: str) -> bool:
-    """Whether a setting says on what runs are scored."""
-    return key.lstrip("+").replace("/", ".").replace("@", ".").split(".")[0] in CONDITIONS and not is_seed(key)
+def first_word(key: str) -> str:
+    """The first word of a key, or of a group.
+
+    Examples
+    --------
+    >>> first_word("data.size"), first_word("+untold@untold.second")
+    ('data', 'untold')
+    """
+    return re.split(r"[./@]", key.lstrip("+"))[0]
 
 
 def marking(groups: Iterable[Mapping[str, Any]], metrics: Sequence[str]) -> str:

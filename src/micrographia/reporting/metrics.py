@@ -105,6 +105,18 @@ def wording(word: str) -> str:
     return WORDS.get(word, word.replace("_", " "))
 
 
+def score_wording(score: str) -> str:
+    """A score of an assay in plain letters; its name ends in what was measured, where that is not the assay's own.
+
+    Examples
+    --------
+    >>> score_wording("mae_hr"), score_wording("mae_hr_nuclear_mean"), score_wording("wells")
+    ('mean error against high resolution', 'mean error against high resolution, nuclear mean', 'wells')
+    """
+    known = max((word for word in WORDS if f"{score}_".startswith(f"{word}_")), key=len, default=score)
+    return ", ".join([wording(known), *filter(None, [score[len(known) + 1 :].replace("_", " ")])])
+
+
 def title_of(metric: str) -> str:
     """A metric in words, alone.
 

@@ -13,7 +13,7 @@ from micrographia.plots.strips import Strip, read_strips
 from micrographia.reporting.blocks import Block, Chart, Code, Facts, Gallery, Note, Section, Sliders
 from micrographia.reporting.charts import boxes_chart, confusion_chart, curves_chart, importance_chart, matrix_chart
 from micrographia.reporting.figures import PHASES, words_of
-from micrographia.reporting.metrics import wording
+from micrographia.reporting.metrics import score_wording
 from micrographia.reporting.pictures import LEAST, Allowance, embedded, lighter
 from micrographia.reporting.records import RunRecord
 from micrographia.reporting.summary import every_metric, headline_cards, result_tables, spread_over
@@ -105,7 +105,7 @@ def classification(record: RunRecord, allowance: Allowance) -> Section:
 
 def worded(table: pd.DataFrame) -> pd.DataFrame:
     """A table with its methods, probes and scores in words."""
-    words = {"method": method_words, "probe": probe_words, "score": wording}
+    words = {"method": method_words, "probe": probe_words, "score": score_wording}
     return table.assign(**{name: table[name].map(words[name]) for name in words if name in table})
 
 

@@ -58,7 +58,7 @@ def describe_best(summary: Summary, wide: Wide, labels: Mapping[str, str]) -> st
     text = f"In bold: the {SUPERLATIVES.get(str(entry.node['best']), 'best')}"
     if entry.among != entry.rows and others:
         competing = [label(key, labels) for key in entry.among if key not in fixed]
-        text += f" by {' and '.join(competing)}, for each {' and '.join(others)}"
+        text += f" by {' and '.join(competing)} at the same {' and '.join(others)}"
     elif len(wide.columns) > 1:
         text += " of each column"
     aside = {
