@@ -287,8 +287,9 @@ CONTRAST = "contrast={column: class, negative: DMSO, positive: Protein synthesis
 
 @pytest.mark.usefixtures("kept_runs", "real_layouts")
 def test_two_conditions_are_told_apart_over_fields(micrographia, tiny):
-    command = ("transfer", *trained_source(tiny), "data=bbbc021/cells", *tiny.transfer, "baseline=false")
-    run = micrographia(*command, CONTRAST)
+    options = [option for option in tiny.carried if option != "interpretation.images=0"]
+    command = ("transfer", *trained_source(tiny), "data=bbbc021/cells", *options, "interpretation.resamples=5")
+    run = micrographia(*command, "baseline=false", CONTRAST)
     for phase in ("before", "after"):
         table = run.table(f"differences_{phase}").set_index("column")
         assert (table["resampled"] == "field").all()
@@ -309,8 +310,8 @@ def test_two_conditions_are_told_apart_over_fields(micrographia, tiny):
 
 @pytest.mark.usefixtures("kept_runs", "undrawn", "real_layouts")
 def test_controls_of_the_data_are_told_apart_and_too_few_wells_give_no_p_value(micrographia, tiny):
-    options = [option for option in tiny.transfer if not option.startswith("finetune")]
-    shared = ("transfer", *trained_source(tiny), "finetune=none", "baseline=false", *options, "interpretation.images=3")
+    options = [option for option in tiny.carried if not option.startswith("finetune")]
+    shared = ("transfer", *trained_source(tiny), "finetune=none", "baseline=false", *options)
     declared = ("data=assay/translocation", "data.model_channels=3")
     table = micrographia(*shared, *declared).table("differences_before")
     assert table[["replicates_negative", "replicates_positive"]].eq(4).all(axis=None)  # rows B and F, two wells each
@@ -431,6 +432,7 @@ def test_images_of_other_channels_than_the_source_takes_are_answered(micrographi
     assert "source: it takes images of 3 channels, those of translocation have 2" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("kept_runs")
 def test_a_target_without_classes_is_refused(micrographia, tiny, capsys):
     micrographia(
         *("transfer", *trained_source(tiny), "data=synthetic/texture_dsprites", *tiny.transfer),
