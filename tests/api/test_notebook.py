@@ -8,7 +8,7 @@ import pytest
 from nbclient import NotebookClient
 
 NOTEBOOK = Path(__file__).parents[2] / "docs" / "notebooks" / "story.ipynb"
-SMALLER = {"cells": "90", "epochs": "1", "steps": "2", "measured": "12"}
+SMALLER = {"cells": "120", "epochs": "1", "steps": "2", "measured": "30"}
 # Figures are drawn coarsely, as by all tests.
 COARSE = "import micrographia.runs.run\nmicrographia.runs.run.DPI = 30"
 

@@ -14,8 +14,7 @@ def names_in(folder):
 
 def test_two_processes_train_one_run_once(desk, terminal, training):
     """And say the same: the folder alone on stdout, progress and tables on stderr, nothing but ``runs/`` on disk."""
-    short = (*training, "budget.steps=6", "budget.validate_every=3")
-    processes = [terminal.start("train", *short) for _ in range(2)]
+    processes = [terminal.start("train", *training) for _ in range(2)]
     shown = [process.communicate(timeout=1800) for process in processes]
     assert [process.returncode for process in processes] == [0, 0], shown
     (folder,) = (desk / "runs" / "train").glob("[!.]*")
