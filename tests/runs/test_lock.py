@@ -114,5 +114,5 @@ def test_the_marker_of_another_host_is_not_passed_over(tmp_path, monkeypatch, ca
 
 def test_a_folder_that_refuses_is_a_mistake(tmp_path, monkeypatch):
     monkeypatch.setattr(fcntl, "flock", refuse(errno.EIO))
-    with pytest.raises(UserError, match=r"run: cannot be locked \(Input/output error\). Set how.paths.runs=FOLDER"):
+    with pytest.raises(UserError, match=r"run: cannot be written \(Input/output error\). Set how.paths.runs=FOLDER"):
         seconds_to_hold(tmp_path / "run")

@@ -75,6 +75,17 @@ def test_rerun_makes_it_anew_and_keeps_the_former(tmp_path):
     assert Run(run.folder.with_name(run.folder.name + ".previous")).finished
 
 
+def test_a_rerun_that_is_refused_leaves_the_former_run(tmp_path):
+    def refuse(what, how, run):
+        raise UserError("data.root: no such folder")
+
+    run = obtain(WHAT, how_in(tmp_path), counting([]))
+    with pytest.raises(UserError, match="no such folder"):
+        obtain(WHAT, how_in(tmp_path), refuse, rerun=True)
+    assert run.finished
+    assert [folder.name for folder in run.folder.parent.iterdir() if folder.is_dir()] == [run.folder.name]
+
+
 def test_a_run_that_ships_is_returned_unless_it_is_to_be_made_anew(tmp_path, monkeypatch):
     calls = []
     shipped = obtain(WHAT, how_in(tmp_path / "package"), counting(calls))

@@ -175,7 +175,7 @@ def test_the_command_ends_with_the_folder(run_of, tmp_path, capsys):
     ("words", "answer"),
     [
         (["run=pretrained/latent_flow_golgi"], "Export the generator: run=pretrained/stylegan2_golgi"),
-        (["run=nowhere"], "run: nowhere is not the folder of a finished run"),
+        (["run=nowhere"], "run: nowhere is no folder. Name a finished run"),
         (["run=pretrained/ada_gvae", "format=tflite"], "format=tflite: expected"),
         (["run=pretrained/ada_gvae", "colour=red"], "colour"),
         (["pretrained/ada_gvae"], "export takes run=PATH, key=value"),

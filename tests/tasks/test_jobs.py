@@ -47,9 +47,12 @@ def test_a_job_elsewhere_works_in_the_commands_folder_and_prints_nothing_on_stdo
     assert elsewhere.answers.log(["seed=1"]) == job.log
 
 
-def test_a_job_elsewhere_takes_its_share_of_threads_and_shows_no_bar(elsewhere):
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_job_elsewhere_takes_its_share_of_threads_and_shows_no_bar(elsewhere, monkeypatch, terminal):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
     how = {"threads": None, "progress": True}
-    assert elsewhere.with_share(how) == {"threads": 3, "progress": False}
+    assert elsewhere.with_share(how) == {"threads": 3, "progress": not terminal}
+    assert elsewhere.with_share({**how, "progress": False})["progress"] is False
     assert elsewhere.with_share({**how, "threads": 2})["threads"] == 2
     assert JobRunner("train", True, threads=3).with_share(how) == how
 

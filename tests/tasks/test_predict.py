@@ -1,5 +1,6 @@
 """Predictions by runs of every kind, against what the runs themselves say of the same images."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -131,15 +132,15 @@ def test_numbers_depend_on_neither_batch_nor_company_nor_interruptions(desk, how
     run = run_of("transfer")
     whole = predict(run.folder, "mine", tmp_path / "whole", how=how, rejection="knn", kept=0.8)
     text = (whole.folder / "predictions.csv").read_bytes()
-    rows_of, batches = predicting.rows_of, []
+    batch_of, batches = predicting.batch_of, []
 
     def interrupted(*arguments):
         batches.append(1)
         if len(batches) == 3:
             raise KeyboardInterrupt
-        return rows_of(*arguments)
+        return batch_of(*arguments)
 
-    monkeypatch.setattr(predicting, "rows_of", interrupted)
+    monkeypatch.setattr(predicting, "batch_of", interrupted)
     asked = {"batch_size": 5, "how": how, "rejection": "knn", "kept": 0.8}
     with pytest.raises(KeyboardInterrupt):
         predict(run.folder, "mine", tmp_path / "parts", **asked)
@@ -256,7 +257,22 @@ def test_what_cannot_be_read_is_listed_and_the_rest_goes_on(desk, tmp_path, caps
     assert shown.out.splitlines() == [str(tmp_path / "out")]
     assert "could not be read: 1, the first torn.png" in shown.err
     assert pd.read_csv(tmp_path / "out" / "unreadable.csv")["file"].tolist() == ["torn.png"]
+    assert "predicted: 1 in " in shown.err
     assert pd.read_csv(tmp_path / "out" / "predictions.csv")["flag"].tolist() == ["constant"]
+    assert "have changed" not in shown.err
+    written = (tmp_path / "out" / "predictions.csv").stat().st_mtime
+    os.utime(folder / "black.png", (written + 5, written + 5))
+    for _ in range(2):
+        assert command(words) == 0
+        shown = capsys.readouterr().err
+        assert "changed since they were predicted, and not asked again: 1, the first black.png" in shown
+
+
+def test_an_output_of_something_else_is_refused_before_any_work(desk, how, tmp_path, monkeypatch):
+    monkeypatch.setattr(predicting, "reader_of", None)
+    (tmp_path / "predictions.csv").write_text("file,class\n")
+    with pytest.raises(UserError, match=r"holds a predictions\.csv of something else"):
+        predict(run_of("transfer").folder, "mine", tmp_path, how=how)
 
 
 def test_a_transfer_of_older_packages_is_told(desk, how, tmp_path, caplog):
@@ -299,7 +315,7 @@ def test_what_a_run_cannot_answer_is_said(desk, how, tmp_path, verb, options, an
 def test_runs_that_are_none_are_answered(desk, how, tmp_path):
     unfinished = tmp_path / "runs" / "train" / "a-1"
     unfinished.mkdir(parents=True)
-    for run, answer in (("nowhere", "no such folder"), (unfinished, "is no run's folder"), ("pretrained/x", "no such")):
+    for run, answer in (("nowhere", "is no folder"), (unfinished, "is no run's folder"), ("pretrained/x", "no such")):
         with pytest.raises(UserError, match=answer):
             predict(run, "mine", tmp_path / "out", how=how)
     (unfinished / "config.yaml").touch()
@@ -327,6 +343,8 @@ def test_commands_that_are_wrong_are_answered(words, answer):
 
 
 def test_help_and_config_are_shown(capsys):
+    assert command(["predict"]) == 0
+    assert "micrographia predict run=PATH" in capsys.readouterr().out
     assert command(["predict", "--help"]) == 0
     assert "rejection: mahalanobis  # what tells images" in capsys.readouterr().out
     assert command(["predict", "run=a b", "probe=gbt", "how.threads=1", "--cfg", "job"]) == 0

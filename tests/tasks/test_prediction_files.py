@@ -9,8 +9,15 @@ from micrographia.tasks.prediction_files import PredictionFolder
 ASKED = {"run": "runs/transfer/a-1", "probe": None}
 
 
-def folder(path, asked=ASKED, per_image=2):
-    return PredictionFolder(path, asked, ["file", "class"], per_image)
+class Results(PredictionFolder):
+    """A folder of two rows an image."""
+
+    def opened(self):
+        return super().opened(["file", "class"], 2)
+
+
+def folder(path, asked=ASKED):
+    return Results(path, asked)
 
 
 def rows(*names):

@@ -281,10 +281,29 @@ def test_a_metric_that_no_run_has_loses_nothing(desk, study, made):
 
 
 def test_the_list_tells_what_is_done(desk, study, made):
-    status, out, _ = study("list")
+    status, out, err = study("list")
     assert status == 0
     assert any(line.startswith("rls_ablation") and "earn their place?" in line for line in out)
-    assert f"  {'smoke':<26}not started" in out
+    assert not any(line.startswith(" ") for line in out)
+    assert "Budgets: smoke, standard, paper." in err
+
+
+def test_the_list_tells_what_was_begun_with_other_settings_too(desk, study, made):
+    for name, suffix, status in (
+        ("rls_ablation", "smoke", "done"),
+        ("rls_ablation", "smoke-1c9f20a7", "failed"),
+        ("rls_ablation-mine", "smoke", "done"),
+    ):
+        state = desk / "runs" / "studies" / f"{name}-{suffix}" / "study.json"
+        state.parent.mkdir(parents=True)
+        state.write_text(json.dumps({"study": name, "jobs": [{"status": "done"}, {"status": status}]}))
+    _, out, _ = study("list")
+    place = next(number for number, line in enumerate(out) if line.startswith("rls_ablation"))
+    assert [line for line in out if line.startswith(" ")] == out[place + 1 : place + 3]
+    assert out[place + 1 : place + 3] == [
+        "  runs/studies/rls_ablation-smoke: 2 of 2 jobs done",
+        "  runs/studies/rls_ablation-smoke-1c9f20a7: 1 of 2 jobs done",
+    ]
 
 
 @pytest.mark.parametrize("stray", ["--dry-run", "budget=paper", "model.beta=4", "list2"])

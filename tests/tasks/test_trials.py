@@ -133,7 +133,7 @@ def test_warmup_spares_the_first_validations(study):
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "sweeps").write_text("a file")
-    with pytest.raises(StudyError, match=r"sweeps/train-beta\.sqlite: cannot be locked .*how\.paths\.runs"):
+    with pytest.raises(StudyError, match=r"sweeps/train-beta\.sqlite: cannot be written .*how\.paths\.runs"):
         Trials(tmp_path / "sweeps" / "train-beta.sqlite", SPACE, SETTINGS)
 
 

@@ -25,7 +25,7 @@ def area(monkeypatch):
     area = Area()
     monkeypatch.setattr(IPython.display, "display", area.display)
     monkeypatch.setattr(progress, "console", HouseConsole(stderr=True, force_jupyter=True))
-    monkeypatch.setattr("micrographia.training.notebook_progress.EVERY", 0)
+    monkeypatch.setattr("micrographia.training.notebook_progress.NotebookProgress.every", 0)
     return area
 
 

@@ -85,7 +85,7 @@ def preview(
 
     from micrographia.data.datamodule import Part, spread, unit_range
     from micrographia.tasks.assembly import build_data
-    from micrographia.tasks.data import inspection, naming_fetch
+    from micrographia.tasks.inspecting import inspection, naming_fetch
 
     if part not in get_args(Part):
         raise UserError(f"part={part}: no such part. There are: {', '.join(get_args(Part))}.")

@@ -15,7 +15,7 @@ TERM = "font-size:85%;opacity:.75;margin-right:.6em"
 
 def run_summary(run: "Run") -> str:
     """A run: its name, settings, leading metrics, and the names of its tables and figures."""
-    from micrographia.reporting.records import duration
+    from micrographia.durations import duration
     from micrographia.reporting.summary import headline_cards, spread_over
 
     cards = "".join(

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from micrographia.completion.composing import Composition, compose, readable
-from micrographia.completion.places import files, runs
+from micrographia.completion.places import files, is_one_of, runs
 from micrographia.completion.values import select, values_of, verb_values
 from micrographia.config import config_directory
 from micrographia.help import group_choices, launchers, own_groups
@@ -23,6 +23,13 @@ ACTIONS = ("list", "fetch", "check", "preview")
 ROOTS = {"data list": "fetch", "data fetch": "fetch", "data check": "inspect", "data preview": "inspect"}
 PLACES = (*PATH_KEYS, "output", "input")  # keys whose value is a file or a folder
 LAUNCHER = "hydra/launcher"
+# Tasks whose runs a verb's run= takes, and of trainings the inputs that they can be: all where none is named.
+ANY: tuple[tuple[str, ...], tuple[str, ...]] = (("train", "transfer", "superresolve"), ())
+TAKEN = {
+    "evaluate": (("train", "transfer"), ("source",)),
+    "predict": (("train", "transfer", "superresolve"), ("source",)),
+    "export": (("train", "transfer"), ("source", "generator", "encoder")),
+}
 OPTIONS = {
     "-m": "a run of each of several values: seed=0,1,2",
     "--multirun": "a run of each of several values: seed=0,1,2",
@@ -184,25 +191,23 @@ def values(line: Line, key: str, begun: str) -> Known:
     known = (*line.composition.groups.values(), LAUNCHER, *EXECUTION, *own_groups())
     if group in line.choices and group in known:
         named = dict.fromkeys(line.choices[group], "")
-        return named | (dict.fromkeys(runs(begun, folder, ["train"], group), "") if key in INPUTS else {})
+        return named | (dict.fromkeys(runs(begun, folder, ["train"], [group]), "") if key in INPUTS else {})
     if last == RUN_KEY:
-        shipped = [f"pretrained/{name}" for name in shipped_names()]
-        if key == RUN_KEY:
-            tasks = ["train", "transfer", *(["superresolve"] if line.verb != "evaluate" else [])]
-            return dict.fromkeys([*shipped, *runs(begun, folder, tasks)], "")
-        group = key.split(".")[-2]
-        return dict.fromkeys([*shipped, *runs(begun, folder, ["train"], group if group in INPUTS else "")], "")
+        tasks, kinds = TAKEN.get(line.verb, ANY) if key == RUN_KEY else (("train",), (key.split(".")[-2],))
+        kinds = tuple(kind for kind in kinds if kind in INPUTS)
+        return dict.fromkeys([*shipped(kinds), *runs(begun, folder, tasks, kinds)], "")
     if last in PLACES or key.startswith("how.paths."):
         return dict.fromkeys(files(begun), "")
     own = verb_values(COMMANDS[line.verb][0], key) if line.verb in COMMANDS else []
     return dict.fromkeys(own or values_of(key, line.composition.keys), "")
 
 
-def shipped_names() -> list[str]:
-    """Names of the runs that ship."""
-    from micrographia.pretrained import pretrained_names
+def shipped(kinds: Sequence[str]) -> list[str]:
+    """Addresses of the runs that ship and can be one of some inputs; of any where none is named."""
+    from micrographia.pretrained import pretrained_folder, pretrained_names
 
-    return pretrained_names()
+    names = pretrained_names()
+    return [f"pretrained/{name}" for name in names if is_one_of(pretrained_folder(name), kinds)]
 
 
 def budgets(study: str) -> Iterable[str]:

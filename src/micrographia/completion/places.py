@@ -28,15 +28,15 @@ def files(begun: str, folders_only: bool = False) -> list[str]:
     return found
 
 
-def runs(begun: str, folder: str, tasks: Sequence[str], group: str = "") -> list[str]:
+def runs(begun: str, folder: str, tasks: Sequence[str], kinds: Sequence[str] = ()) -> list[str]:
     """Folders of finished runs that begin so, of some tasks; else the folders on the way to others.
 
     Parameters
     ----------
     folder
         Of runs.
-    group
-        Input that they are to be, as ``generator``; empty for any.
+    kinds
+        Inputs that trainings among them can be, as ``generator``; empty for any.
     """
     found: list[str] = []
     for task in tasks:
@@ -44,7 +44,7 @@ def runs(begun: str, folder: str, tasks: Sequence[str], group: str = "") -> list
         if not (begun.startswith(place) or place.startswith(begun)):
             continue
         for run in finished(Path(place).expanduser(), begun.removeprefix(place) if begun.startswith(place) else ""):
-            if len(found) < MOST and (not group or is_input(run, group)):
+            if len(found) < MOST and (task != "train" or is_one_of(run, kinds)):
                 found.append(f"{place}{run.name}")
     return found or (files(begun, folders_only=True) if begun else [])
 
@@ -58,6 +58,11 @@ def finished(folder: Path, begun: str) -> Iterator[Path]:
     for name in names:
         if not name.startswith(".") and not name.endswith(".previous") and (folder / name / "result.json").exists():
             yield folder / name
+
+
+def is_one_of(run: Path, kinds: Sequence[str]) -> bool:
+    """Whether a run's model can be one of some inputs; of any where none is named."""
+    return not kinds or any(is_input(run, kind) for kind in kinds)
 
 
 def is_input(run: Path, group: str) -> bool:

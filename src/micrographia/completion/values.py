@@ -102,7 +102,9 @@ def source_of(module: str) -> ast.Module:
 
 
 def verb_values(place: str, key: str) -> list[str]:
-    """Values that a verb's module declares for a key of its own config, in a ``TypedDict``, read without an import.
+    """Values that a verb declares for a key of its own config, in a ``TypedDict``, read without an import.
+
+    Declared in its module, or in one of the tasks that this one imports.
 
     Parameters
     ----------
@@ -114,11 +116,13 @@ def verb_values(place: str, key: str) -> list[str]:
     >>> verb_values("micrographia.tasks.data:data_command", "weeks")
     ['all', 'null']
     """
-    tree = source_of(place.partition(":")[0])
-    declared = [line for item in tree.body if isinstance(item, ast.ClassDef) for line in item.body]
-    for line in declared:
-        if isinstance(line, ast.AnnAssign) and getattr(line.target, "id", "") == key:
-            return literal_values(line.annotation, tree)
+    own = source_of(place.partition(":")[0])
+    parts = [item.module or "" for item in own.body if isinstance(item, ast.ImportFrom)]
+    for tree in (own, *(source_of(module) for module in parts if module.startswith("micrographia.tasks."))):
+        declared = [line for item in tree.body if isinstance(item, ast.ClassDef) for line in item.body]
+        for line in declared:
+            if isinstance(line, ast.AnnAssign) and getattr(line.target, "id", "") == key:
+                return literal_values(line.annotation, tree)
     return []
 
 

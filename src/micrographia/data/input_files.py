@@ -50,8 +50,8 @@ def input_files(given: str, results: str) -> InputFiles:
     """
     path = Path(given).expanduser()
     if is_image_file(path) and is_there(path):
-        if not is_text(path):
-            raise UserError(f"input={shown(path)}: its name is no text (UTF-8). Rename the file.")
+        if not is_line(Path(path.name)):
+            raise UserError(f"input={shown(path)}: its name is no line of text (UTF-8). Rename the file.")
         return InputFiles(path.parent, [path.name])
     if path.is_dir():
         return gathered(path, [path], given, results)
@@ -85,7 +85,7 @@ def gathered(root: Path, places: list[Path], given: str, results: str) -> InputF
             name = below(path, root)
             if not is_image_file(path):
                 others.update([path.suffix.lower()] if is_unread(path) else [])
-            elif not is_text(path) or "\n" in name or "\r" in name:
+            elif not is_line(path.relative_to(root)):
                 unreadable[name] = "its name is no line of text. Rename the file"
             else:
                 names.add(path.relative_to(root).as_posix())
@@ -106,6 +106,11 @@ def without_results(folder: Path, results: str, closed: Callable[[OSError], obje
             left_out.append(f"{path.parent}/")
         elif not any(str(path).startswith(place) for place in left_out):
             yield path
+
+
+def is_line(name: Path) -> bool:
+    """Whether a file's name is one line of text, as it stands in a table."""
+    return is_text(name) and not {"\n", "\r"} & set(str(name))
 
 
 def below(path: Path, root: Path) -> str:

@@ -56,7 +56,7 @@ def holds(folder: Path) -> str:
 def data_findings(paths: Mapping[str, str]) -> Iterator[Finding]:
     """Which public sets are there."""
     from micrographia.data.catalogue.sets import SETS
-    from micrographia.tasks.data import state
+    from micrographia.tasks.public_sets import state
 
     root = Path(paths["data"])
     told = "" if "MICROGRAPHIA_DATA" in os.environ else " (MICROGRAPHIA_DATA is not set)"

@@ -47,7 +47,7 @@ def require_cellprofiler() -> Any:
     UserError
         If it is not installed.
     """
-    with needing("CellProfiler's features", "cellprofiler"):
+    with needing("a set of CellProfiler's features", "cellprofiler"):
         from cp_measure import bulk
     return bulk
 

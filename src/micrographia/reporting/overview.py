@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from micrographia.durations import duration
 from micrographia.reporting.blocks import Block, Cards, Cell, Code, Column, Facts, Gallery, Note, Section, Table
 from micrographia.reporting.charts import groups_chart
 from micrographia.reporting.finding import Study
@@ -23,7 +24,7 @@ from micrographia.reporting.metrics import (
     wording,
 )
 from micrographia.reporting.pictures import Allowance, embedded
-from micrographia.reporting.records import DONE, RunRecord, duration
+from micrographia.reporting.records import DONE, RunRecord
 from micrographia.reporting.summary import card_of, card_words, headline_cards, result_tables, spread_over
 from micrographia.reporting.tables import markdown_table, table_of
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from micrographia.durations import duration
 from micrographia.errors import UserError
 from micrographia.runs.run import Run
 
@@ -147,19 +148,3 @@ def read_record(run: Run) -> RunRecord:
     except UserError as error:
         log.warning("%s", error)
         return RunRecord(run.folder, UNREADABLE, problem=f"This run cannot be read: {error}")
-
-
-def duration(seconds: float) -> str:
-    """A time as it is spoken.
-
-    Examples
-    --------
-    >>> duration(4.2), duration(75), duration(7300)
-    ('4.2 s', '1 min 15 s', '2 h 1 min')
-    """
-    if seconds < 60:
-        return f"{seconds:.3g} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"

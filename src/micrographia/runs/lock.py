@@ -17,7 +17,7 @@ WITHOUT_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP)
 
 
 @contextmanager
-def held(file: Path, made: Path) -> Iterator[None]:
+def held(file: Path, made: Path, setting: str = "how.paths.runs") -> Iterator[None]:
     """Hold a lock, saying so when another process has it first.
 
     The system frees it when its process dies. On a file system without locks a second file beside the first, which
@@ -29,6 +29,8 @@ def held(file: Path, made: Path) -> Iterator[None]:
         What is locked.
     made
         What it is locked for, in messages.
+    setting
+        What names another place.
 
     Raises
     ------
@@ -46,7 +48,9 @@ def held(file: Path, made: Path) -> Iterator[None]:
             lock = SoftFileLock(file.with_name(f"{file.name}.soft"))
             acquire(lock, made)
     except OSError as error:
-        raise UserError(f"{made}: cannot be locked ({error.strerror}). Set how.paths.runs=FOLDER.") from error
+        raise UserError(
+            f"{made}: cannot be written ({error.strerror}). Set {setting}=FOLDER to one that can."
+        ) from error
     try:
         yield
     finally:

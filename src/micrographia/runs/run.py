@@ -15,7 +15,7 @@ from yaml import YAMLError
 
 from micrographia import __version__
 from micrographia.errors import UserError
-from micrographia.pretrained import shipped_folder
+from micrographia.pretrained import is_shipped, shipped_folder
 from micrographia.runs.address import digest, run_folder
 from micrographia.runs.environment import environment
 from micrographia.runs.fingerprint import ContentHashes
@@ -60,12 +60,24 @@ class Run:
         Raises
         ------
         UserError
-            If it is not there or not finished.
+            If it is not there, is no run's folder, or is not finished.
         """
-        found = cls(run_folder(run))
-        if not found.finished:
-            raise UserError(f"{key}: {run} is not the folder of a finished run (it has no result.json).")
-        return found
+        try:
+            found = cls(run_folder(run))
+        except UserError as error:
+            raise UserError(f"{key}: {error}") from error
+        if found.finished:
+            return found
+        if not found.folder.is_dir():
+            raise UserError(f"{key}: {run} is no folder. Name a finished run, as runs/train/NAME-DIGEST.")
+        if (found.folder / "config.yaml").exists():
+            raise UserError(f"{key}: {run} is not finished. Start its command once more, which goes on with it.")
+        raise UserError(f"{key}: {run} is no run's folder (it has no result.json). Name one as runs/train/NAME-DIGEST.")
+
+    @property
+    def place(self) -> str:
+        """How a command names it: by its folder, or as ``pretrained/NAME``."""
+        return f"pretrained/{self.folder.name}" if is_shipped(self.folder) else str(self.folder)
 
     @property
     def finished(self) -> bool:
@@ -168,13 +180,15 @@ def obtain(what: What, how: How, recipe: Callable[[What, How, Run], Metrics], re
         run = located(folder, what["name"], address)
         if run.finished and not rerun:  # another process has made it meanwhile
             return returned(run)
+        former = set_aside(run)
         begin(run, what, how)
         resumed = run.checkpoint.exists()
         started = time.perf_counter()
         try:
             metrics = recipe(what, how, run)
         except UserError:
-            discard_unbegun(run)
+            if discard_unbegun(run) and former:
+                former.rename(run.folder)
             raise
         result = {
             "task": what["task"],
@@ -237,18 +251,30 @@ def returned(run: Run) -> Run:
     return Run(run.folder, found=True)
 
 
-def discard_unbegun(run: Run) -> None:
-    """Remove the folder of a run that was refused before it had made anything, as for images that are not there."""
-    if {file.name for file in run.folder.iterdir()} <= {"config.yaml", "environment.json"}:
-        shutil.rmtree(run.folder, ignore_errors=True)
+def discard_unbegun(run: Run) -> bool:
+    """Remove the folder of a run that was refused before it had made anything, as for images that are not there.
+
+    Returns
+    -------
+    Whether it was removed.
+    """
+    if not {file.name for file in run.folder.iterdir()} <= {"config.yaml", "environment.json"}:
+        return False
+    shutil.rmtree(run.folder, ignore_errors=True)
+    return not run.folder.exists()
+
+
+def set_aside(run: Run) -> Path | None:
+    """Rename the folder of a run that is made anew, so that nothing of it is resumed from, nor lost; its new place."""
+    if not run.finished:
+        return None
+    previous = run.folder.with_name(run.folder.name + PREVIOUS)
+    shutil.rmtree(previous, ignore_errors=True)
+    return run.folder.rename(previous)
 
 
 def begin(run: Run, what: What, how: How) -> None:
     """Prepare a run's folder, and say whether the run starts or resumes."""
-    if run.finished:  # made anew: nothing of the former run may be resumed from, nor lost
-        previous = run.folder.with_name(run.folder.name + PREVIOUS)
-        shutil.rmtree(previous, ignore_errors=True)
-        run.folder.rename(previous)
     remove_partial_files(run.folder)
     log.info("%s: %s", run.folder, "resuming" if run.checkpoint.exists() else "starting")
     write_atomically(run.folder / "config.yaml", lambda part: OmegaConf.save(OmegaConf.create(dict(what)), part))

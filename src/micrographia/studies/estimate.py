@@ -27,20 +27,3 @@ def seconds_left(jobs: Sequence[StudyJob], about: float | None = None) -> float 
         else:
             return None
     return total
-
-
-def spoken(seconds: float | None) -> str:
-    """A time as it is spoken.
-
-    Examples
-    --------
-    >>> spoken(50), spoken(840), spoken(20000), spoken(400000), spoken(None)
-    ('about 50 s left', 'about 14 min left', 'about 5.6 h left', 'about 4.6 days left', 'time left unknown')
-    """
-    if seconds is None:
-        return "time left unknown"
-    for size, unit, digits in ((86400 * 2, "days", 1), (5400, "h", 1), (90, "min", 0)):
-        if seconds >= size:
-            per = {"days": 86400, "h": 3600, "min": 60}[unit]
-            return f"about {seconds / per:.{digits}f} {unit} left"
-    return f"about {seconds:.0f} s left"

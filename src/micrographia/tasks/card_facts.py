@@ -80,8 +80,13 @@ class Facts:
         """``encoder``, ``classifier``, ``generator``, ``flow``, ``recovery`` (of a super-resolution) or ``model``."""
         if self.record.task != "train":
             return {"transfer": "encoder", "superresolve": "recovery"}.get(self.record.task, "model")
-        target = str((self.config.get("model") or {}).get("_target_"))
-        return next((kind for start, kind in KINDS.items() if target.startswith(start)), "model")
+        from micrographia.tasks.assembly import descends
+
+        node = self.config["model"]
+        try:
+            return next((kind for place, kind in KINDS.items() if descends(node, place)), "model")
+        except UserError:  # a class of the user's own that is not at hand
+            return "model"
 
     @property
     def backbone(self) -> str:

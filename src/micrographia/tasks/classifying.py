@@ -21,7 +21,7 @@ from micrographia.tasks.assembly import load_model
 from micrographia.tasks.evaluated import is_fine_tuned, load_last, training_of
 from micrographia.tasks.predict import Options
 from micrographia.tasks.probing import build_probes
-from micrographia.tasks.readers import Reader, in_blocks
+from micrographia.tasks.readers import Batch, Reader, in_blocks
 from micrographia.training.fit import device_of
 
 log = logging.getLogger(__name__)
@@ -78,21 +78,13 @@ class ClassReader(Reader):
         self.columns = [*told, *self.shown.values()]
         self.about = {"classes": self.classes, "latents": self.latents, **(about or {})}
 
-    def rows(
-        self,
-        names: Sequence[str],
-        paths: Sequence[Path],
-        images: Tensor,
-        flags: Sequence[str],
-        folder: Path,
-        watch: Callable[[float], None],
-    ) -> pd.DataFrame:
+    def rows(self, batch: Batch, folder: Path, watch: Callable[[float], None]) -> pd.DataFrame:
         """See `Reader.rows`."""
-        table = pd.DataFrame({"file": list(names), "flag": list(flags)})
-        codes, asked = pd.DataFrame(index=table.index), images
+        table = pd.DataFrame({"file": batch.names, "flag": batch.flags})
+        codes, asked = pd.DataFrame(index=table.index), batch.images
         if self.encode is not None:
-            found = in_blocks(self.encode, images, self.device)
-            codes, asked = pd.DataFrame(found.numpy(), columns=self.latents), found if self.probe else images
+            found = in_blocks(self.encode, batch.images, self.device)
+            codes, asked = pd.DataFrame(found.numpy(), columns=self.latents), found if self.probe else batch.images
         if self.classify is not None:
             likely = pd.DataFrame(in_blocks(self.classify, asked, self.device).numpy(), columns=self.classes)
             table["class"], table["probability"] = likely.idxmax(axis=1), likely.max(axis=1)

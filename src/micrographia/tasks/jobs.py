@@ -209,14 +209,18 @@ class JobRunner:
         return [replace(job, overrides=(*overrides, *job.overrides)) for job in done]
 
     def with_share(self, how: dict[str, Any]) -> dict[str, Any]:
-        """How a job is executed: with its share of the machine, and one progress bar at most on the terminal."""
+        """How a job is executed: with its share of the machine, and without a bar beside others on a terminal."""
         if self.process == PROCESS:
             return how
         if self.shares_devices and self.answers:
             from micrographia.tasks.launching import take_device
 
             take_device(self.answers.folder)
-        return {**how, "threads": how["threads"] or self.threads, "progress": False}
+        return {
+            **how,
+            "threads": how["threads"] or self.threads,
+            "progress": how["progress"] and not sys.stderr.isatty(),
+        }
 
 
 def checked_config(config: "DictConfig", overrides: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:

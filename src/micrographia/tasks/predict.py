@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
+from micrographia import __version__
 from micrographia.config import Between, check_value, config_directory
 from micrographia.errors import UserError
 from micrographia.runs.run import How
@@ -76,7 +77,7 @@ def predict_command(arguments: Sequence[str]) -> int:
     """
     from micrographia.console import show_notices
 
-    if {"-h", "--help"} & set(arguments):
+    if not arguments or {"-h", "--help"} & set(arguments):
         print(overview())
         return 0
     words, shown = without_show(arguments)
@@ -202,7 +203,22 @@ def predict(
     }
     check_value(given, Predict, "")
     how = settings([])[1] if how is None else how
-    from micrographia.tasks.predicting import go_on
+    from micrographia.data.input_files import input_files
+    from micrographia.runs.run import Run
+    from micrographia.tasks.prediction_files import RECORD, PredictionFolder
 
+    finished = Run.named(str(run))
+    images = input_files(str(input), RECORD)
     options: Any = {name: given[name] for name in Options.__annotations__}
-    return go_on(str(run), str(input), Path(output).expanduser(), options, batch_size, how)
+    asked = {
+        "run": str(finished.folder.resolve()),
+        "digest": finished.result["digest"],
+        "input": str(Path(input).expanduser().absolute()),
+        **options,
+        "version": __version__,
+    }
+    folder = PredictionFolder(Path(output).expanduser(), asked)
+    folder.require_own()
+    from micrographia.tasks.predicting import go_on  # after what can be refused at once: it imports for seconds
+
+    return go_on(finished, images, folder, options, batch_size, how)

@@ -3,64 +3,39 @@
 import logging
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
-import pandas as pd
 import torch
 
-from micrographia import __version__
 from micrographia.data.datamodule import unit_range
 from micrographia.data.decoding import in_threads
-from micrographia.data.input_files import InputFiles, input_files
+from micrographia.data.input_files import InputFiles
 from micrographia.data.preparing import Prepared
 from micrographia.errors import UserError
-from micrographia.runs.address import run_folder
 from micrographia.runs.run import How, Run, at_precision_of
 from micrographia.tasks.predict import Options, Prediction
-from micrographia.tasks.prediction_files import RECORD, PredictionFolder
-from micrographia.tasks.readers import Reader
+from micrographia.tasks.prediction_files import PredictionFolder
+from micrographia.tasks.readers import Batch, Reader
 from micrographia.training.fit import prepare_threads
 from micrographia.training.progress import WorkProgress
 
 log = logging.getLogger(__name__)
 
 
-def go_on(run: str, given: str, output: Path, options: Options, batch_size: int | None, how: How) -> Prediction:
+def go_on(
+    run: Run,
+    images: InputFiles,
+    folder: PredictionFolder,
+    options: Options,
+    batch_size: int | None,
+    how: How,
+) -> Prediction:
     """Begin a prediction, or go on with it; see `micrographia.tasks.predict.predict`."""
     prepare_threads(how)
-    finished = finished_run(run)
-    images = input_files(given, RECORD)
-    reader = reader_of(finished, how, options)
-    asked = {
-        "run": str(finished.folder.resolve()),
-        "digest": finished.result["digest"],
-        "input": str(Path(given).expanduser().absolute()),
-        **options,
-        "version": __version__,
-    }
-    folder = PredictionFolder(output, asked, reader.columns, reader.per_image)
-    with folder.opened():
+    reader = reader_of(run, how, options)
+    with folder.opened(reader.columns, reader.per_image):
         return read_all(images, reader, folder, batch_size or reader.batch, bool(how["progress"]))
-
-
-def finished_run(name: str) -> Run:
-    """The finished run of that name.
-
-    Raises
-    ------
-    UserError
-        If it is not there, is no run's folder, or is not finished.
-    """
-    run = Run(run_folder(name))
-    if not run.folder.is_dir():
-        raise UserError(f"run={name}: no such folder. Name a finished run, as runs/transfer/NAME-DIGEST.")
-    if not run.finished and (run.folder / "config.yaml").exists():
-        raise UserError(f"run={name}: is not finished. Start its command once more, which goes on with it.")
-    if not run.finished:
-        raise UserError(
-            f"run={name}: is no run's folder (it has no result.json). Name one as runs/transfer/NAME-DIGEST."
-        )
-    return run
 
 
 def reader_of(run: Run, how: How, options: Options) -> Reader:
@@ -111,21 +86,31 @@ def read_all(images: InputFiles, reader: Reader, folder: PredictionFolder, size:
         If none of them can be read.
     """
     missing = [name for name in images.names if name not in folder.done]
+    before = len(images.names) - len(missing)
+    if changed := [name for name in images.names if name in folder.done and is_newer(images.root / name, folder)]:
+        log.warning(
+            "changed since they were predicted, and not asked again: %d, the first %s. Name another output folder for "
+            "new answers.",
+            *(len(changed), changed[0]),
+        )
     if folder.done:
-        log.info("%s: %d of %d images are done", folder.folder, len(images.names) - len(missing), len(images.names))
+        log.info("%s: %d of %d images are done", folder.folder, before, len(images.names))
     reader.expect(images.names)
     folder.refuse(images.unreadable)
     first = next(iter(images.unreadable.items()), None)
     refused, started = len(images.unreadable), time.perf_counter()
     progress = WorkProgress("predicting", visible, per=reader.per)
     try:
+        if missing:
+            progress(0, len(missing))
         for start in range(0, len(missing), size):
             names = missing[start : start + size]
             found = dict(zip(names, in_threads(lambda name: attempt(reader, images.root / name), names), strict=True))
             reasons = {name: reason for name, reason in found.items() if isinstance(reason, str)}
             whole = {name: prepared for name, prepared in found.items() if isinstance(prepared, Prepared)}
             if whole:
-                folder.append(rows_of(whole, images.root, reader, folder.folder, progress, start, len(missing)))
+                watch = partial(moved, progress, start, len(missing))
+                folder.append(reader.rows(batch_of(whole, images.root), folder.folder, watch))
             folder.refuse(reasons)
             refused += len(reasons)
             first = first or next(iter(reasons.items()), None)
@@ -143,10 +128,18 @@ def read_all(images: InputFiles, reader: Reader, folder: PredictionFolder, size:
         )
     if first is not None:
         log.warning("could not be read: %d, the first %s: %s All: %s", refused, *first, folder.unreadable)
-    if missing:
-        log.info("%d images in %.1f s, %.3g images/s", len(missing), seconds, len(missing) / seconds)
+    if asked := done - before:
+        log.info("predicted: %d in %.1f s, %.3g images/s", asked, seconds, asked / seconds)
     log.info("%s: %d images", folder.table, done)
     return Prediction(folder.folder, done, refused)
+
+
+def is_newer(path: Path, folder: PredictionFolder) -> bool:
+    """Whether a file was written after the last rows of the table."""
+    try:
+        return path.stat().st_mtime > folder.written
+    except OSError:
+        return False
 
 
 def attempt(reader: Reader, path: Path) -> Prepared | str:
@@ -157,17 +150,12 @@ def attempt(reader: Reader, path: Path) -> Prepared | str:
         return str(error).removeprefix(f"{path}: ")
 
 
-def rows_of(
-    whole: Mapping[str, Prepared],
-    root: Path,
-    reader: Reader,
-    folder: Path,
-    progress: WorkProgress,
-    before: int,
-    total: int,
-) -> pd.DataFrame:
-    """Rows of a batch, ``before`` images being done of ``total``."""
+def batch_of(whole: Mapping[str, Prepared], root: Path) -> Batch:
+    """Prepared images as a batch."""
     images = torch.stack([unit_range(torch.from_numpy(prepared.item)) for prepared in whole.values()])
-    flags = [prepared.flag for prepared in whole.values()]
-    paths = [root / name for name in whole]
-    return reader.rows(list(whole), paths, images, flags, folder, lambda done: progress(before + done, total))
+    return Batch(list(whole), [root / name for name in whole], images, [prepared.flag for prepared in whole.values()])
+
+
+def moved(progress: WorkProgress, before: int, total: int, done: float) -> None:
+    """Move a bar on by what is done of a batch."""
+    progress(before + done, total)

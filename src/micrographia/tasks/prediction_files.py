@@ -28,18 +28,21 @@ class PredictionFolder:
         As the user names it; made if it is not there.
     asked
         What decides the numbers: run, input, settings, version. A folder of anything else is refused.
-    columns
-        Of the table, the first one ``file``.
-    per_image
-        Rows of one image, which follow each other.
+
+    Attributes
+    ----------
+    done : set of str
+        Names of the images whose rows are in the table.
+    written : float
+        When it was written last before it was opened, in seconds since 1970.
     """
 
-    def __init__(self, folder: Path, asked: Mapping[str, Any], columns: list[str], per_image: int = 1):
+    def __init__(self, folder: Path, asked: Mapping[str, Any]):
         self.folder = folder
         self.asked = dict(asked)
-        self.columns = columns
-        self.per_image = per_image
+        self.columns: list[str] = []
         self.done: set[str] = set()
+        self.written = 0.0
 
     @property
     def table(self) -> Path:
@@ -52,29 +55,38 @@ class PredictionFolder:
         return self.folder / UNREADABLE
 
     @contextmanager
-    def opened(self) -> Iterator[None]:
+    def opened(self, columns: list[str], per_image: int = 1) -> Iterator[None]:
         """Hold the folder against other processes, and find what is `done` in it.
+
+        Parameters
+        ----------
+        columns
+            Of the table, the first one ``file``.
+        per_image
+            Rows of one image, which follow each other.
 
         Raises
         ------
         UserError
             If it holds other things than these predictions, or cannot be written.
         """
-        if self.folder.exists() and not self.folder.is_dir():
-            raise UserError(f"output={self.folder}: is a file. Name a folder.")
+        self.columns = columns
+        self.require_own()
         with self.writing():
             self.folder.mkdir(parents=True, exist_ok=True)
             (self.folder / ".lock").touch()
-        with held(self.folder / ".lock", self.folder):
+        with held(self.folder / ".lock", self.folder, "output"):
             self.require_own()
             with self.writing():
-                self.done = self.mended()
+                self.done = self.mended(per_image)
                 self.unreadable.unlink(missing_ok=True)  # each of them is tried again
             self.save_record({})
             yield
 
     def require_own(self) -> None:
-        """Refuse a folder that holds other predictions, or a table of nobody knows what."""
+        """Refuse a file, and a folder that holds other predictions, or a table of nobody knows what."""
+        if self.folder.exists() and not self.folder.is_dir():
+            raise UserError(f"output={self.folder}: is a file. Name a folder.")
         file = self.folder / RECORD
         if not file.exists():
             if self.table.exists():
@@ -91,10 +103,11 @@ class PredictionFolder:
                     f"{self.asked.get(key)}). Name another folder, or delete this one."
                 )
 
-    def mended(self) -> set[str]:
+    def mended(self, per_image: int) -> set[str]:
         """Names of the images whose rows are whole; what a killed process left behind them is cut off."""
         if not self.table.exists():
             return set()
+        self.written = self.table.stat().st_mtime
         ends: list[int] = []  # of whole lines
         names: list[str] = []
         with self.table.open("rb") as file:
@@ -106,11 +119,13 @@ class PredictionFolder:
         if ends and names[0] != self.columns[0]:
             raise UserError(f"{self.table}: its first column is not {self.columns[0]}. Name another folder.")
         counts = Counter(names[1:])
-        while len(names) > 1 and counts[names[-1]] < self.per_image:
+        while len(names) > 1 and counts[names[-1]] < per_image:
             names.pop()
             ends.pop()
-        with self.table.open("r+b") as file:
-            file.truncate(ends[-1] if ends else 0)
+        whole = ends[-1] if ends else 0
+        if self.table.stat().st_size > whole:  # else the table stays as old as it is
+            with self.table.open("r+b") as file:
+                file.truncate(whole)
         return set(names[1:])
 
     def append(self, rows: pd.DataFrame) -> None:

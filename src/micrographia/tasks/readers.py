@@ -1,6 +1,7 @@
 """What a finished run says of images that it has never seen: a row for each."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +12,28 @@ from torch import Tensor
 from micrographia.data.preparing import Preparation
 
 BLOCK = 32  # images of one pass through a network; the last one is filled up, so that no number depends on its company
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Images that are asked about at a time.
+
+    Attributes
+    ----------
+    names : list of str
+        Of their files, below the folder that is read.
+    paths : list of Path
+        Of the same.
+    images : Tensor
+        ``(n, channels, size, size)``, float32 in 0..1.
+    flags : list of str
+        What is known against each already.
+    """
+
+    names: list[str]
+    paths: list[Path]
+    images: Tensor
+    flags: list[str]
 
 
 class Reader:
@@ -42,25 +65,11 @@ class Reader:
     def expect(self, names: Sequence[str]) -> None:
         """Hear the names of all images, before the first is read."""
 
-    def rows(
-        self,
-        names: Sequence[str],
-        paths: Sequence[Path],
-        images: Tensor,
-        flags: Sequence[str],
-        folder: Path,
-        watch: Callable[[float], None],
-    ) -> pd.DataFrame:
+    def rows(self, batch: Batch, folder: Path, watch: Callable[[float], None]) -> pd.DataFrame:
         """Rows of some images, in their order, with `columns`.
 
         Parameters
         ----------
-        names, paths
-            Of the images' files.
-        images
-            ``(n, channels, size, size)``, float32 in 0..1.
-        flags
-            What is known against each image already.
         folder
             Where images that are made are written.
         watch

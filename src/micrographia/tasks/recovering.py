@@ -21,7 +21,7 @@ from micrographia.runs.run import How, Run
 from micrographia.tasks.assay_report import joined, kept_calibration, measurements
 from micrographia.tasks.assembly import load_generator
 from micrographia.tasks.predict import Options
-from micrographia.tasks.readers import Reader
+from micrographia.tasks.readers import Batch, Reader
 from micrographia.tasks.recovered_files import distinct
 from micrographia.tasks.recovery_inputs import build_assay, build_method, checked_methods, load_encoder, load_flow
 from micrographia.tasks.scaling import networks_alike
@@ -75,23 +75,15 @@ class RecoveredReader(Reader):
         """Settle where the image of each file is written."""
         self.files = dict(zip(names, distinct(names), strict=True))
 
-    def rows(
-        self,
-        names: Sequence[str],
-        paths: Sequence[Path],
-        images: Tensor,
-        flags: Sequence[str],
-        folder: Path,
-        watch: Callable[[float], None],
-    ) -> pd.DataFrame:
+    def rows(self, batch: Batch, folder: Path, watch: Callable[[float], None]) -> pd.DataFrame:
         """See `Reader.rows`."""
-        keys = [content_key(image) for image in images]
+        keys = [content_key(image) for image in batch.images]
         places = {key: place for place, key in reversed(list(enumerate(keys)))}  # copies of an image are searched once
         each = torch.tensor(sorted(places.values()))
-        found = self.module.solve(images[each].to(self.device), torch.tensor(keys)[each], watch)
+        found = self.module.solve(batch.images[each].to(self.device), torch.tensor(keys)[each], watch)
         rows = self.measured(found)
         tables = []
-        for name, path, key, flag in zip(names, paths, keys, flags, strict=True):
+        for name, path, key, flag in zip(batch.names, batch.paths, keys, batch.flags, strict=True):
             image = found.images[found.keys.tolist().index(key), 0].cpu()
             file = Path("images", self.files[name])
             if image.isfinite().all():

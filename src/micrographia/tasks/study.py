@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from micrographia.console import console, show_notices
+from micrographia.durations import time_left
 from micrographia.errors import UserError
 from micrographia.overrides import is_execution
 from micrographia.search_path import check_own_folders, say_shadows, study_files
-from micrographia.studies.estimate import seconds_left, spoken
+from micrographia.studies.estimate import seconds_left
 from micrographia.studies.expansion import FAILED, StudyJob, SweepPlan, group_name, plan
 from micrographia.studies.reading import find_study, read_study
 from micrographia.studies.specification import Budget, Study
@@ -192,12 +193,12 @@ def make_sweep(study: Study, sweep: SweepPlan, folder: Path, about: dict[str, An
     if not left:
         notice(f"{title}: all {count} jobs are done")
         return
-    notice(f"{title}: job {count - len(left) + 1} of {count}, {spoken(seconds_left(sweep.jobs))}")
+    notice(f"{title}: job {count - len(left) + 1} of {count}, {time_left(seconds_left(sweep.jobs))}")
 
     def said(done: int, seconds: float | None) -> None:
         save_state(folder, about, jobs)
         if done < count:
-            notice(f"{title}: job {done + 1} of {count}, {spoken(seconds)}")
+            notice(f"{title}: job {done + 1} of {count}, {time_left(seconds)}")
 
     try:
         make(sweep, said)
@@ -216,7 +217,7 @@ def show_jobs(study: Study, budget: Budget, jobs: Sequence[StudyJob]) -> None:
         notice(f"{count} of the jobs cannot start: {obstacle}")
     done = sum(job.run is not None for job in jobs)
     seconds = seconds_left(jobs, budget.about)
-    left = "nothing left to do" if done == len(jobs) else spoken(seconds)
+    left = "nothing left to do" if done == len(jobs) else time_left(seconds)
     if seconds is None:
         left = "unknown how long the others take until the first of each sweep is done"
     notice(f"{study.name}, budget {budget.name}: {done} of {len(jobs)} jobs done, {left}")
@@ -246,16 +247,16 @@ def show_closing(study: Study, plans: Sequence[SweepPlan], jobs: Sequence[StudyJ
 
 
 def list_studies(runs: Path) -> int:
-    """Print each study that ships with its question, and what there is of each of its budgets."""
+    """Print each study that ships with its question, and below it what was begun, at whichever budget and settings."""
+    budgets: dict[str, None] = {}
     for name, file in study_files().items():
         study = read_study(file)
+        budgets |= dict.fromkeys(study.budgets)
         print(f"{name:<28}{study.question}  ({study.source})")
-        for budget in study.budgets:
-            folder = runs / "studies" / f"{name}-{budget}"
+        for folder in sorted((runs / "studies").glob(f"{name}-*")):
             state = read_state(folder)
-            if state is None:
-                print(f"  {budget:<26}not started")
-                continue
-            done = sum(job["status"] == "done" for job in state["jobs"])
-            print(f"  {budget:<26}{done} of {len(state['jobs'])} jobs done  {folder}")
+            if state and state["study"] == name:
+                done = sum(job["status"] == "done" for job in state["jobs"])
+                print(f"  {folder}: {done} of {len(state['jobs'])} jobs done")
+    notice(f"Budgets: {', '.join(budgets)}. What was begun stands below its study.")
     return 0

@@ -194,7 +194,9 @@ class Trials:
             self.file.parent.mkdir(parents=True, exist_ok=True)
             self.guard.acquire()
         except OSError as error:
-            raise StudyError(f"{self.file}: cannot be locked ({error.strerror}). Set how.paths.runs=FOLDER.") from error
+            raise StudyError(
+                f"{self.file}: cannot be written ({error.strerror}). Set how.paths.runs=FOLDER to one that can."
+            ) from error
         try:
             with self.recording():
                 yield

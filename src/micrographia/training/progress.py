@@ -8,6 +8,7 @@ from rich.table import Column
 
 from micrographia.console import console
 from micrographia.training.curves import counting
+from micrographia.training.line_progress import LineProgress
 from micrographia.training.notebook_progress import NotebookProgress
 
 SPEED_OVER = 600.0  # seconds over which a speed is taken: a slow machine has two items no oftener
@@ -16,9 +17,10 @@ SPEED_OVER = 600.0  # seconds over which a speed is taken: a slow machine has tw
 def progress_bar(visible: bool = True) -> Progress:
     """Bar on stderr with what is done, speed and time left; each task has the field ``note``.
 
-    Where the terminal is narrow the title is cut first. A notebook shows a line of its own.
+    Where the terminal is narrow the title is cut first. A notebook shows a line of its own; where there is no terminal,
+    a line is printed each minute.
     """
-    kind = NotebookProgress if console.is_jupyter else Progress
+    kind = NotebookProgress if console.is_jupyter else Progress if console.is_terminal else LineProgress
     return kind(
         TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
         BarColumn(bar_width=12),
@@ -64,15 +66,18 @@ class WorkProgress:
         self.finished = False
 
     def __call__(self, done: float, total: int) -> None:
-        """Move on; the last item closes the bar, once."""
+        """Move on; 0 done opens the bar, so that the first items have a speed; the last one closes it, once."""
         if self.finished and done >= total:
             return
         if self.bar is None:
             self.bar = progress_bar(self.visible)
             self.task = self.bar.add_task(self.title, total=total, note="")
             self.bar.start()
-        speed = (self.bar.tasks[self.task].speed or 0.0) * {"s": 1, "min": 60}[self.per]
-        self.bar.update(self.task, completed=done, total=total, note=rate(speed, self.per) if speed else "")
+            self.first = done
+        self.bar.update(self.task, completed=done, total=total)
+        task = self.bar.tasks[self.task]
+        speed = task.speed or (done - self.first) / (task.elapsed or 1.0)  # rich knows none before the second item
+        self.bar.update(self.task, note=rate(speed * {"s": 1, "min": 60}[self.per], self.per) if speed else "")
         self.finished = done >= total
         if self.finished:
             self.close()

@@ -218,6 +218,9 @@ def test_names_that_are_no_text_or_markup_are_shown_as_they_are(capsys, tmp_path
 def test_check_of_a_folder_and_of_files_that_are_no_images(capsys, served, tmp_path, monkeypatch):
     lay_out(tmp_path / "mine", {f"{'ab'[number % 2]}/{number}.png": png(number) for number in range(30)})
     assert command(["data", "check", "image_folder", f"data.root={tmp_path / 'mine'}"]) == 0
+    assert "One class alone" not in capsys.readouterr().err
+    assert command(["data", "check", "image_folder", f"data.root={tmp_path / 'mine' / 'a'}"]) == 0
+    assert "One class alone: nothing can be classified." in capsys.readouterr().err
     served.files["sprites.npz"] = b"numbers"
     monkeypatch.setitem(
         task.SETS, "dsprites", replace(SETS["dsprites"], downloads=(Download(served.address("sprites.npz")),))
