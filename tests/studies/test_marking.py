@@ -37,15 +37,15 @@ AUC = {"metrics": "assay/auc/{method}", "rows": ["method"], "best": "max", "digi
 
 def test_nothing_is_bold_where_all_look_alike(table):
     found, words = table(AUC, {"assay/auc/hr": 1.0, "assay/auc/rls": 0.999, "assay/auc/bicubic": 1.0})
-    assert found == {"RLS": ["1.00"], "bicubic": ["1.00"], "hr": ["1.00"]}
+    assert found == {"RLS": ["1.00"], "bicubic": ["1.00"], "high resolution": ["1.00"]}
     assert words == ""
 
 
 def test_what_looks_alike_is_bold_together_and_high_resolution_does_not_compete(table):
     metrics = {"assay/auc/hr": 1.0, "assay/auc/rls": 0.802, "assay/auc/bicubic": 0.8, "assay/auc/pulse": 0.5}
     found, words = table(AUC, metrics)
-    assert found == {"RLS": ["*0.80*"], "bicubic": ["*0.80*"], "hr": ["1.00"], "pulse": ["0.50"]}
-    assert words == "In bold: the highest; hr does not compete."
+    assert found == {"RLS": ["*0.80*"], "bicubic": ["*0.80*"], "high resolution": ["1.00"], "PULSE": ["0.50"]}
+    assert words == "In bold: the highest; high resolution does not compete."
 
 
 def test_the_raw_input_does_not_compete_by_its_phase_or_by_its_metric(table):
@@ -53,7 +53,7 @@ def test_the_raw_input_does_not_compete_by_its_phase_or_by_its_metric(table):
     metrics["probe/gbt/baseline/accuracy"] = 0.9
     entry = {"metrics": "probe/{probe}/{phase}/accuracy", "rows": ["probe"], "columns": ["phase"], "best": "max"}
     found, words = table(entry | {"among": ["phase"]}, metrics)
-    assert found == {"gbt": ["0.500", "*0.700*", "0.900"]}
+    assert found == {"boosted trees": ["0.500", "*0.700*", "0.900"]}
     assert words == "In bold: the highest by phase at the same probe; baseline does not compete."
     named = {name: f"probe/gbt/{phase}/accuracy" for name, phase in (("raw", "baseline"), ("codes", "after"))}
     named["old codes"] = "probe/gbt/before/accuracy"

@@ -134,7 +134,7 @@ def best_groups(table: pd.DataFrame) -> Cards:
     Where groups were scored on other images, none is the best; of a single group nothing is said of groups.
     """
     cards = []
-    groups = {row["label"]: row for row in table.to_dict("records")}
+    groups: dict[str, Any] = {row["label"]: row for row in table.to_dict("records")}
     for names in leading(dict.fromkeys(map(str, table["metric"]))):
         rows = table[table["metric"].isin(names) & np.isfinite(table["mean"].astype(float))]
         alike = len({conditions(group, names[0]) for group in groups.values()}) == 1

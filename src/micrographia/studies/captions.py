@@ -1,6 +1,7 @@
 """What stands below a table or figure, so that it can be defended."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from micrographia.runs.seeds import seeds_varied
 from micrographia.studies.expansion import FAILED, StudyJob
@@ -61,9 +62,10 @@ def describe_best(summary: Summary, wide: Wide, labels: Mapping[str, str]) -> st
         text += f" by {' and '.join(competing)} at the same {' and '.join(others)}"
     elif len(wide.columns) > 1:
         text += " of each column"
+    cells: list[Any] = summary.cells[keys].astype(str).to_dict("records")
     aside = {
         next((values[key] for key, value in REFERENCES.items() if values.get(key) == value), values.get("metric", ""))
-        for values in summary.cells[keys].astype(str).to_dict("records")
+        for values in cells
         if is_held_against(entry, values)
     }
     named = " and ".join(sorted(label(word, labels) for word in aside))

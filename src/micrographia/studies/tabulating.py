@@ -11,6 +11,7 @@ import pandas as pd
 from micrographia.studies.gathering import NOWHERE
 from micrographia.studies.marking import Place, best_places
 from micrographia.studies.summary import Summary, is_number
+from micrographia.wording import METHODS, PROBES
 
 SIGNIFICANT = 3  # digits of a column's largest mean
 ESCAPES = {
@@ -161,13 +162,15 @@ def decimals(means: Sequence[float]) -> int:
 def label(value: str, labels: Mapping[str, str]) -> str:
     """What stands for a value or a key in a table: its label, else itself with spaces, of a key its end.
 
+    Methods and probes without a label are called what they are called everywhere.
+
     Examples
     --------
     >>> label("no_pw", {"no_pw": "without p(w)"}), label("balanced_accuracy", {}), label("source.model.beta", {})
     ('without p(w)', 'balanced accuracy', 'beta')
     """
-    if value in labels:
-        return labels[value]
+    if known := labels.get(value) or METHODS.get(value) or PROBES.get(value):
+        return known
     end = value if is_number(value) or value.startswith(".") else value.rpartition(".")[2]
     return (end or value).replace("_", " ")
 
