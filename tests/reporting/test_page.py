@@ -160,8 +160,8 @@ def test_a_sweep_shows_the_jobs_that_failed(written):
     rows = "probe/gbt/after/balanced_accuracy,0.5,,1,none,transfer/"
     file.write_text(f"metric,mean,sd,runs,seeds varied,folders\n{rows}{run.folder.name}\n")
     jobs = [
-        {"overrides": ["seed=0"], "status": "done", "run": str(run.folder), "mistake": None, "log": "0.log"},
-        {"overrides": ["seed=1"], "status": "failed", "run": None, "mistake": "no memory", "log": "logs/1.log"},
+        {"overrides": ["a=1", "seed=0"], "status": "done", "run": str(run.folder), "mistake": None},
+        {"overrides": ["a=1", "seed=1"], "status": "failed", "mistake": "no memory", "log": "logs/1.log"},
     ]
     older = text_of(report([str(file)], LIMIT))
     assert "Jobs that failed" not in older
@@ -171,7 +171,7 @@ def test_a_sweep_shows_the_jobs_that_failed(written):
     text = text_of(report([str(file)], LIMIT))
     assert "1 finished, 1 failed." in text
     assert "1 of 2 jobs failed and is left out." in text
-    assert re.search(r"Jobs that failed .*seed=1 failed no memory logs/1.log", text)
+    assert re.search(r"Jobs that failed overrides status mistake log seed=1 failed no memory logs/1.log", text)
 
 
 def test_groups_scored_on_other_images_do_not_compete():

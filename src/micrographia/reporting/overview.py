@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -153,13 +154,15 @@ def study_section(study: Study, allowance: Allowance) -> Section:
     return Section(f"Study {study.folder.name}", blocks, str(record.get("question") or ""))
 
 
-def with_failures(section: Section, jobs: Sequence[Mapping[str, object]]) -> Section:
-    """A sweep's section with those of its jobs that failed, and why."""
+def with_failures(section: Section, jobs: Sequence[Mapping[str, Any]]) -> Section:
+    """A sweep's section with those of its jobs that failed: what tells them from the others, and why."""
     failed = [job for job in jobs if job.get("status") == FAILED]
     if not failed:
         return section
+    common = set.intersection(*(set(job.get("overrides") or []) for job in jobs))
+    own = [{**job, "overrides": [word for word in job.get("overrides") or [] if word not in common]} for job in failed]
     told = f"{len(failed)} of {len(jobs)} jobs failed and {'is' if len(failed) == 1 else 'are'} left out."
-    blocks = [*section.blocks, jobs_table(failed, "Jobs that failed")]
+    blocks = [*section.blocks, jobs_table(own, "Jobs that failed")]
     return replace(section, blocks=blocks, intro=f"{told} {section.intro}".strip())
 
 
