@@ -103,7 +103,7 @@ def test_groups_are_compared_and_the_best_is_marked(written):
         for seed in range(2):
             written.transfer(f"00000000{beta}{seed}", seed, beta=beta, accuracy=0.4 + 0.1 * beta)
     page = report([str(written.root)], LIMIT)
-    assert "transfer on plankton: 2 groups of runs" in page
+    assert "Transfer on plankton: 2 groups of runs" in page
     assert "80.0 % ± 0.0 best group: beta=4; boosted trees; mean of 2 runs" in text_of(page)
     row = re.search(r'<th scope="row"[^>]*>beta=4</th>(.*?)</tr>', page, re.S)[1]
     assert '<strong class="best">80.0 ± 0.0 %' in row

@@ -216,7 +216,7 @@ def measured(record: RunRecord, allowance: Allowance) -> Section:
 
 
 def in_words(conditions: pd.Series, controls: Mapping[str, object]) -> pd.Series:
-    """Conditions as text; of numbers, as -1, 0 and 1, it is said which are the controls, and that others are treated."""
+    """Conditions as text; of numbers, as -1, 0 and 1, which are controls and that the others are treated."""
     words = conditions.map(lambda value: f"{value:g}" if isinstance(value, int | float) else str(value))
     named = {str(controls[side]): f"{side} control" for side in ("negative", "positive") if side in controls}
     if not named:
