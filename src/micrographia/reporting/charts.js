@@ -3,6 +3,7 @@
 const SERIES = ["--series-0", "--series-1", "--series-2", "--series-3", "--series-4", "--series-5"].map((name) => `var(${name})`);
 const PHASES = { before: "var(--before)", after: "var(--after)", baseline: "var(--baseline)" };
 const number = (value) => (value === null || value === undefined ? "–" : Number(value.toPrecision(4)).toLocaleString("en").replace("-", "−"));
+const tick = (value) => d3.format(Math.abs(value) < 1000 ? "~g" : "~s")(value);
 const longest = (names) => Math.max(...names.map((name) => name.length));
 const labelRoom = (names, width) => Math.min(7 * longest(names) + 14, Math.round(width * 0.42));
 // A name cut to its room; what stands last in parentheses, as (flagged), is a warning and stays.
@@ -68,7 +69,7 @@ function lines(spec, width) {
     return make("div", {}, make("h4", { textContent: panel.title }), Plot.plot({
       ...look, width: each, height: 206, marginLeft: 52, marginRight: 18, marginBottom: 44,
       x: { label: spec.x, labelAnchor: "center", labelArrow: "none", labelOffset: 38, ticks: 4, tickFormat: "~s" },
-      y: { label: null, grid: true, ticks: 4, type: panel.log ? "log" : "linear", tickFormat: panel.log ? undefined : "~s", nice: true },
+      y: { label: null, grid: true, ticks: 4, type: panel.log ? "log" : "linear", tickFormat: panel.log ? undefined : tick, nice: true },
       color: { domain: names, range: SERIES },
       marks: [
         Plot.lineY(rows, { ...channels, strokeOpacity: window > 1 ? 0.25 : 1 }),

@@ -183,8 +183,9 @@ def run_table(records: Sequence[RunRecord], settings: Mapping[str, str]) -> Sect
     finished = [record.metrics for record in records if record.metrics]
     kinds = leading(dict.fromkeys(name for metrics in finished for name in metrics)) if finished else []
     columns = [Column("run"), Column("task"), Column("data"), Column("seed", True)]
+    columns += [Column("status"), Column("took", True)]
     columns += [Column(heading_of(names), True, ", ".join(names)) for names in kinds]
-    columns += [Column("settings"), Column("status"), Column("took", True)]
+    columns += [Column("settings")]
     rows = []
     for record in records:
         cells = [
@@ -193,17 +194,18 @@ def run_table(records: Sequence[RunRecord], settings: Mapping[str, str]) -> Sect
             Cell(record.data_name),
             Cell(record.seed, float(record.seed) if record.seed.isdigit() else None),
         ]
+        cells.append(Cell(record.status, hint=record.problem))
+        seconds = record.result.get("seconds")
+        cells.append(Cell(duration(float(seconds)), float(seconds)) if seconds is not None else Cell(""))
         for names in kinds:
             values = {name: record.metrics[name] for name in names if name in record.metrics}
             top = max(values, key=lambda name: (direction(name) or 1) * values[name], default="")
             cells.append(Cell(number(top, values[top]), values[top], hint=title_of(top)) if top else Cell(""))
-        cells += [Cell(settings.get(record.id, "")), Cell(record.status, hint=record.problem)]
-        seconds = record.result.get("seconds")
-        cells.append(Cell(duration(float(seconds)), float(seconds)) if seconds is not None else Cell(""))
+        cells.append(Cell(settings.get(record.id, "")))
         rows.append(cells)
     filters = {
         title: sorted({row[place].text for row in rows if row[place].text})
-        for place, title in ((1, "task"), (2, "data"), (len(columns) - 2, "status"))
+        for place, title in ((1, "task"), (2, "data"), (4, "status"))
     }
     filters = {title: values for title, values in filters.items() if len(values) > 1}
     told = [{row[place].text for row in rows} for place in range(len(columns))]

@@ -1,6 +1,7 @@
 """Sections written as one page of HTML that needs no network and stays below a size."""
 
 import html
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -11,7 +12,7 @@ from markupsafe import Markup
 
 from micrographia import __version__
 from micrographia.plots.style import COLOURS
-from micrographia.reporting.blocks import Note, Section, Variant
+from micrographia.reporting.blocks import Cell, Note, Section, Variant
 from micrographia.reporting.pictures import NARROW, WIDE, Allowance
 from micrographia.reporting.records import RunRecord
 from micrographia.reporting.sections import sections_of
@@ -120,8 +121,13 @@ def writer() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=False,
     )
-    environment.filters["variant_json"] = as_json
+    environment.filters.update(variant_json=as_json, first_word=longest_first_word)
     return environment
+
+
+def longest_first_word(rows: Sequence[Sequence[Cell]]) -> int:
+    """Letters of the longest word in the first column of a table, which is not broken where there is room."""
+    return max(len(word) for row in rows for word in re.split(r"(?<=-)|\s", row[0].text))
 
 
 def as_json(variant: Variant) -> dict[str, Any]:

@@ -78,9 +78,13 @@ def headlines(found: Mapping[str, Section]) -> Cards | None:
     verbs = {name.partition(" on ")[0] for name in own}
     short = {name: name.partition(" on ")[2] or name if len(verbs) == 1 else name for name in own}
     named = [
-        replace(card, label=f"{short[name]}: {card.label}") for name, cards in own.items() for card in cards[:each]
+        (place, replace(card, label=f"{card.label}: {short[name].replace('_', ' ')}"))
+        for name, cards in own.items()
+        for place, card in enumerate(cards[:each])
     ]
-    return Cards(named[:MOST_CARDS])
+    if len(own) > 2:  # what is the same stands side by side
+        named.sort(key=lambda pair: pair[0])
+    return Cards([card for _, card in named[:MOST_CARDS]])
 
 
 def entries_of(folder: Path) -> list[str]:

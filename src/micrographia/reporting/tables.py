@@ -12,6 +12,7 @@ from micrographia.studies.tabulating import decimals
 
 MOST_ROWS = 200
 PLAIN = re.compile(r"[-\u2212]?(?:\d[\d,]*)?\.?\d+(?:e[-+\u2212]?\d+)?")
+ENDS = ("difference", "low", "high")  # columns of one unit
 NUMBER = re.compile(rf"(?:< ?)?{PLAIN.pattern}(?: ± [\d.,]+)?(?: ?%)?")
 # What the columns of a study's tests are called.
 TITLES = {
@@ -158,12 +159,14 @@ def tests_table(text: str, caption: str) -> Table | None:
     table = markdown_table(text, caption)
     if table is None or not table.rows:
         return table
+    titles = [column.title for column in table.columns]
+    alike = [row[titles.index(title)] for row in table.rows for title in ENDS if title in titles]
     same, columns = [], {}
     for column, cells_ in zip(table.columns, zip(*table.rows, strict=True), strict=True):
-        own = rounded(cells_) if column.numeric else list(cells_)
+        own = rounded(cells_, alike if column.title in ENDS else cells_) if column.numeric else list(cells_)
         is_known = column.title == "pairs" or not column.numeric
         if is_known and len(own) > 1 and len({cell.text for cell in own}) == 1:
-            same.append(f"{column.title}: {own[0].text}")
+            same.append(f"{column.title} {own[0].text}")
         else:
             columns[column.title] = own
     if "low" in columns and "high" in columns:
@@ -172,13 +175,13 @@ def tests_table(text: str, caption: str) -> Table | None:
     heads = [
         Column(TITLES.get(title, title), are_numbers([own[0].text]) or title == "low") for title, own in columns.items()
     ]
-    note = f"In every row {', '.join(same)}." if same else ""
+    note = f"The same in every row: {', '.join(same)}." if same else ""
     return Table(caption, heads, list(zip(*columns.values(), strict=True)), note, sortable=True, folded=True)
 
 
-def rounded(column: Sequence[Cell]) -> list[Cell]:
-    """Numbers of a column in as many decimals as show the largest in three digits; what is no plain number stays."""
-    values = [cell.order for cell in column if PLAIN.fullmatch(cell.text) and isinstance(cell.order, float)]
+def rounded(column: Sequence[Cell], alike: Sequence[Cell]) -> list[Cell]:
+    """Numbers of a column in as many decimals as show the largest of those alike in three digits; others stay."""
+    values = [cell.order for cell in alike if PLAIN.fullmatch(cell.text) and isinstance(cell.order, float)]
     if not values or all(value % 1 == 0 for value in values):
         return list(column)
     digits = decimals(values)
