@@ -35,6 +35,14 @@ class Tiny:
         *probes,
     )
 
+    # Where a test is not about what the latents mean.
+    uninterpreted = (
+        *("interpretation.images=0", "interpretation.traversals=0", "interpretation.counterfactuals.images=0"),
+        *("interpretation.importance=[]", "interpretation.projections=[]"),
+    )
+    # A transfer whose codes and probes alone are looked at.
+    carried = ("finetune.epochs=1", "finetune.batch_size=32", "naming.samples=200", *uninterpreted, *probes)
+
     @staticmethod
     def source(*overrides):
         """The same overrides for a trained source."""

@@ -63,7 +63,7 @@ def test_a_run_is_scored_once_on_what_it_was_trained_on(micrographia, tiny):
     assert (again.folder / "result.json").stat().st_mtime_ns == written
 
 
-@pytest.mark.usefixtures("kept_runs")
+@pytest.mark.usefixtures("kept_runs", "undrawn")
 def test_the_codes_are_the_models_own_of_the_images_with_these_factors(micrographia, tiny):
     trained = micrographia("train", "model.latents=3", *tiny.training, *tiny.sprites)
     run = micrographia("evaluate", f"run={trained.folder}", "only=[mig]", "samples=20")
@@ -101,6 +101,7 @@ def test_another_set_with_known_factors(micrographia, tiny):
     assert shape is None
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_set_without_factors_gets_the_scores_that_need_none(micrographia, tiny, real_layouts):
     trained = micrographia("train", "data=plankton/ndsb", "data.size=64", *tiny.training)
     run = micrographia("evaluate", f"run={trained.folder}", *FEW)
@@ -111,7 +112,7 @@ def test_a_set_without_factors_gets_the_scores_that_need_none(micrographia, tiny
 @pytest.mark.usefixtures("kept_runs", "undrawn")
 def test_a_transfer_is_scored_after_its_fine_tuning(micrographia, tiny):
     source = micrographia("train", "model.latents=3", *tiny.training, *tiny.sprites)
-    moved = micrographia("transfer", f"source={source.folder}", *tiny.cells, *tiny.transfer)
+    moved = micrographia("transfer", f"source={source.folder}", *tiny.cells, *tiny.carried, "baseline=false")
     only = ("only=[mig]", "samples=30")
     before = micrographia("evaluate", f"run={source.folder}", *only)
     after = micrographia("evaluate", f"run={moved.folder}", *only)
@@ -158,7 +159,7 @@ def test_a_transfer_is_interpreted_as_it_was_when_it_was_made(micrographia, tiny
 @pytest.mark.usefixtures("kept_runs", "undrawn")
 def test_fine_tuning_that_has_seen_a_class_tells_nothing_of_its_novelty(micrographia, tiny, capsys):
     source = micrographia("train", "model.latents=3", *tiny.training, *tiny.sprites)
-    moved = micrographia("transfer", f"source={source.folder}", *tiny.cells, *tiny.transfer, "baseline=false")
+    moved = micrographia("transfer", f"source={source.folder}", *tiny.cells, *tiny.carried, "baseline=false")
     asked = (f"open_set.classes=[{SyntheticCells.classes[0]}]", "open_set.resamples=0", "only=[active_units]")
     command = ("evaluate", f"run={moved.folder}", "interpret=true", *FEW[:1], *tiny.interpretation, *asked)
     assert set(micrographia(*command).table("open_set")["phase"]) == {"before"}
@@ -195,7 +196,8 @@ def test_a_set_without_classes_is_interpreted_without_probes(micrographia, tiny)
 @pytest.mark.usefixtures("kept_runs", "undrawn")
 def test_a_transfer_without_fine_tuning_is_evaluated_by_its_sources_model(micrographia, tiny):
     source = micrographia("train", "model.latents=3", *tiny.training, *tiny.sprites)
-    moved = micrographia("transfer", f"source={source.folder}", "finetune=none", *tiny.cells, *tiny.probes)
+    few = (*tiny.probes, *tiny.uninterpreted, "baseline=false")
+    moved = micrographia("transfer", f"source={source.folder}", "finetune=none", *tiny.cells, *few)
     only = ("only=[mig]", "samples=30")
     run = micrographia("evaluate", f"run={moved.folder}", "interpret=true", *only, *tiny.interpretation)
     assert run.metrics["score/mig"] == micrographia("evaluate", f"run={source.folder}", *only).metrics["score/mig"]
@@ -222,12 +224,13 @@ def test_a_transfer_at_half_precision_finds_its_source_again(micrographia, tiny)
     bf16 = "how.precision=bf16-mixed"
     source = ("source=trained", "model@source.model=beta_vae", "source.model.latents=3")
     moved = micrographia(
-        "transfer", *source, *tiny.source(*tiny.training, *tiny.sprites), *tiny.cells, *tiny.transfer, bf16
+        "transfer", *source, *tiny.source(*tiny.training, *tiny.sprites), *tiny.cells, *tiny.carried, bf16
     )
     after = micrographia("evaluate", f"run={moved.folder}", "only=[active_units]", "samples=30")
     assert after.table("codes").shape == (30, 3)
 
 
+@pytest.mark.usefixtures("kept_runs", "undrawn")
 def test_a_score_can_be_switched_off(micrographia, tiny):
     trained = micrographia("train", *tiny.training, *tiny.sprites)
     run = micrographia("evaluate", f"run={trained.folder}", "only=null", "scores.dci=null", *FEW[:1], *FEW[2:])

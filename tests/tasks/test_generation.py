@@ -37,6 +37,7 @@ def test_a_generator_and_its_flow(micrographia):
     assert generator.w_mean.abs().max() > 0
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_generator_begins_with_the_weights_of_another(micrographia, capsys):
     first = micrographia("train", *GAN)
     start = f"model.start.run={first.folder}"

@@ -88,6 +88,7 @@ def test_each_training_of_a_sweep_is_a_wandb_run(micrographia, tiny, tmp_path, m
 
 
 @needs_wandb
+@pytest.mark.usefixtures("undrawn")
 def test_a_resumed_training_continues_its_wandb_run(micrographia, tiny, tmp_path, monkeypatch, wandb_records):
     step = BetaVAE.training_step
 
@@ -97,12 +98,10 @@ def test_a_resumed_training_continues_its_wandb_run(micrographia, tiny, tmp_path
         return step(self, batch, batch_idx)
 
     command = ("train", "logger=wandb", "how.log_every=1", *tiny.training, *tiny.sprites, "budget.steps=4")
-    monkeypatch.setattr(BetaVAE, "training_step", mortal_step)
-    with pytest.raises(Killed):
-        micrographia(*command)
-    monkeypatch.undo()
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("WANDB_MODE", "offline")
+    with monkeypatch.context() as patch:
+        patch.setattr(BetaVAE, "training_step", mortal_step)
+        with pytest.raises(Killed):
+            micrographia(*command)
     former = [path.name.rpartition("-")[2] for path in tmp_path.glob("runs/train/*/wandb/offline-run-*")]
     run = micrographia(*command)
     (records,) = wandb_records(run.folder)
@@ -121,7 +120,7 @@ def test_a_resumed_training_continues_its_wandb_run(micrographia, tiny, tmp_path
 def test_a_transfer_and_its_source_are_a_wandb_run_each(micrographia, tiny, tmp_path, wandb_records):
     run = micrographia(
         *("transfer", "logger=wandb", "source=trained", "model@source.model=beta_vae", "how.log_every=1"),
-        *(*tiny.source(*tiny.training, *tiny.sprites), *tiny.transfer, "data.count=60"),
+        *(*tiny.source(*tiny.training, *tiny.sprites), *tiny.carried, "data.count=60"),
     )
     (records,) = wandb_records(run.folder)
     (source,) = [wandb_records(result.parent)[0] for result in (tmp_path / "runs" / "train").glob("*/result.json")]
@@ -140,6 +139,7 @@ def test_a_transfer_and_its_source_are_a_wandb_run_each(micrographia, tiny, tmp_
 
 
 @needs_wandb
+@pytest.mark.usefixtures("undrawn")
 def test_a_preset_is_a_tag_and_a_group_of_ones_own_is_kept(micrographia, tiny, wandb_records):
     run = micrographia(
         *("train", "-m", "logger=wandb", "how.logger.group=mine", "how.logger.tags=[a]"),
@@ -151,6 +151,7 @@ def test_a_preset_is_a_tag_and_a_group_of_ones_own_is_kept(micrographia, tiny, w
 
 
 @needs_wandb
+@pytest.mark.usefixtures("undrawn")
 def test_an_agent_of_a_wandb_sweep_starts_the_shipped_command(micrographia, tiny, tmp_path, monkeypatch, wandb_records):
     """What W&B's own agent would start, with the environment it would give."""
     from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
@@ -180,6 +181,7 @@ def test_an_agent_of_a_wandb_sweep_starts_the_shipped_command(micrographia, tiny
 
 @needs_wandb
 @needs_tensorboard
+@pytest.mark.usefixtures("undrawn")
 def test_wandb_tensorboard_and_csv_carry_the_same_scalars(micrographia, tiny, wandb_records):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 

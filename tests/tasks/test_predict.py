@@ -343,6 +343,8 @@ def test_commands_that_are_wrong_are_answered(words, answer):
 
 
 def test_help_and_config_are_shown(capsys):
+    assert command(["predict"]) == 0
+    assert "micrographia predict run=PATH" in capsys.readouterr().out
     assert command(["predict", "--help"]) == 0
     assert "rejection: mahalanobis  # what tells images" in capsys.readouterr().out
     assert command(["predict", "run=a b", "probe=gbt", "how.threads=1", "--cfg", "job"]) == 0

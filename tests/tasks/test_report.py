@@ -80,6 +80,7 @@ def test_wandb_takes_the_page_offline_as_html_and_as_an_artifact(run, wandb_reco
     assert media[0].read_text() == (tmp_path / "runs" / "reports" / f"{run.folder.name}.html").read_text()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_real_sweep_is_reported_from_its_table(micrographia, tiny, tmp_path):
     micrographia("train", "-m", "model.beta=1,4", "seed=0,1", *tiny.training, *tiny.sprites)
     (file,) = (tmp_path / "runs" / "sweeps").glob("train-*.csv")

@@ -71,7 +71,7 @@ def test_flagged_images_count_in_the_means_over_all(micrographia):
     assert set(run.table("assay")["rows"]) == {"trusted", "all"}
 
 
-@pytest.mark.usefixtures("kept_runs")
+@pytest.mark.usefixtures("kept_runs", "undrawn")
 def test_images_are_compared_in_the_features_of_a_network(micrographia):
     pytest.importorskip("efficientnet_lite_pytorch")
     run = micrographia("superresolve", *TINY, "backbone@features=efficientnet_lite0", "features.size=32")
@@ -96,7 +96,7 @@ def test_several_solutions_are_searched_for_other_cells_too(micrographia, capsys
     assert (plain.folder / "figures" / "solutions_rls.png").stat().st_size > 1000
 
 
-@pytest.mark.usefixtures("kept_runs")
+@pytest.mark.usefixtures("kept_runs", "undrawn")
 def test_nothing_is_told_of_what_else_is_done_to_the_images(micrographia):
     several = ("methods.rls.solutions=2", "~methods.no_regularization", "intervals.images=4")
     network = ("+inversion@methods.supervised=supervised", "methods.supervised.network.model.filters=4")
@@ -118,7 +118,7 @@ def test_nothing_is_told_of_what_else_is_done_to_the_images(micrographia):
     assert (rows["lr_residual"] > clear["lr_residual"]).all()  # of what was seen, noise included
 
 
-@pytest.mark.usefixtures("kept_runs")
+@pytest.mark.usefixtures("kept_runs", "undrawn")
 def test_an_encoder_is_trained_for_the_search_that_starts_from_it(micrographia):
     encoder = ("encoder=trained", "encoder.model.filters=4", "encoder.model.blocks=1", "encoder.budget.steps=2")
     run = micrographia(
@@ -145,7 +145,7 @@ def test_all_methods_beside_each_other(micrographia):
     assert {name for name in methods if f"image_all/psnr/{name}" in run.metrics} == methods
 
 
-@pytest.mark.usefixtures("kept_runs")
+@pytest.mark.usefixtures("kept_runs", "undrawn")
 def test_searches_of_all_seeds_share_one_generator(micrographia):
     runs = [micrographia("superresolve", *TINY, f"seed={seed}") for seed in (0, 1)]
     assert runs[0].folder != runs[1].folder
@@ -165,6 +165,7 @@ def test_a_killed_search_goes_on_with_the_images_that_are_missing(micrographia):
     pd.testing.assert_frame_equal(again.table("images"), before)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_without_flow_and_measurement(micrographia):
     run = micrographia(
         *("superresolve", *GENERATOR, "methods.no_regularization.schedule.steps=4", "flow=none", "measurement=none"),
@@ -178,6 +179,7 @@ def test_without_flow_and_measurement(micrographia):
     assert searched["flag"].str.contains("typicality unknown").all()
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("preset", ["bbbc021", "translocation", "golgi", "plankton", "yeast", "human_cells", "demo"])
 def test_every_preset_runs(preset, micrographia, real_layouts):
     simulated = ASSAY[1:4] if preset in ("golgi", "demo") else ()
@@ -320,6 +322,7 @@ def test_images_that_do_not_fit_are_answered(side, options, answer, generator, m
     assert answer in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_an_image_with_nan_is_flagged_and_harms_no_other(generator, micrographia, tmp_path):
     draws = np.random.default_rng(0)
     own = ("data=image_folder", "data.model_channels=2", "data.intensity=dtype", f"generator={generator}", "flow=none")
@@ -405,7 +408,7 @@ def test_a_flow_of_another_generator_is_refused(micrographia, capsys):
     assert "has learned the latents of another generator" in capsys.readouterr().err
 
 
-@pytest.mark.usefixtures("kept_runs")
+@pytest.mark.usefixtures("kept_runs", "undrawn")
 def test_conditions_are_compared_as_numbers_where_they_are(micrographia):
     run = micrographia(
         *(

@@ -24,6 +24,7 @@ def test_each_method_trains_and_is_described(method, micrographia, tiny):
     assert set(pd.read_csv(run.folder / "curves.csv")["name"]) >= {"val/loss", "val/kl"}
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_run_is_returned_the_second_time(micrographia, tiny):
     first = micrographia("train", *tiny.training, *tiny.sprites)
     written = (first.folder / "result.json").stat().st_mtime_ns
@@ -32,12 +33,14 @@ def test_a_run_is_returned_the_second_time(micrographia, tiny):
     assert (again.folder / "result.json").stat().st_mtime_ns == written
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("method", [["model=beta_vae"], ["model=ada_gvae", "model.aggregator=labels"]])
 def test_an_untrained_model_names_no_latent(method, micrographia, tiny):
     run = micrographia("train", *method, *tiny.training, *tiny.sprites, "naming.samples=1000")
     assert run.record("model")["latents"] == [f"z{index}" for index in range(10)]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_trained_model_reads_back_with_its_weights(micrographia, tiny):
     run = micrographia("train", *tiny.training, *tiny.sprites)
     how = {"accelerator": "cpu", "paths": {"runs": "runs", "cache": "cache"}, "progress": False}
@@ -60,6 +63,7 @@ def test_the_cnn_classifies_cells(micrographia, tiny):
     )
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_classifier_learns_from_few_labels_and_is_scored_on_all(micrographia, tiny, capsys):
     given = ("train", "model=cnn", "model.filters=4", "data=synthetic/cells", *tiny.training, *tiny.cells)
     whole = micrographia(*given).table("scores")
@@ -78,6 +82,7 @@ def test_a_model_without_labels_has_no_number_of_them(micrographia, tiny, capsys
     assert "model.labels: no such key" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_source_that_is_gone_is_not_trained_anew_to_read_a_model_back(micrographia, tiny, tmp_path):
     run = micrographia(
         *("train", "model=transfer_classifier", "source@model.source=trained", "model.source.seed=5"),
@@ -93,6 +98,7 @@ def test_a_source_that_is_gone_is_not_trained_anew_to_read_a_model_back(microgra
     assert not source.exists()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_transfer_classifier_names_the_run_it_stands_on(micrographia, tiny):
     source = micrographia("train", *tiny.training, *tiny.sprites)
     run = micrographia(
@@ -109,6 +115,7 @@ def test_a_transfer_classifier_names_the_run_it_stands_on(micrographia, tiny):
     assert again.folder == run.folder  # a moved source is the same source
 
 
+@pytest.mark.usefixtures("undrawn")
 @needs_efficientnet
 def test_a_source_on_features_keeps_their_range(micrographia, tiny):
     run = micrographia("train", "experiment=drl/source_features", *tiny.training, *tiny.grid)
@@ -118,6 +125,7 @@ def test_a_source_on_features_keeps_their_range(micrographia, tiny):
     assert 0 <= float(network.lowest) < float(network.highest) < 20
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("preset", ["source", "demo_source"])
 def test_the_source_presets_train(preset, micrographia, tiny):
     run = micrographia("train", f"experiment=drl/{preset}", *tiny.training, *tiny.sprites)
@@ -129,6 +137,7 @@ def test_ada_gvae_refuses_data_without_factors(micrographia, tiny, capsys):
     assert "has no known factors to draw pairs from" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_environment_and_config_lie_in_the_folder(micrographia, tiny):
     run = micrographia("train", *tiny.training, *tiny.sprites, "seed=5")
     assert run.config["seed"] == 5

@@ -121,9 +121,9 @@ def test_a_counterfactual_needs_a_probe_and_a_class_that_exist(micrographia, cap
     assert f"{key}.target=platelet: no such class. There are: " in capsys.readouterr().err
 
 
-@pytest.mark.usefixtures("kept_runs")
+@pytest.mark.usefixtures("kept_runs", "undrawn")
 def test_no_finetuning_leaves_out_the_phase(micrographia, tiny):
-    options = [option for option in tiny.transfer if not option.startswith("finetune")]
+    options = [option for option in tiny.carried if not option.startswith("finetune")]
     run = micrographia("transfer", *trained_source(tiny), *tiny.cells, *options, "finetune=none")
     assert set(run.table("probes")["phase"]) == {"before", "baseline"}
     how = composed("export", ["how.threads=1", "how.progress=false", f"how.paths.runs={run.folder.parents[1]}"])[1]
@@ -135,7 +135,7 @@ def test_no_finetuning_leaves_out_the_phase(micrographia, tiny):
 @pytest.mark.slow
 @pytest.mark.usefixtures("kept_runs", "undrawn")
 def test_probes_learn_from_few_labels_and_finetuning_from_all_images(micrographia, tiny):
-    given = ("transfer", *trained_source(tiny), *tiny.cells, *tiny.transfer)
+    given = ("transfer", *trained_source(tiny), *tiny.cells, *tiny.carried)
     whole, few, fewer = (micrographia(*given, f"labels={labels}") for labels in ("null", 4, 2))
     chosen = few.table("labelled")
     assert chosen["part"].eq("train").all()
@@ -154,7 +154,7 @@ def test_probes_learn_from_few_labels_and_finetuning_from_all_images(micrographi
 @pytest.mark.usefixtures("kept_runs", "undrawn")
 def test_labels_that_are_not_seen_teach_nothing(micrographia, tiny, monkeypatch):
     """Spoil the labels of all other training images: probes answer the same."""
-    given = ("transfer", *trained_source(tiny), *tiny.cells, *tiny.transfer, "labels=3", "open_set.classes=[monocyte]")
+    given = ("transfer", *trained_source(tiny), *tiny.cells, *tiny.carried, "labels=3", "open_set.classes=[monocyte]")
     first = micrographia(*given)
     known = set(first.table("labelled")["item"])
     table = SyntheticCells.table
@@ -179,7 +179,7 @@ def test_labels_that_are_not_seen_teach_nothing(micrographia, tiny, monkeypatch)
 @pytest.mark.usefixtures("undrawn")
 def test_a_sweep_trains_each_source_once_and_nothing_twice(micrographia, tiny, tmp_path, capsys):
     sweep = (
-        *("transfer", *trained_source(tiny), *tiny.transfer, "finetune=none", "data.count=60,66"),
+        *("transfer", *trained_source(tiny), *tiny.carried, "finetune=none", "data.count=60,66"),
         *("~probes.mlp", "~probes.logistic"),
         *("source.model.beta=1,2,4", "-m"),
     )
@@ -199,7 +199,7 @@ def test_a_sweep_trains_each_source_once_and_nothing_twice(micrographia, tiny, t
 @pytest.mark.usefixtures("undrawn")
 def test_a_standalone_source_is_the_same_run(micrographia, tiny, tmp_path):
     source = micrographia("train", *tiny.training, *tiny.sprites)
-    micrographia("transfer", *trained_source(tiny), *tiny.cells, *tiny.transfer)
+    micrographia("transfer", *trained_source(tiny), *tiny.cells, *tiny.carried)
     assert [file.parent for file in (tmp_path / "runs" / "train").glob("*/result.json")] == [source.folder]
 
 
@@ -213,7 +213,7 @@ def test_the_source_follows_the_seed_unless_given(tiny):
 @pytest.mark.usefixtures("kept_runs", "undrawn")
 def test_only_the_training_part_of_the_target_is_learned_from(micrographia, tiny, monkeypatch):
     """Spoil validation and test images: codes of training images, weights and the fitted trees stay the same."""
-    clean = micrographia("transfer", *trained_source(tiny), *tiny.cells, *tiny.transfer)
+    clean = micrographia("transfer", *trained_source(tiny), *tiny.cells, *tiny.carried)
     images = SyntheticCells.images
 
     def spoiled(self, indices):
@@ -223,7 +223,7 @@ def test_only_the_training_part_of_the_target_is_learned_from(micrographia, tiny
         return rendered
 
     monkeypatch.setattr(SyntheticCells, "images", spoiled)
-    other = micrographia("transfer", *trained_source(tiny), *tiny.cells, *tiny.transfer, "how.rerun=true")
+    other = micrographia("transfer", *trained_source(tiny), *tiny.cells, *tiny.carried, "how.rerun=true")
     assert other.folder == clean.folder
     learned_the_same(Run(clean.folder.with_name(f"{clean.folder.name}.previous")), other)
 
@@ -240,7 +240,7 @@ def test_only_the_training_part_of_a_folder_is_learned_from(micrographia, tiny, 
         tifffile.imwrite(tmp_path / "images" / row["file"], image, metadata={"axes": "CYX"})
     command = (
         *("transfer", *trained_source(tiny), "data=image_folder", "data.root=images", "data.split=part"),
-        *tiny.transfer,
+        *tiny.carried,
     )
     clean = micrographia(*command)
     for row in rows:
@@ -264,6 +264,7 @@ def learned_the_same(clean, other):
     pd.testing.assert_frame_equal(probes, kept)
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(("preset", "classes"), PRESETS.items())
 def test_every_preset_runs_from_pixels(preset, classes, micrographia, tiny, real_layouts):
     run = micrographia("transfer", f"experiment=drl/{preset}", *tiny.transfer)
@@ -271,6 +272,7 @@ def test_every_preset_runs_from_pixels(preset, classes, micrographia, tiny, real
 
 
 @needs_efficientnet
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(("preset", "classes"), PRESETS.items())
 def test_every_preset_runs_from_features(preset, classes, micrographia, tiny, real_layouts):
     options = (*tiny.transfer, "naming.samples=20")
@@ -285,8 +287,9 @@ CONTRAST = "contrast={column: class, negative: DMSO, positive: Protein synthesis
 
 @pytest.mark.usefixtures("kept_runs", "real_layouts")
 def test_two_conditions_are_told_apart_over_fields(micrographia, tiny):
-    command = ("transfer", *trained_source(tiny), "data=bbbc021/cells", *tiny.transfer, "baseline=false")
-    run = micrographia(*command, CONTRAST)
+    options = [option for option in tiny.carried if option != "interpretation.images=0"]
+    command = ("transfer", *trained_source(tiny), "data=bbbc021/cells", *options, "interpretation.resamples=5")
+    run = micrographia(*command, "baseline=false", CONTRAST)
     for phase in ("before", "after"):
         table = run.table(f"differences_{phase}").set_index("column")
         assert (table["resampled"] == "field").all()
@@ -307,8 +310,8 @@ def test_two_conditions_are_told_apart_over_fields(micrographia, tiny):
 
 @pytest.mark.usefixtures("kept_runs", "undrawn", "real_layouts")
 def test_controls_of_the_data_are_told_apart_and_too_few_wells_give_no_p_value(micrographia, tiny):
-    options = [option for option in tiny.transfer if not option.startswith("finetune")]
-    shared = ("transfer", *trained_source(tiny), "finetune=none", "baseline=false", *options, "interpretation.images=3")
+    options = [option for option in tiny.carried if not option.startswith("finetune")]
+    shared = ("transfer", *trained_source(tiny), "finetune=none", "baseline=false", *options)
     declared = ("data=assay/translocation", "data.model_channels=3")
     table = micrographia(*shared, *declared).table("differences_before")
     assert table[["replicates_negative", "replicates_positive"]].eq(4).all(axis=None)  # rows B and F, two wells each
@@ -348,7 +351,7 @@ def test_conditions_that_are_not_there_are_answered(contrast, message, micrograp
 def test_classes_are_left_out_in_turn(micrographia, tiny):
     names = SyntheticCells.classes[:2]
     run = micrographia(
-        *("transfer", *trained_source(tiny), *tiny.cells, *tiny.transfer, "baseline=false", "interpretation.images=0"),
+        *("transfer", *trained_source(tiny), *tiny.cells, *tiny.carried, "baseline=false"),
         *(f"open_set.classes=[{','.join(names)}]", "open_set.resamples=5", "open_set.exclude_from_finetuning=true"),
     )
     scores, predictions = run.table("open_set"), run.table("open_set_predictions")
@@ -379,8 +382,7 @@ def test_classes_are_left_out_in_turn(micrographia, tiny):
 def test_fine_tuning_does_not_learn_from_classes_that_are_left_out_of_it(micrographia, tiny, monkeypatch):
     """Spoil a class's images: weights stay the same where it is left out; where not, nothing is told of after."""
     name = SyntheticCells.classes[1]
-    options = (*trained_source(tiny), *tiny.cells, *tiny.probes, "baseline=false", "interpretation.images=0")
-    options = (*options, "finetune.epochs=1", "finetune.batch_size=32", "naming.samples=200", "open_set.resamples=0")
+    options = (*trained_source(tiny), *tiny.cells, *tiny.carried, "baseline=false", "open_set.resamples=0")
     command = ("transfer", *options, f"open_set.classes=[{name}]")
     clean = micrographia(*command, "open_set.exclude_from_finetuning=true")
     seen = micrographia(*command)
@@ -418,9 +420,9 @@ def test_importance_and_projections_can_be_left_out(micrographia, tiny):
     assert not {"importance", "projections", "open_set"} & files
 
 
-@pytest.mark.usefixtures("kept_runs")
+@pytest.mark.usefixtures("kept_runs", "undrawn")
 def test_the_raw_input_can_be_left_out(micrographia, tiny):
-    options = [option for option in tiny.transfer if not option.startswith("finetune")]
+    options = [option for option in tiny.carried if not option.startswith("finetune")]
     run = micrographia(*("transfer", *trained_source(tiny), *tiny.cells, *options, "finetune=none", "baseline=false"))
     assert set(run.table("probes")["phase"]) == {"before"}
 
@@ -430,6 +432,7 @@ def test_images_of_other_channels_than_the_source_takes_are_answered(micrographi
     assert "source: it takes images of 3 channels, those of translocation have 2" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("kept_runs")
 def test_a_target_without_classes_is_refused(micrographia, tiny, capsys):
     micrographia(
         *("transfer", *trained_source(tiny), "data=synthetic/texture_dsprites", *tiny.transfer),

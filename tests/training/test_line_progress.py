@@ -1,6 +1,8 @@
+import re
+
 import pytest
 
-from micrographia.training import drawn_progress, progress
+from micrographia.training import drawn_progress, line_progress, progress
 
 
 @pytest.fixture
@@ -12,7 +14,8 @@ def clock(monkeypatch):
 
 
 @pytest.fixture
-def lines(caplog):
+def lines(caplog, monkeypatch):
+    monkeypatch.setattr(line_progress, "SHORTEST", 0.0)
     caplog.set_level("INFO", logger="micrographia")
     return lambda: [record.getMessage() for record in caplog.records]
 
@@ -36,6 +39,20 @@ def test_without_a_terminal_short_work_prints_how_it_ended(lines):
     work.close()
     (line,) = lines()
     assert line.startswith("reading: 1 of 3")
+
+
+def test_work_of_a_moment_prints_nothing(lines, monkeypatch):
+    monkeypatch.setattr(line_progress, "SHORTEST", 1.0)
+    progress.WorkProgress("reading")(3, 3)
+    assert lines() == []
+
+
+def test_work_that_is_opened_before_it_is_done_has_a_speed(lines):
+    work = progress.WorkProgress("predicting")
+    work(0, 40)
+    work(40, 40)
+    (line,) = lines()
+    assert re.fullmatch(r"predicting: 40 of 40, [\d,.e+]+ images/s, .* s", line)
 
 
 def test_no_line_is_printed_where_none_is_wanted(clock, lines):

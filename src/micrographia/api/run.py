@@ -77,7 +77,7 @@ class Run(Results):
     @property
     def place(self) -> str:
         """How a command names it: by its folder, or as ``pretrained/NAME``."""
-        return f"pretrained/{self.path.name}" if is_shipped(self.path) else str(self.path)
+        return self.folder.place
 
     @property
     def seconds(self) -> float:

@@ -1,5 +1,6 @@
 """TIFF and OME-TIFF files as channels-first arrays, with the names of their channels."""
 
+import logging
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -16,6 +17,8 @@ from micrographia.data.planes import (
     require_few_pixels,
 )
 from micrographia.errors import UserError
+
+logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what is wrong with a file is answered by us
 
 GREYS = (tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.MINISWHITE)
 # What other images begin with.

@@ -15,7 +15,7 @@ from yaml import YAMLError
 
 from micrographia import __version__
 from micrographia.errors import UserError
-from micrographia.pretrained import shipped_folder
+from micrographia.pretrained import is_shipped, shipped_folder
 from micrographia.runs.address import digest, run_folder
 from micrographia.runs.environment import environment
 from micrographia.runs.fingerprint import ContentHashes
@@ -62,7 +62,10 @@ class Run:
         UserError
             If it is not there, is no run's folder, or is not finished.
         """
-        found = cls(run_folder(run))
+        try:
+            found = cls(run_folder(run))
+        except UserError as error:
+            raise UserError(f"{key}: {error}") from error
         if found.finished:
             return found
         if not found.folder.is_dir():
@@ -70,6 +73,11 @@ class Run:
         if (found.folder / "config.yaml").exists():
             raise UserError(f"{key}: {run} is not finished. Start its command once more, which goes on with it.")
         raise UserError(f"{key}: {run} is no run's folder (it has no result.json). Name one as runs/train/NAME-DIGEST.")
+
+    @property
+    def place(self) -> str:
+        """How a command names it: by its folder, or as ``pretrained/NAME``."""
+        return f"pretrained/{self.folder.name}" if is_shipped(self.folder) else str(self.folder)
 
     @property
     def finished(self) -> bool:

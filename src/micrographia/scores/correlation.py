@@ -1,6 +1,6 @@
 """Which measured feature each latent follows: four correlations, with intervals and a correction for many tests."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,11 +92,13 @@ class Correlations:
         known = len(values) >= LEAST_ROWS and bool((np.ptp(target, axis=0) > 0).all())
         draws = self.draws(len(values), groups) if known else []
         chosen = np.random.default_rng(self.seed).permutation(len(values))[:DISTANCE_ROWS]
+        varying = [latent for latent in codes if known and np.ptp(codes[latent].to_numpy(np.float64)) > 0]
+        told = information(codes[varying], values, period, self.seed) if varying else {}
         rows = []
         for latent in codes:
             code = codes[latent].to_numpy(np.float64)
             row: dict[str, object] = {"latent": latent, "feature": feature, "n": len(values)}
-            if known and np.ptp(code) > 0:
+            if latent in varying:
                 code_ranks = rankdata(code)
                 for name, one, other in (("pearson", code, target), ("spearman", code_ranks, ranks)):
                     found = [correlation(one[draw], other[draw]) for draw in draws]
@@ -104,7 +106,7 @@ class Correlations:
                     low, high = np.nanquantile(found, ends) if found else (np.nan, np.nan)
                     row |= {name: correlation(one, other), f"{name}_low": low, f"{name}_high": high}
                 row["distance"] = distance_correlation(code[chosen], target[chosen])
-                row["information"] = information(code, values, period, self.seed)
+                row["information"] = told[latent]
                 row["p"] = p_value(correlation(code_ranks, ranks), len(values), target.shape[1])
             else:
                 columns = [name + end for name in ("pearson", "spearman") for end in ("", "_low", "_high")]
@@ -220,8 +222,7 @@ def u_centred(distances: NDArray[np.float64]) -> NDArray[np.float64]:
     return centred
 
 
-def information(code: NDArray, values: NDArray, period: float | None, seed: int) -> float:
-    """Mutual information of a latent and a feature as a share of the feature's entropy, above chance, 0..1."""
-    folded = values if period is None else values % period
-    pair = pd.DataFrame({"code": code}), pd.DataFrame({"feature": folded})
-    return float(association_above_chance(*pair, seed=seed).to_numpy()[0, 0])
+def information(codes: pd.DataFrame, values: NDArray, period: float | None, seed: int) -> dict[Hashable, float]:
+    """Mutual information of each latent and a feature as a share of the feature's entropy, above chance, 0..1."""
+    folded = pd.DataFrame({"feature": values if period is None else values % period}, index=codes.index)
+    return association_above_chance(codes, folded, seed=seed)["feature"].to_dict()

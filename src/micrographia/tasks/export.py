@@ -141,19 +141,23 @@ def export(
     UserError
         If the run holds nothing to export, the extra ``onnx`` is missing, or the two differ: then nothing is kept.
     """
+    from micrographia.runs.address import composed
+    from micrographia.tasks.model_holders import require_model
+
+    how = composed("export", [])[1] if how is None else how
+    how = {**how, "accelerator": "cpu"}
+    run = run if isinstance(run, Run) else Run.named(str(run))
+    require_model(run, how)
+    folder = place_of(run, output, how)
     if format == "onnx":
         require_onnx()
-    from micrographia.runs.address import composed
+    # What follows imports for seconds.
     from micrographia.tasks.exportable import exportable_of
     from micrographia.tasks.model_card import CARD, model_card
     from micrographia.tasks.parity import difference, preparation_difference, samples_of
     from micrographia.training.fit import prepare_threads
 
-    how = composed("export", [])[1] if how is None else how
-    how = {**how, "accelerator": "cpu"}
     prepare_threads(how)
-    run = run if isinstance(run, Run) else Run.named(str(run))
-    folder = place_of(run, output, how)
     exportable = exportable_of(run, how)
     samples, compared = samples_of(exportable, how, images)
     staging = folder.with_name(f".{folder.name}.{os.getpid()}.part")

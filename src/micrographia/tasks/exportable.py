@@ -25,9 +25,10 @@ from micrographia.models.exported import ExportedModel, body_of, describe_body
 from micrographia.models.flow import LatentFlow
 from micrographia.models.gan.stylegan2 import StyleGAN2
 from micrographia.models.vae.vae import VAE
-from micrographia.runs.run import How, Run, at_precision_of, finished_run
+from micrographia.runs.run import How, Run
 from micrographia.tasks.assembly import load_model, source_run
 from micrographia.tasks.evaluated import latent_names, load_last, training_of
+from micrographia.tasks.model_holders import instead_of_flow
 
 FORMAT = 1  # of the description; raise it when older files cannot be built any more
 
@@ -83,7 +84,7 @@ def exportable_of(run: Run, how: How) -> Exportable:
     Raises
     ------
     UserError
-        If it holds none that can be exported: what to export instead.
+        If it holds none that can be exported: what to export instead. See `require_model` for runs of other tasks.
     """
     config = run.config
     training = run
@@ -92,11 +93,9 @@ def exportable_of(run: Run, how: How) -> Exportable:
         names = latent_names(run, training)
         trained: CountingModule = load_last(run, names, how)
         record = run.record("data")
-    elif config.get("task") == "train":
+    else:
         trained = load_model(run, how)
         names, record = list(trained.latent_names), run.record("model")["data"]
-    else:
-        raise UserError(f"run={run.folder}: {instead_of(run, how)}")
     if isinstance(trained, LatentFlow):
         raise UserError(f"run={run.folder}: {instead_of_flow(config)}")
     made = training.config
@@ -230,26 +229,3 @@ def highest_of(data: Mapping[str, Any]) -> float:
     folder = instantiate({**data, "size": data["size"] or 1}, "data")
     dtype = read_header(root / folder.arrange()["file"].iloc[0]).dtype
     return float(np.iinfo(dtype).max) if dtype.kind in "ui" else 1.0
-
-
-def instead_of(run: Run, how: How) -> str:
-    """Why a run that trained nothing is not exported, and which one is to be."""
-    config = run.config
-    task = config.get("task")
-    if task == "evaluate":
-        return f"an evaluation holds no model. Export the run that it scored: run={config['run']}"
-    if task == "superresolve":
-        node = config["generator"]
-        source = node.get("run")
-        if source is None:
-            found = finished_run(node, at_precision_of(run, how))
-            source = found.folder if found else f"<folder of {node['name']}>"
-        return f"a super-resolution holds no model of its own. Export its generator: run={source}"
-    return f"a {task} run holds no model. Export a train or transfer run."
-
-
-def instead_of_flow(config: Mapping[str, Any]) -> str:
-    """Why a flow is not exported, and what is to be."""
-    node = config["data"].get("generator") or {}
-    name = node.get("run") or node.get("name") or "its generator's folder"
-    return f"a flow only says which codes of a generator are typical. Export the generator: run={name}"

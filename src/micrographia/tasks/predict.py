@@ -77,7 +77,7 @@ def predict_command(arguments: Sequence[str]) -> int:
     """
     from micrographia.console import show_notices
 
-    if {"-h", "--help"} & set(arguments):
+    if not arguments or {"-h", "--help"} & set(arguments):
         print(overview())
         return 0
     words, shown = without_show(arguments)

@@ -101,6 +101,8 @@ def read_all(images: InputFiles, reader: Reader, folder: PredictionFolder, size:
     refused, started = len(images.unreadable), time.perf_counter()
     progress = WorkProgress("predicting", visible, per=reader.per)
     try:
+        if missing:
+            progress(0, len(missing))
         for start in range(0, len(missing), size):
             names = missing[start : start + size]
             found = dict(zip(names, in_threads(lambda name: attempt(reader, images.root / name), names), strict=True))

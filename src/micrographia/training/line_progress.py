@@ -9,9 +9,11 @@ from micrographia.training.drawn_progress import DrawnProgress
 
 log = logging.getLogger(__name__)
 
+SHORTEST = 1.0  # seconds of work that is worth a line
+
 
 class LineProgress(DrawnProgress):
-    """The tasks of rich as notices, with one at the end; work that takes less than a minute has that alone."""
+    """The tasks of rich as notices, and how they ended; work of less than a second has none."""
 
     every = 60.0
 
@@ -23,10 +25,10 @@ class LineProgress(DrawnProgress):
 
     def stop(self) -> None:
         """Print how far each task has come, once."""
-        if not self.disable:
-            for task in self.tasks:
+        for task in self.tasks:
+            if not self.disable and (task.elapsed or 0.0) >= SHORTEST:
                 log.info("%s", line_of(task))
-                self.remove_task(task.id)
+            self.remove_task(task.id)
 
 
 def line_of(task: Task) -> str:

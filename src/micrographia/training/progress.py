@@ -66,15 +66,18 @@ class WorkProgress:
         self.finished = False
 
     def __call__(self, done: float, total: int) -> None:
-        """Move on; the last item closes the bar, once."""
+        """Move on; 0 done opens the bar, so that the first items have a speed; the last one closes it, once."""
         if self.finished and done >= total:
             return
         if self.bar is None:
             self.bar = progress_bar(self.visible)
             self.task = self.bar.add_task(self.title, total=total, note="")
             self.bar.start()
-        speed = (self.bar.tasks[self.task].speed or 0.0) * {"s": 1, "min": 60}[self.per]
-        self.bar.update(self.task, completed=done, total=total, note=rate(speed, self.per) if speed else "")
+            self.first = done
+        self.bar.update(self.task, completed=done, total=total)
+        task = self.bar.tasks[self.task]
+        speed = task.speed or (done - self.first) / (task.elapsed or 1.0)  # rich knows none before the second item
+        self.bar.update(self.task, note=rate(speed * {"s": 1, "min": 60}[self.per], self.per) if speed else "")
         self.finished = done >= total
         if self.finished:
             self.close()
