@@ -52,6 +52,7 @@ LEADING = (
     "flow/*",
 )
 MOST_CARDS = 6
+SIGNIFICANT = 3  # digits of a column's largest mean
 
 
 @dataclass(frozen=True)
@@ -201,6 +202,18 @@ def plain(value: float, whole: bool = True) -> str:
     else:
         text = f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
     return text.replace("-", "\N{MINUS SIGN}", 1) if text.startswith("-") else text
+
+
+def decimals(means: Sequence[float]) -> int:
+    """Decimals that show the largest of some means in three digits, at most four.
+
+    Examples
+    --------
+    >>> decimals([0.7132, 0.02]), decimals([24.81]), decimals([1520.0]), decimals([0.0])
+    (3, 1, 0, 3)
+    """
+    largest = max((abs(mean) for mean in means if math.isfinite(mean)), default=0.0)
+    return 3 if largest == 0 else min(max(SIGNIFICANT - 1 - math.floor(math.log10(largest)), 0), 4)
 
 
 def with_spread(metric: str, found: Spread) -> str:

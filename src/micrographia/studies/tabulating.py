@@ -8,12 +8,12 @@ from operator import itemgetter
 
 import pandas as pd
 
+from micrographia.reporting.metrics import decimals
 from micrographia.studies.gathering import NOWHERE
 from micrographia.studies.marking import Place, best_places
 from micrographia.studies.summary import Summary, is_number
 from micrographia.wording import METHODS, PROBES
 
-SIGNIFICANT = 3  # digits of a column's largest mean
 ESCAPES = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -145,18 +145,6 @@ def cell_text(cell: pd.DataFrame, digits: int, common: int) -> str:
     text = f"{found['mean']:.{digits}f}".replace("-", "\N{MINUS SIGN}")
     text += "" if math.isnan(found["sd"]) else f" ± {found['sd']:.{digits}f}"
     return text if found["n"] == common else f"{text} (n = {found['n']})"
-
-
-def decimals(means: Sequence[float]) -> int:
-    """Decimals that show the largest of some means in three digits, at most four.
-
-    Examples
-    --------
-    >>> decimals([0.7132, 0.02]), decimals([24.81]), decimals([1520.0]), decimals([0.0])
-    (3, 1, 0, 3)
-    """
-    largest = max((abs(mean) for mean in means if math.isfinite(mean)), default=0.0)
-    return 3 if largest == 0 else min(max(SIGNIFICANT - 1 - math.floor(math.log10(largest)), 0), 4)
 
 
 def label(value: str, labels: Mapping[str, str]) -> str:
