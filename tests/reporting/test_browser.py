@@ -65,7 +65,8 @@ def table_of_runs(page):
 
 
 def visible_rows(page):
-    return [row.split("\t") for row in table_of_runs(page).locator("tbody tr:visible").all_inner_texts()]
+    rows = table_of_runs(page).locator("tbody tr:visible").all_inner_texts()
+    return [[cell.partition("\n(best)")[0] for cell in row.split("\t")] for row in rows]
 
 
 def test_the_table_of_runs_is_filtered_by_words_and_by_choice(several, opened):
