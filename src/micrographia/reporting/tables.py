@@ -1,5 +1,6 @@
 """Data frames and Markdown tables as tables of a page."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -8,7 +9,6 @@ import pandas as pd
 
 from micrographia.reporting.blocks import Cell, Column, Table
 from micrographia.reporting.metrics import plain
-from micrographia.studies.tabulating import decimals
 
 MOST_ROWS = 200
 PLAIN = re.compile(r"[-\u2212]?(?:\d[\d,]*)?\.?\d+(?:e[-+\u2212]?\d+)?")
@@ -163,7 +163,9 @@ def tests_table(text: str, caption: str) -> Table | None:
     alike = [row[titles.index(title)] for row in table.rows for title in ENDS if title in titles]
     same, columns = [], {}
     for column, cells_ in zip(table.columns, zip(*table.rows, strict=True), strict=True):
-        own = rounded(cells_, alike if column.title in ENDS else cells_) if column.numeric else list(cells_)
+        own = list(cells_)
+        if column.title in (*ENDS, "sd"):  # p-values keep their three decimals
+            own = rounded(cells_, alike if column.title in ENDS else cells_)
         is_known = column.title == "pairs" or not column.numeric
         if is_known and len(own) > 1 and len({cell.text for cell in own}) == 1:
             same.append(f"{column.title} {own[0].text}")
@@ -184,7 +186,7 @@ def rounded(column: Sequence[Cell], alike: Sequence[Cell]) -> list[Cell]:
     values = [cell.order for cell in alike if PLAIN.fullmatch(cell.text) and isinstance(cell.order, float)]
     if not values or all(value % 1 == 0 for value in values):
         return list(column)
-    digits = decimals(values)
+    digits = min(4, max(0, 2 - math.floor(math.log10(max(map(abs, values))))))
     return [
         replace(cell, text=f"{cell.order:.{digits}f}".replace("-", "\N{MINUS SIGN}"))
         if PLAIN.fullmatch(cell.text) and isinstance(cell.order, float)
