@@ -175,7 +175,8 @@ def tests_table(text: str, caption: str) -> Table | None:
         ends = zip(columns["low"], columns.pop("high"), strict=True)
         columns["low"] = [replace(low, text=f"{low.text} to {high.text}") for low, high in ends]
     heads = [
-        Column(TITLES.get(title, title), are_numbers([own[0].text]) or title == "low") for title, own in columns.items()
+        Column(TITLES.get(title, title), title == "low" or are_numbers([cell.text for cell in own]))
+        for title, own in columns.items()
     ]
     note = f"The same in every row: {', '.join(same)}." if same else ""
     return Table(caption, heads, list(zip(*columns.values(), strict=True)), note, sortable=True, folded=True)
