@@ -132,7 +132,13 @@ class Written:
         record = {"question": "Which term does it need?", "command": "micrographia study ablation", "jobs": jobs}
         (folder / "study.json").write_text(json.dumps(record))
         (folder / "table.md").write_text(
-            "| method | PSNR |\n|---|---:|\n| rls | **25.0** |\n| pulse | 20.0 |\n\nMeans of 2.\n"
+            "| method | PSNR |\n|---|---:|\n| rls | **25.0** |\n| pulse | 20.0 |\n\n"
+            "Which term does it need? Means of 2.\n"
+        )
+        (folder / "table_tests.md").write_text(
+            "| method | reference | pairs | difference | low | high | p t |\n|---|---|---|---|---|---|---|\n"
+            "| pulse | rls | 3 | −1.822 | −4.028 | 0.3831 | < .001 |\n"
+            "| bicubic | rls | 3 | 10.36 | 9.017 | 11.69 | 0.004 |\n"
         )
         (folder / "table.csv").write_text("method,psnr\nrls,25\n")
         (folder / "tests.csv").write_text("pair,p\nrls-pulse,0.01\n")

@@ -4,6 +4,7 @@ import importlib.util
 import shutil
 from itertools import pairwise
 
+import pandas as pd
 import pytest
 
 from micrographia.tasks.report import report
@@ -33,9 +34,9 @@ def opened(browser, written, tmp_path):
     """Open the page of what was written; the browser's errors and requests fail the test."""
     contexts = []
 
-    def show(width=1280, scheme="light", place=""):
+    def show(width=1280, scheme="light", place="", of=written.root):
         file = tmp_path / "page.html"
-        file.write_text(report([str(written.root)], 20_000_000))
+        file.write_text(report([str(of)], 20_000_000))
         context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme, offline=True)
         page = context.new_page()
         contexts.append((context, troubles := []))
@@ -122,6 +123,16 @@ def test_a_traversal_moves_by_the_arrow_keys_and_says_where_it_stands(written, o
     assert slider.get_attribute("aria-valuetext") == "d"
     assert strip.locator("output").inner_text() == "share: d"
     assert layer.evaluate("layer => layer.style.backgroundPosition") != before
+
+
+def test_images_of_traversals_stand_in_line_whatever_their_latents_are_called(written, opened):
+    written.transfer()
+    page = opened()
+    strips = page.locator(".strips").first
+    strips.locator("figcaption").first.evaluate("it => { it.textContent = 'A name that takes several lines' }")
+    tops = strips.locator(".image").evaluate_all("images => images.map((it) => it.getBoundingClientRect().top)")
+    assert len(tops) == 3
+    assert max(tops) - min(tops) < 1
 
 
 def test_the_divider_parts_two_chosen_stages(written, opened):
@@ -218,3 +229,102 @@ def test_the_first_tab_skips_to_the_content_and_a_figure_opens_and_closes_by_key
     assert page.locator("dialog[open] img").get_attribute("alt") == "Images of every class, as the model sees them."
     page.keyboard.press("Escape")
     assert page.locator("dialog[open]").count() == 0
+
+
+# The worst contrast of the numbers of a matrix with their cells, computed anew by WCAG's formula.
+WORST_CONTRAST = """(svg) => {
+  const rgb = (text) => d3.rgb(text), mixed = (a, b, share) => a + share * (b - a);
+  const light = ({ r, g, b }) => [r, g, b].map((part) => part / 255)
+    .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, part, place) => sum + part * [0.2126, 0.7152, 0.0722][place], 0);
+  const paper = rgb(getComputedStyle(document.body).backgroundColor);
+  const rects = [...svg.querySelectorAll("[aria-label=cell] rect")];
+  const texts = [...svg.querySelectorAll("[aria-label=text] text")];
+  return Math.min(...texts.map((text, place) => {
+    const fill = rgb(getComputedStyle(rects[place]).fill), share = Number(rects[place].getAttribute("fill-opacity"));
+    const [r, g, b] = ["r", "g", "b"].map((part) => mixed(paper[part], fill[part], share));
+    const [low, high] = [light({ r, g, b }), light(rgb(getComputedStyle(text).fill))].sort((a, b) => a - b);
+    return (high + 0.05) / (low + 0.05);
+  }));
+}"""
+
+
+def test_matrices_name_their_axes_and_their_numbers_can_be_read_in_both_themes(written, opened):
+    written.transfer()
+    page = opened()
+    for title, axes in (
+        ("Confusion", ("true class", "predicted class")),
+        ("Latents and hand-made features", ("latent", "feature")),
+    ):
+        chart = page.locator(".chart", has=page.locator("figcaption", has_text=title))
+        chart.scroll_into_view_if_needed()
+        chart.locator("svg").first.wait_for()
+        labels = chart.locator("svg [aria-label$='axis label']").all_text_contents()
+        assert sorted(labels) == sorted(axes)
+        assert chart.locator("svg [aria-label=cell] rect").count() > 3
+        assert chart.locator("svg").first.evaluate(WORST_CONTRAST) >= 4.5
+        page.get_by_role("button", name="dark").click()  # the numbers are chosen anew
+        assert chart.locator("svg").first.evaluate(WORST_CONTRAST) >= 4.5
+
+
+def test_curves_keep_the_title_of_their_axis_in_the_panel_and_off_its_ticks(written, opened):
+    written.transfer()
+    page = opened()
+    chart = page.locator(".chart", has=page.locator("figcaption", has_text="Learning curves"))
+    chart.scroll_into_view_if_needed()
+    panel = chart.locator(".panels svg").first
+    panel.wait_for()
+    title = panel.get_by_text("images seen", exact=True).bounding_box()
+    ticks = [tick.bounding_box() for tick in panel.locator("[aria-label='x-axis tick label'] text").all()]
+    frame = panel.bounding_box()
+    assert ticks
+    assert all(tick["y"] + tick["height"] <= title["y"] + 1 for tick in ticks)
+    assert frame["x"] <= title["x"]
+    assert title["x"] + title["width"] <= frame["x"] + frame["width"]
+
+
+def test_on_a_phone_the_contents_follow_targets_are_large_and_warnings_stay(written, opened):
+    written.superresolve()
+    table = pd.read_csv(
+        file := next(written.root.glob("superresolve/*/tables/measurements.csv")), keep_default_na=False
+    )
+    long = table["method"].mask(table["method"] == "rls", "without any regularization")
+    table.assign(method=long, flag=table["flag"].mask(long != "hr", "untypical")).to_csv(file, index=False)
+    page = opened(360)
+    page.evaluate("window.scrollTo({ top: document.documentElement.scrollHeight, behavior: 'instant' })")
+    page.wait_for_function(
+        """() => {
+          const bar = document.querySelector("nav").getBoundingClientRect();
+          const link = document.querySelector("nav a[aria-current]").getBoundingClientRect();
+          return document.querySelector("nav").scrollLeft > 0 && link.left >= bar.left && link.right <= bar.right + 1;
+        }"""
+    )
+    small = page.evaluate(
+        """[...document.querySelectorAll("thead button, input[type=range], button, select")]
+        .filter((it) => it.offsetParent && it.getBoundingClientRect().height < 24)
+        .map((it) => it.outerHTML.slice(0, 80))"""
+    )
+    assert small == []
+    chart = page.locator(".chart", has=page.locator("figcaption", has_text="Measurements"))
+    chart.scroll_into_view_if_needed()
+    chart.locator("svg").first.wait_for()
+    assert any(text.endswith("… (flagged)") for text in chart.locator("svg text").all_text_contents())
+
+
+def test_a_study_shows_numbers_and_an_image_on_its_first_screen(written, opened):
+    written.study([written.transfer(f"000000000{seed}", seed) for seed in range(2)])
+    page = opened(1400, of=written.root / "studies" / "ablation-smoke")
+    assert page.get_by_role("heading", level=1).inner_text() == "Which term does it need?"
+    for part in (".cards .value", ".gallery img"):
+        assert page.locator(part).first.bounding_box()["y"] < 800
+    jobs = page.locator("details.folded", has=page.locator("summary", has_text="Jobs"))
+    assert not jobs.get_by_role("table").is_visible()
+    jobs.locator("summary").press("Enter")
+    assert jobs.get_by_role("table").is_visible()
+
+
+def test_how_long_runs_took_is_seen_beside_many_metrics(several, opened):
+    page = opened(1400)
+    box = table_of_runs(page).locator(".scroll").bounding_box()
+    took = table_of_runs(page).get_by_role("columnheader", name="took").bounding_box()
+    assert took["x"] + took["width"] <= box["x"] + box["width"]

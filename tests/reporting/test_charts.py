@@ -71,3 +71,13 @@ def test_boxes_keep_the_quartiles_of_very_many_cells():
         np.quantile(values, [0.25, 0.5, 0.75]), abs=0.01
     )
     assert boxes_chart(table.assign(ratio=np.nan), ["ratio"], "condition") is None
+
+
+def test_a_matrix_is_shaded_to_one_or_to_its_largest_value():
+    matrix = pd.DataFrame({"area": [0.0204, 0.0], "hue": [0.0001, 0.01]}, index=["z0", "z1"])
+    (to_one,) = matrix_chart("", {"": matrix}, "share", "trait").variants
+    assert to_one.spec["domain"] == [0, 1.0]
+    (variant,) = matrix_chart("", {"": matrix}, "share", "trait", whole=0).variants
+    assert variant.spec["domain"] == [0, 0.0204]
+    assert variant.spec["measure"] == "share, shaded up to the largest"
+    assert variant.spec["texts"] == [["0.020", "0"], ["0", "0.010"]]

@@ -1,6 +1,7 @@
 """The page: what of each run is on it, its size, and that it needs nothing from elsewhere."""
 
 import re
+from itertools import product
 
 import pandas as pd
 import pytest
@@ -9,8 +10,9 @@ from micrographia.errors import UserError
 from micrographia.reporting.overview import telling
 from micrographia.reporting.pictures import Allowance
 from micrographia.reporting.records import read_record
-from micrographia.reporting.sections import sections_of
+from micrographia.reporting.sections import in_words, sections_of
 from micrographia.reporting.summary import headline_cards, result_tables, spread_over
+from micrographia.reporting.tables import tests_table as table_of_tests
 from micrographia.tasks.report import report
 
 LIMIT = 20_000_000
@@ -103,10 +105,56 @@ def test_groups_are_compared_and_the_best_is_marked(written):
         for seed in range(2):
             written.transfer(f"00000000{beta}{seed}", seed, beta=beta, accuracy=0.4 + 0.1 * beta)
     page = report([str(written.root)], LIMIT)
-    assert "transfer on plankton: 2 groups of runs" in page
+    assert "Transfer on plankton: 2 groups of runs" in page
     assert "80.0 % ± 0.0 best group: beta=4; boosted trees; mean of 2 runs" in text_of(page)
     row = re.search(r'<th scope="row"[^>]*>beta=4</th>(.*?)</tr>', page, re.S)[1]
     assert '<strong class="best">80.0 ± 0.0 %' in row
+
+
+def test_tests_of_a_study_are_numbers_in_few_digits_and_say_once_what_is_the_same():
+    rows = ["| method | pairs | difference | sd | low | high | p t |", "|---|---|---|---|---|---|---|"]
+    rows += [
+        "| pulse | 3 | −1.822 | 0.8878 | −4.028 | 0.3831 | < .001 |",
+        "| rls | 3 | 10.36 | 1.5 | 9.017 | 11.69 | 0.004 |",
+        "| bicubic | 3 | 1.5 | 1.0 | −1 | 2.5 | 1.000 |",
+    ]
+    table = table_of_tests("\n".join(rows), "Tests")
+    assert [column.title for column in table.columns] == ["method", "difference", "± sd", "95 % interval", "p, t-test"]
+    assert [column.numeric for column in table.columns] == [False, True, True, True, True]
+    assert [cell.text for cell in table.rows[0]] == ["pulse", "−1.8", "0.89", "−4.0 to 0.4", "< .001"]
+    assert table.rows[0][4].order == 0.001
+    assert [row[4].text for row in table.rows] == ["< .001", "0.004", "1.000"]
+    assert table.note == "The same in every row: pairs 3."
+    assert table.folded
+
+
+def test_several_studies_are_a_section_each_and_cards_of_several_sets_say_which(written):
+    runs = [
+        written.transfer(f"000000000{place}", seed, data=data)
+        for place, (data, seed) in enumerate(product(("plankton", "yeast"), (0, 1)))
+    ]
+    study = written.study(runs)
+    page = report([str(study)], LIMIT)
+    assert "balanced accuracy, fine-tuned codes: yeast" in page
+    pages = report([str(study), str(runs[0].folder)], LIMIT)
+    assert "<h1>4 runs</h1>" in pages
+    assert "Findings" in pages
+
+
+def test_what_is_left_out_is_told_at_the_end_and_a_processor_is_one(written):
+    record = read_record(written.transfer())
+    record.environment["device"] = "x86_64"
+    sections = sections_of(record, Allowance(0))
+    assert [section.title for section in sections][-2:] == ["How it was made", "Left out"]
+    assert record.facts["device"] == "CPU (x86_64)"
+
+
+def test_conditions_that_are_numbers_say_which_are_treated():
+    controls = {"condition": "control", "negative": "-1", "positive": "1"}
+    told = ["negative control (-1)", "treated (0)", "positive control (1)"]
+    assert in_words(pd.Series([-1, 0, 1]), controls).tolist() == told
+    assert in_words(pd.Series([0, 1]), {}).tolist() == ["0", "1"]
+    assert in_words(pd.Series(["control", "treated"]), controls).tolist() == ["control", "treated"]
 
 
 def test_runs_on_different_data_are_not_compared(written):
@@ -124,17 +172,29 @@ def test_unfinished_and_unreadable_runs_are_listed_and_the_rest_is_shown(written
     (written.root / "transfer" / "a-to-plankton-0000000001" / "figures" / "codes.png").write_bytes(b"no image")
     page = report([str(written.root)], LIMIT)
     text = text_of(page)
-    assert "2 finished, 1 unfinished, 1 unreadable." in text
+    assert "4 runs: 2 finished, 1 unfinished, 1 unreadable." in text
     assert "This run is not finished" in text
     assert "This run cannot be read" in text
     assert "codes.png" in text  # left out, as the page says
 
 
-def test_a_study_shows_its_question_tables_figures_and_jobs(written):
-    run = written.transfer()
-    page = report([str(written.study([run]))], LIMIT)
-    text = text_of(page)
-    assert "Which term does it need?" in text
+def test_a_study_begins_with_its_question_and_numbers_and_folds_tests_and_jobs(written):
+    runs = [written.transfer(f"000000000{seed}", seed) for seed in range(2)]
+    page = report([str(written.study(runs))], LIMIT)
+    text = text_of(page.split("</style>")[1])
+    assert "<h1>Which term does it need?</h1>" in page
+    assert text.count("Which term does it need?") == 1  # not below each table
+    assert "Study ablation-smoke. 2 runs, all finished." in text
+    parts = [
+        'class="cards"',
+        'alt="Images of every class',
+        "<caption>Table</caption>",
+        "Statistical tests: Table (2",
+        "Jobs (3",
+    ]
+    places = [page.index(part) for part in parts]
+    assert places == sorted(places)
+    assert page.count('<details class="folded"><summary>Jobs') == 1
     assert '<strong class="best">25.0' in page
     assert "Means of 2." in text
     assert "rls-pulse" in text

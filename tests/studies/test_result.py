@@ -77,9 +77,9 @@ def test_the_caption_states_what_the_numbers_rest_on(study, content, jobs):
     own = study(content)
     text = caption(own, own.budget("smoke"), jobs, summary_of(own, jobs[:3]))
     assert text == (
-        "Which is better? Mean ± standard deviation (n − 1) over seed (n = 3). 3 runs; seeds varied: training (3); "
-        "budget smoke. Against bicubic: paired t-test, sign-flip permutation and Wilcoxon test over 3 pairs by seed; "
-        "p-values after Holm over 1 comparison. 1 of 4 jobs failed and are missing here."
+        "Which is better? Mean ± standard deviation (n − 1) over seed (n = 3). From 3 runs at the budget smoke; "
+        "seeds varied: training (3). Against bicubic: paired t-test, sign-flip permutation and Wilcoxon test over 3 "
+        "pairs by seed; p-values after Holm over 1 comparison. 1 of 4 jobs failed and is missing here."
     )
 
 

@@ -110,7 +110,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class Picture:
-    """An image file, embedded."""
+    """An image file, embedded; its title may be empty where it stands below a table of the same name."""
 
     title: str
     alt: str

@@ -3,10 +3,46 @@
 const SERIES = ["--series-0", "--series-1", "--series-2", "--series-3", "--series-4", "--series-5"].map((name) => `var(${name})`);
 const PHASES = { before: "var(--before)", after: "var(--after)", baseline: "var(--baseline)" };
 const number = (value) => (value === null || value === undefined ? "–" : Number(value.toPrecision(4)).toLocaleString("en").replace("-", "−"));
+const tick = (value) => d3.format(Math.abs(value) < 1000 ? "~g" : "~s")(value);
 const longest = (names) => Math.max(...names.map((name) => name.length));
 const labelRoom = (names, width) => Math.min(7 * longest(names) + 14, Math.round(width * 0.42));
-const shortened = (room) => (name) => (7 * name.length + 8 > room ? `${name.slice(0, Math.max(3, Math.floor(room / 7) - 2))}…` : name);
+// A name cut to its room; what stands last in parentheses, as (flagged), is a warning and stays.
+const shortened = (room) => (name) => {
+  if (7 * name.length + 8 <= room) return name;
+  const ending = name.match(/ \([^()]*\)$/)?.[0] ?? "";
+  const kept = Math.max(3, Math.floor(room / 7) - 2 - ending.length);
+  return `${name.slice(0, Math.min(kept, name.length - ending.length)).trimEnd()}…${ending}`;
+};
 const look = { style: { fontFamily: "inherit", fontSize: "12px", background: "none", overflow: "visible" } };
+
+// Relative luminance and contrast as in WCAG 2.2; colours are [red, green, blue] in 0..255.
+const luminance = (colour) => {
+  const [red, green, blue] = colour.map((part) => (part <= 10.31475 ? part / 3294.6 : ((part / 255 + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+};
+const contrast = (one, other) => {
+  const [dark, light] = [luminance(one), luminance(other)].sort((a, b) => a - b);
+  return (light + 0.05) / (dark + 0.05);
+};
+const ENOUGH = 4.5;
+
+// From the name of a variable of the page's style to its colour in the theme of now.
+function themeColour(name) {
+  const { r, g, b } = d3.rgb(getComputedStyle(document.documentElement).getPropertyValue(name).trim());
+  return [r, g, b];
+}
+
+// What text is read best on a fill of some opacity on the page: its ink, else its paper, else black or white.
+function readable() {
+  const [ink, paper, faint] = ["--ink", "--paper", "--faint"].map(themeColour);
+  const fills = { "--accent": themeColour("--accent"), "--negative": themeColour("--negative") };
+  return (fill, opacity, isFaint) => {
+    const ground = paper.map((part, place) => part + opacity * (fills[fill][place] - part));
+    const choices = [...(isFaint ? [[faint, "var(--faint)"]] : []), [ink, "var(--ink)"], [paper, "var(--paper)"]];
+    const [, found] = choices.find(([colour]) => contrast(colour, ground) >= ENOUGH) ?? [];
+    return found ?? (contrast([0, 0, 0], ground) > contrast([255, 255, 255], ground) ? "#000" : "#fff");
+  };
+}
 
 function make(tag, attributes, ...children) {
   const made = Object.assign(document.createElement(tag), attributes);
@@ -31,9 +67,9 @@ function lines(spec, width) {
     const window = Math.max(1, Math.round(rows.length / names.length / 30));
     const channels = { x: "x", y: "y", z: "name", stroke: "name" };
     return make("div", {}, make("h4", { textContent: panel.title }), Plot.plot({
-      ...look, width: each, height: 190, marginLeft: 52, marginRight: 14,
-      x: { label: spec.x, ticks: 4, tickFormat: "~s" },
-      y: { label: null, grid: true, ticks: 4, type: panel.log ? "log" : "linear", tickFormat: panel.log ? undefined : "~s", nice: true },
+      ...look, width: each, height: 206, marginLeft: 52, marginRight: 18, marginBottom: 44,
+      x: { label: spec.x, labelAnchor: "center", labelArrow: "none", labelOffset: 38, ticks: 4, tickFormat: "~s" },
+      y: { label: null, grid: true, ticks: 4, type: panel.log ? "log" : "linear", tickFormat: panel.log ? undefined : tick, nice: true },
       color: { domain: names, range: SERIES },
       marks: [
         Plot.lineY(rows, { ...channels, strokeOpacity: window > 1 ? 0.25 : 1 }),
@@ -49,23 +85,27 @@ function lines(spec, width) {
 function heat(spec, width) {
   const [low, high] = spec.domain;
   const cells = spec.values.flatMap((row, r) => row.map((value, c) => ({ value, row: spec.rows[r], column: spec.columns[c], text: spec.texts[r][c] })));
-  const left = labelRoom(spec.rows, width);
+  const title = 22; // room of an axis' title
+  const left = labelRoom(spec.rows, width - title) + title;
   const size = Math.max(36, Math.min(64, (width - left - 60) / spec.columns.length));
-  const top = Math.min(200, 0.72 * 6.6 * longest(spec.columns) + 30);
+  const top = Math.min(200, 0.72 * 6.6 * longest(spec.columns) + 30) + title;
   const shade = (cell) => Math.abs(cell.value ?? 0) / high;
+  const fill = (cell) => (cell.value < 0 ? "--negative" : "--accent");
+  const text = readable();
   const tall = Math.min(size, 34);
   const signed = low < 0;
+  const axis = { labelAnchor: "center", labelArrow: "none", tickSize: 0, padding: 0.05 };
   const ramp = make("i", { className: "ramp" });
   ramp.style.background = `linear-gradient(to right, ${signed ? "var(--negative), transparent," : "transparent,"} var(--accent))`;
   return [
     make("div", { className: "keys" }, make("span", {}, spec.measure), make("span", {}, number(low), ramp, number(high))),
     Plot.plot({
       ...look, width: left + size * spec.columns.length + 60, height: top + tall * spec.rows.length + 10, marginLeft: left, marginTop: top, marginBottom: 10, marginRight: 60,
-      x: { domain: spec.columns, axis: "top", label: null, tickRotate: -45, tickSize: 0, padding: 0.05, tickFormat: shortened(260) },
-      y: { domain: spec.rows, label: null, tickSize: 0, padding: 0.05, tickFormat: shortened(left) },
+      x: { ...axis, domain: spec.columns, axis: "top", label: spec.x, labelOffset: top - 4, tickRotate: -45, tickFormat: shortened(260) },
+      y: { ...axis, domain: spec.rows, label: spec.y, labelOffset: left - 4, tickFormat: shortened(left - title) },
       marks: [
-        Plot.cell(cells, { x: "column", y: "row", fill: (cell) => (cell.value < 0 ? "var(--negative)" : "var(--accent)"), fillOpacity: shade, rx: 2, inset: 0.5 }),
-        Plot.text(cells, { x: "column", y: "row", text: "text", fontSize: 11, fill: (cell) => (shade(cell) > 0.55 ? "var(--paper)" : cell.value ? "var(--ink)" : "var(--faint)") }),
+        Plot.cell(cells, { x: "column", y: "row", fill: (cell) => `var(${fill(cell)})`, fillOpacity: shade, rx: 2, inset: 0.5 }),
+        Plot.text(cells, { x: "column", y: "row", text: "text", fontSize: 11, fill: (cell) => text(fill(cell), shade(cell), !cell.value) }),
         Plot.tip(cells, Plot.pointer({ x: "column", y: "row", title: (cell) => `${spec.y}: ${cell.row}\n${spec.x}: ${cell.column}\n${spec.measure}: ${number(cell.value)}` })),
       ],
     }),
@@ -157,6 +197,7 @@ function setUpChart(figure) {
   };
   const tell = () => numbers.querySelector(".scroll").replaceChildren(tabulate(TABLES[chosen().spec.type](chosen().spec)));
   select?.addEventListener("input", draw);
+  addEventListener("themechange", () => width && draw()); // the text of a matrix is chosen for its ground
   numbers.addEventListener("toggle", () => numbers.open && tell());
   new ResizeObserver(([{ contentRect }]) => {
     if (Math.abs(contentRect.width - width) < 2 || !contentRect.width) return;

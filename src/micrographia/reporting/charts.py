@@ -88,9 +88,17 @@ def confusion_variant(label: str, counts: pd.DataFrame) -> Variant:
 
 
 def matrix_chart(
-    title: str, matrices: Mapping[str, pd.DataFrame], measure: str, across: str, note: str = ""
+    title: str, matrices: Mapping[str, pd.DataFrame], measure: str, across: str, note: str = "", whole: float = 1.0
 ) -> Chart | None:
-    """Latents by something else, as a heat map: one view for each of several matrices, labelled by its key."""
+    """Latents by something else, as a heat map: one view for each of several matrices, labelled by its key.
+
+    Parameters
+    ----------
+    measure, across
+        What the values are; what stands in the columns.
+    whole
+        Value that is shaded in full, unless a larger one is there; 0: the largest of each matrix, which its key tells.
+    """
     variants = []
     for label, matrix in matrices.items():
         matrix = matrix.dropna(how="all").dropna(axis="columns", how="all").iloc[:CELLS, :CELLS]
@@ -104,9 +112,28 @@ def matrix_chart(
             f"{rows[row]} with {columns[column]} ({plain(float(values[row, column]))})" for row, column in strongest
         )
         alt = f"Heat map of {len(rows)} latents by {len(columns)} {across}s, {measure}; strongest: {told}."
-        texts = [["" if np.isnan(value) else f"{value:.2f}".replace("-", "−") for value in row] for row in values]
-        variants.append(Variant(label, heat(rows, columns, values, texts, across, "latent", measure), alt))
+        digits = 2 if sizes.max() >= 0.1 else 3
+        texts = [[in_digits(value, digits) for value in row] for row in values]
+        shaded = measure if whole else f"{measure}, shaded up to the largest"
+        spec = heat(rows, columns, values, texts, across, "latent", shaded, whole)
+        variants.append(Variant(label, spec, alt))
     return Chart(title, variants, note) if variants else None
+
+
+def in_digits(value: float, digits: int) -> str:
+    """A value in so many decimals; what would be zeros alone is one.
+
+    Examples
+    --------
+    >>> in_digits(-0.256, 2), in_digits(0.004, 2), in_digits(float("nan"), 2)
+    ('\u22120.26', '0', '')
+    """
+    if np.isnan(value):
+        return ""
+    text = f"{abs(value):.{digits}f}"
+    if not float(text):
+        return "0"
+    return f"\N{MINUS SIGN}{text}" if value < 0 else text
 
 
 def heat(
@@ -117,11 +144,12 @@ def heat(
     x: str,
     y: str,
     measure: str,
+    whole: float = 1.0,
 ) -> dict[str, Any]:
-    """A matrix to draw: signed values diverge from 0, others rise from 0."""
+    """A matrix to draw: signed values diverge from 0, others rise from 0, to a whole or their largest."""
     finite = values[np.isfinite(values)]
     signed = bool(len(finite) and finite.min() < -1e-6)
-    top = float(max(1.0, np.abs(finite).max())) if len(finite) else 1.0
+    top = float(max(whole, np.abs(finite).max(initial=0.0))) or 1.0
     return {
         **{"type": "heat", "rows": list(rows), "columns": list(columns), "texts": texts},
         **{"values": [[None if np.isnan(value) else round(float(value), 4) for value in row] for row in values]},

@@ -2,16 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from micrographia.durations import duration
-from micrographia.reporting.blocks import Block, Cards, Cell, Code, Column, Facts, Gallery, Note, Section, Table
+from micrographia.reporting.blocks import Block, Cards, Cell, Code, Column, Facts, Note, Section, Table
 from micrographia.reporting.charts import groups_chart
-from micrographia.reporting.finding import Study
 from micrographia.reporting.metrics import (
     Spread,
     best,
@@ -21,15 +19,11 @@ from micrographia.reporting.metrics import (
     number,
     title_of,
     with_spread,
-    wording,
 )
-from micrographia.reporting.pictures import Allowance, embedded
 from micrographia.reporting.records import DONE, RunRecord
 from micrographia.reporting.summary import card_of, card_words, headline_cards, result_tables, spread_over
-from micrographia.reporting.tables import markdown_table, table_of
 
 MOST_COLUMNS = 12  # metrics of a comparison, those that lead before the others
-LONGEST_MISTAKE = 240  # characters of why a job failed
 Settings = tuple[tuple[str, str], ...]  # keys of a configuration with their values
 KNOWN = ("runs", "seeds varied", "metric", "mean", "sd", "folders", "label")
 
@@ -50,8 +44,10 @@ class Comparison:
     table: pd.DataFrame
 
 
-def glance(records: Sequence[RunRecord], commands: Sequence[str], aside: Sequence[str]) -> Section:
-    """Headline numbers where all runs are of one group, how many there are, and what made them."""
+def glance(
+    records: Sequence[RunRecord], commands: Sequence[str], aside: Sequence[str], jobs: Sequence[Table] = ()
+) -> Section:
+    """How many runs there are, what made them, and the jobs of studies."""
     blocks: list[Block] = []
     if len(records) == 1:
         facts = records[0].facts
@@ -72,6 +68,7 @@ def glance(records: Sequence[RunRecord], commands: Sequence[str], aside: Sequenc
         blocks.append(Facts({**kinds, **unfinished, **times}))
     if commands:
         blocks.append(Code("\n".join(commands), "command" if len(commands) == 1 else "commands"))
+    blocks += jobs
     blocks += [Note(f"{text}.") for text in aside]
     return Section("What was run", blocks)
 
@@ -186,8 +183,9 @@ def run_table(records: Sequence[RunRecord], settings: Mapping[str, str]) -> Sect
     finished = [record.metrics for record in records if record.metrics]
     kinds = leading(dict.fromkeys(name for metrics in finished for name in metrics)) if finished else []
     columns = [Column("run"), Column("task"), Column("data"), Column("seed", True)]
+    columns += [Column("status"), Column("took", True)]
     columns += [Column(heading_of(names), True, ", ".join(names)) for names in kinds]
-    columns += [Column("settings"), Column("status"), Column("took", True)]
+    columns += [Column("settings")]
     rows = []
     for record in records:
         cells = [
@@ -196,17 +194,18 @@ def run_table(records: Sequence[RunRecord], settings: Mapping[str, str]) -> Sect
             Cell(record.data_name),
             Cell(record.seed, float(record.seed) if record.seed.isdigit() else None),
         ]
+        cells.append(Cell(record.status, hint=record.problem))
+        seconds = record.result.get("seconds")
+        cells.append(Cell(duration(float(seconds)), float(seconds)) if seconds is not None else Cell(""))
         for names in kinds:
             values = {name: record.metrics[name] for name in names if name in record.metrics}
             top = max(values, key=lambda name: (direction(name) or 1) * values[name], default="")
             cells.append(Cell(number(top, values[top]), values[top], hint=title_of(top)) if top else Cell(""))
-        cells += [Cell(settings.get(record.id, "")), Cell(record.status, hint=record.problem)]
-        seconds = record.result.get("seconds")
-        cells.append(Cell(duration(float(seconds)), float(seconds)) if seconds is not None else Cell(""))
+        cells.append(Cell(settings.get(record.id, "")))
         rows.append(cells)
     filters = {
         title: sorted({row[place].text for row in rows if row[place].text})
-        for place, title in ((1, "task"), (2, "data"), (len(columns) - 2, "status"))
+        for place, title in ((1, "task"), (2, "data"), (4, "status"))
     }
     filters = {title: values for title, values in filters.items() if len(values) > 1}
     told = [{row[place].text for row in rows} for place in range(len(columns))]
@@ -222,70 +221,3 @@ def run_table(records: Sequence[RunRecord], settings: Mapping[str, str]) -> Sect
         filters,
     )
     return Section("Runs", [table])
-
-
-def study_section(study: Study, allowance: Allowance) -> Section:
-    """A study: its question, its command, each table and figure of its folder, and its jobs."""
-    record = study.record
-    blocks: list[Block] = []
-    if command := record.get("command"):
-        blocks.append(Code(str(command), "command"))
-    described = set()
-    for file in sorted(study.folder.glob("*.md")):
-        text = file.read_text(encoding="utf-8")
-        if file.name != "README.md" and (table := markdown_table(text, words(file.stem))):
-            blocks.append(table)
-            described.add(file.stem)
-    for file in sorted(study.folder.glob("*.csv")):
-        if file.stem in described or file.stem.endswith("_long"):
-            continue
-        try:
-            blocks.append(table_of(pd.read_csv(file), words(file.stem), sortable=True))
-        except (OSError, ValueError) as error:
-            blocks.append(Note(f"{file.name} cannot be read: {' '.join(str(error).split())}."))
-    blocks += pictures_of(study.folder, allowance)
-    if jobs := [job for job in record.get("jobs") or [] if isinstance(job, dict)]:
-        blocks.append(jobs_table(jobs))
-    return Section(f"Study {study.folder.name}", blocks, str(record.get("question") or ""))
-
-
-def pictures_of(folder: Path, allowance: Allowance) -> list[Block]:
-    """The figures of a study's folder."""
-    found, broken = [], []
-    for file in sorted(folder.glob("*.png")):
-        try:
-            if picture := embedded(file, words(file.stem), f"Figure of the study: {words(file.stem)}.", allowance):
-                found.append(picture)
-        except OSError as error:
-            broken.append(Note(f"{file.name} cannot be read: {error}."))
-    return [*([Gallery(found)] if found else []), *broken]
-
-
-def jobs_table(jobs: Sequence[Mapping[str, object]]) -> Table:
-    """The jobs of a study, with where each stands."""
-    columns = [Column("sweep"), Column("overrides"), Column("status"), Column("run")]
-    mistakes = [" ".join(str(job.get("mistake") or "").split())[:LONGEST_MISTAKE] for job in jobs]
-    if any(mistakes):
-        columns.append(Column("mistake"))
-    rows = []
-    for job, mistake in zip(jobs, mistakes, strict=True):
-        overrides = job.get("overrides") or []
-        text = " ".join(map(str, overrides)) if isinstance(overrides, list) else str(overrides)
-        name = Path(str(job.get("run") or job.get("folder") or "")).name
-        cells = [Cell(str(job.get("sweep") or "")), Cell(text), Cell(str(job.get("status") or ""))]
-        cells.append(Cell(name, link=f"run-{name}"))
-        rows.append([*cells, Cell(mistake)] if any(mistakes) else cells)
-    statuses = sorted({row[2].text for row in rows})
-    return Table("Jobs", columns, rows, "", True, {"status": statuses} if len(statuses) > 1 else {})
-
-
-def words(stem: str) -> str:
-    """A file's name in words.
-
-    Examples
-    --------
-    >>> words("table_2-tests"), words("psnr")
-    ('Table 2 tests', 'PSNR')
-    """
-    text = wording(stem).replace("-", " ")
-    return text[:1].upper() + text[1:]

@@ -55,7 +55,10 @@ openNamed();
 
 const toggle = document.getElementById("theme");
 const dark = () => (document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
-const showTheme = () => toggle.setAttribute("aria-pressed", dark());
+const showTheme = () => {
+  toggle.setAttribute("aria-pressed", dark());
+  dispatchEvent(new Event("themechange"));
+};
 toggle.addEventListener("click", () => {
   const theme = dark() ? "light" : "dark";
   document.documentElement.dataset.theme = theme;
@@ -90,13 +93,22 @@ for (const button of document.querySelectorAll(".enlarge")) {
 }
 dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
 
-const links = [...document.querySelectorAll("nav a")];
+const contents = document.querySelector("nav");
+const links = [...contents.querySelectorAll("a")];
 const places = links.map((link) => document.getElementById(link.hash.slice(1)));
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+let current = null;
 const follow = () => {
   const past = places.filter((place) => place.getBoundingClientRect().top < 160);
-  links.forEach((link, index) => {
-    if (index === Math.max(0, past.length - 1)) link.setAttribute("aria-current", "true");
-    else link.removeAttribute("aria-current");
+  const link = links[Math.max(0, past.length - 1)];
+  if (!link || link === current) return;
+  current?.removeAttribute("aria-current");
+  current = link;
+  link.setAttribute("aria-current", "true");
+  contents.scrollTo({ // a bar on phones, a column beside the text elsewhere: the entry comes to its middle
+    left: link.offsetLeft - (contents.clientWidth - link.offsetWidth) / 2,
+    top: link.offsetTop - (contents.clientHeight - link.offsetHeight) / 2,
+    behavior: calm.matches ? "instant" : "smooth",
   });
 };
 addEventListener("scroll", follow, { passive: true });

@@ -1,6 +1,7 @@
 """Sections written as one page of HTML that needs no network and stays below a size."""
 
 import html
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -11,22 +12,22 @@ from markupsafe import Markup
 
 from micrographia import __version__
 from micrographia.plots.style import COLOURS
-from micrographia.reporting.blocks import Note, Section, Variant
+from micrographia.reporting.blocks import Cell, Note, Section, Variant
 from micrographia.reporting.pictures import NARROW, WIDE, Allowance
 from micrographia.reporting.records import RunRecord
 from micrographia.reporting.sections import sections_of
 
-# Colours by theme; series, phases and marks keep their hues in both.
+# Colours by theme; series, phases and marks keep their hues in both. Figures have a white ground, which dark dims.
 LIGHT = {
     **{"color-scheme": "light", "--ink": "#1d1f22", "--faint": "#5d636b", "--paper": "#fff", "--card": "#f7f7f5"},
     **{"--line": "#dfe0dd", "--accent": COLOURS[0], "--negative": COLOURS[1], "--good": "#00694c", "--warn": "#9a4300"},
-    **{"--before": "#9CC6E3", "--after": COLOURS[0], "--baseline": "#9a9a9a"},
+    **{"--before": "#9CC6E3", "--after": COLOURS[0], "--baseline": "#9a9a9a", "--figures": "1"},
     **{f"--series-{place}": colour for place, colour in enumerate(COLOURS[:6])},
 }
 DARK = {
     **{"color-scheme": "dark", "--ink": "#e9e9e6", "--faint": "#a2a7ae", "--paper": "#15171a", "--card": "#1e2125"},
     **{"--line": "#34383d", "--accent": "#56B4E9", "--negative": "#F08A4B", "--good": "#4fd0a5", "--warn": "#ffb277"},
-    **{"--before": "#2f6d94", "--after": "#7cc8f2", "--baseline": "#8a8a8a"},
+    **{"--before": "#2f6d94", "--after": "#7cc8f2", "--baseline": "#8a8a8a", "--figures": "0.82"},
     **dict(
         zip(
             (f"--series-{place}" for place in range(6)),
@@ -120,8 +121,13 @@ def writer() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=False,
     )
-    environment.filters["variant_json"] = as_json
+    environment.filters.update(variant_json=as_json, first_word=longest_first_word)
     return environment
+
+
+def longest_first_word(rows: Sequence[Sequence[Cell]]) -> int:
+    """Letters of the longest word in the first column of a table, which is not broken where there is room."""
+    return max(len(word) for row in rows for word in re.split(r"(?<=-)|\s", row[0].text))
 
 
 def as_json(variant: Variant) -> dict[str, Any]:

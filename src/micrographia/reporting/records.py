@@ -15,6 +15,7 @@ from micrographia.runs.run import Run
 
 log = logging.getLogger(__name__)
 
+PROCESSORS = ("x86_64", "AMD64", "arm64", "aarch64", "i386", "i686", "ppc64le", "s390x", "riscv64")
 DONE, UNFINISHED, UNREADABLE = "finished", "unfinished", "unreadable"
 
 
@@ -87,7 +88,7 @@ class RunRecord:
             "took": duration(float(seconds)) if seconds is not None else "",
             "version": f"micrographia {environment['micrographia']}" if "micrographia" in environment else "",
             "commit": commit[:10] + ("+changes" if commit.endswith("+changes") else ""),
-            "device": str(environment.get("device", "")),
+            "device": device_words(str(environment.get("device", ""))),
             "threads": str(environment.get("threads", "")),
             "torch": str((environment.get("packages") or {}).get("torch", "")),
         }
@@ -116,6 +117,17 @@ class RunRecord:
     def files(self, pattern: str) -> Sequence[Path]:
         """Files of its folder that match a pattern, by name."""
         return sorted(self.folder.glob(pattern))
+
+
+def device_words(device: str) -> str:
+    """A recorded device as it is shown: runs without a GPU record their processor's architecture alone.
+
+    Examples
+    --------
+    >>> device_words("x86_64"), device_words("NVIDIA H200")
+    ('CPU (x86_64)', 'NVIDIA H200')
+    """
+    return f"CPU ({device})" if device in PROCESSORS else device
 
 
 def read_records(runs: Sequence[Run]) -> list[RunRecord]:

@@ -52,7 +52,7 @@ def sections_of(record: RunRecord, allowance: Allowance) -> list[Section]:
     if allowance.left_out:
         names = ", ".join(allowance.left_out)
         note = Note(f"Left out, so that the page stays small: {names}. They lie in {record.folder}.")
-        found.insert(1, Section("Left out", [note]))
+        found.append(Section("Left out", [note]))
     return found
 
 
@@ -138,6 +138,7 @@ def meaning(record: RunRecord, allowance: Allowance) -> Section:
             "share of the variance among real images",
             "trait",
             "Measured again on images decoded while one latent moves; the traits that are moved most.",
+            whole=0,
         )
     )
     matrices = {
@@ -215,11 +216,13 @@ def measured(record: RunRecord, allowance: Allowance) -> Section:
 
 
 def in_words(conditions: pd.Series, controls: Mapping[str, object]) -> pd.Series:
-    """Conditions as text; those that are numbers, as -1 and 1, are said to be the controls that they stand for."""
+    """Conditions as text; of numbers, as -1, 0 and 1, which are controls and that the others are treated."""
     words = conditions.map(lambda value: f"{value:g}" if isinstance(value, int | float) else str(value))
-    named = {str(controls.get(side)): f"{side} control" for side in ("negative", "positive")}
+    named = {str(controls[side]): f"{side} control" for side in ("negative", "positive") if side in controls}
+    if not named:
+        return words
     is_number = pd.to_numeric(words, errors="coerce").notna()
-    return words.mask(is_number & words.isin(list(named)), words.map(lambda word: f"{named.get(word, '')} ({word})"))
+    return words.mask(is_number, words.map(lambda word: f"{named.get(word, 'treated')} ({word})"))
 
 
 def figures(record: RunRecord, allowance: Allowance) -> Section:

@@ -1,7 +1,9 @@
 """Data frames and Markdown tables as tables of a page."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pandas as pd
 
@@ -9,6 +11,15 @@ from micrographia.reporting.blocks import Cell, Column, Table
 from micrographia.reporting.metrics import plain
 
 MOST_ROWS = 200
+PLAIN = re.compile(r"[-\u2212]?(?:\d[\d,]*)?\.?\d+(?:e[-+\u2212]?\d+)?")
+ENDS = ("difference", "low", "high")  # columns of one unit
+NUMBER = re.compile(rf"(?:< ?)?{PLAIN.pattern}(?: ± [\d.,]+)?(?: ?%)?")
+# What the columns of a study's tests are called.
+TITLES = {
+    **{"sd": "± sd", "low": "95 % interval", "p t": "p, t-test", "p sign flip": "p, sign flip"},
+    **{"p wilcoxon": "p, Wilcoxon", "p t holm": "Holm: p, t-test", "p sign flip holm": "Holm: p, sign flip"},
+    **{"p wilcoxon holm": "Holm: p, Wilcoxon"},
+}
 
 
 def table_of(
@@ -77,7 +88,11 @@ def markdown_table(text: str, caption: str) -> Table | None:
         return None
     end = next((place for place in range(start + 2, len(lines)) if not is_row(lines[place])), len(lines))
     head, rule, *body = (cells(line) for line in lines[start:end])
-    columns = [Column(unmarked(title), bar.endswith(":")) for title, bar in zip(head, rule, strict=True)]
+    texts = [[unmarked(line[place]) for line in body if place < len(line)] for place in range(len(head))]
+    columns = [
+        Column(unmarked(title), bar.endswith(":") or are_numbers(own))
+        for title, bar, own in zip(head, rule, texts, strict=True)
+    ]
     rows = [[Cell(unmarked(cell), sort_key(unmarked(cell)), is_bold(cell)) for cell in row] for row in body]
     note = unmarked(" ".join(line.strip() for line in lines[end:] if line.strip()))
     return Table(caption, columns, rows, note, sortable=True)
@@ -120,11 +135,65 @@ def sort_key(text: str) -> float | None:
 
     Examples
     --------
-    >>> sort_key("50.1 ± 2 %"), sort_key("\u22120.5"), sort_key("rls")
-    (50.1, -0.5, None)
+    >>> sort_key("50.1 ± 2 %"), sort_key("\u22120.5"), sort_key("< .001"), sort_key("rls")
+    (50.1, -0.5, 0.001, None)
     """
-    found = re.match(r"\s*([-\u2212+]?\d[\d,]*\.?\d*(?:e[-+]?\d+)?)", text)
+    found = re.match(r"\s*(?:<\s*)?([-\u2212+]?(?:\d[\d,]*\.?\d*|\.\d+)(?:e[-+]?\d+)?)", text)
     return float(found[1].replace(",", "").replace("\N{MINUS SIGN}", "-")) if found else None
+
+
+def are_numbers(texts: Sequence[str]) -> bool:
+    """Whether the cells of a column are numbers, as 3 or < .001, of which some may be missing.
+
+    Examples
+    --------
+    >>> are_numbers(["3", "< .001", "–"]), are_numbers(["3", "3 px"]), are_numbers(["–"])
+    (True, False, False)
+    """
+    told = [text for text in texts if text not in ("", "–", "—")]
+    return bool(told) and all(NUMBER.fullmatch(text) for text in told)
+
+
+def tests_table(text: str, caption: str) -> Table | None:
+    """The paired tests of a study, folded: in few digits, intervals in one column, what is always the same below."""
+    table = markdown_table(text, caption)
+    if table is None or not table.rows:
+        return table
+    titles = [column.title for column in table.columns]
+    alike = [row[titles.index(title)] for row in table.rows for title in ENDS if title in titles]
+    same, columns = [], {}
+    for column, cells_ in zip(table.columns, zip(*table.rows, strict=True), strict=True):
+        own = list(cells_)
+        if column.title in (*ENDS, "sd"):  # p-values keep their three decimals
+            own = rounded(cells_, alike if column.title in ENDS else cells_)
+        is_known = column.title == "pairs" or not column.numeric
+        if is_known and len(own) > 1 and len({cell.text for cell in own}) == 1:
+            same.append(f"{column.title} {own[0].text}")
+        else:
+            columns[column.title] = own
+    if "low" in columns and "high" in columns:
+        ends = zip(columns["low"], columns.pop("high"), strict=True)
+        columns["low"] = [replace(low, text=f"{low.text} to {high.text}") for low, high in ends]
+    heads = [
+        Column(TITLES.get(title, title), title == "low" or are_numbers([cell.text for cell in own]))
+        for title, own in columns.items()
+    ]
+    note = f"The same in every row: {', '.join(same)}." if same else ""
+    return Table(caption, heads, list(zip(*columns.values(), strict=True)), note, sortable=True, folded=True)
+
+
+def rounded(column: Sequence[Cell], alike: Sequence[Cell]) -> list[Cell]:
+    """Numbers of a column in as many decimals as show the largest of those alike in three digits; others stay."""
+    values = [cell.order for cell in alike if PLAIN.fullmatch(cell.text) and isinstance(cell.order, float)]
+    if not values or all(value % 1 == 0 for value in values):
+        return list(column)
+    digits = min(4, max(0, 2 - math.floor(math.log10(max(map(abs, values))))))
+    return [
+        replace(cell, text=f"{cell.order:.{digits}f}".replace("-", "\N{MINUS SIGN}"))
+        if PLAIN.fullmatch(cell.text) and isinstance(cell.order, float)
+        else cell
+        for cell in column
+    ]
 
 
 def grid(

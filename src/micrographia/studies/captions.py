@@ -1,12 +1,12 @@
 """What stands below a table or figure, so that it can be defended."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from micrographia.runs.seeds import seeds_varied
 from micrographia.studies.expansion import FAILED, StudyJob
 from micrographia.studies.specification import Budget, Study
 from micrographia.studies.summary import Summary, describe_tests
-from micrographia.studies.tabulating import constant, heading
+from micrographia.studies.tabulating import constant, label
 
 
 def caption(study: Study, budget: Budget, jobs: Sequence[StudyJob], summary: Summary) -> str:
@@ -18,18 +18,29 @@ def caption(study: Study, budget: Budget, jobs: Sequence[StudyJob], summary: Sum
     varied = seeds_varied([(job.origin.what if job.origin else job.what) or {} for job in made])
     counts = summary.cells["n"]
     n = f"n = {counts.min()}" if counts.min() == counts.max() else f"n = {counts.min()} to {counts.max()}"
-    parts = [study.question, entry.node.get("caption", ""), spread(summary, n)]
-    parts += [f"{heading(key, value, study.labels)}." for key, value in constant(summary).items()]
-    parts += [f"{runs} runs; seeds varied: {varied}; budget {budget.name}."]
+    parts = [
+        study.question,
+        entry.node.get("caption", ""),
+        spread(summary, n, study.labels),
+        throughout(summary, study),
+    ]
+    parts += [f"From {runs} run{'s' * (runs != 1)} at the budget {budget.name}; seeds varied: {varied}."]
     parts += [describe_tests(summary, study.labels), missing(jobs)]
     return " ".join(part.strip() for part in parts if part.strip())
 
 
-def spread(summary: Summary, n: str) -> str:
-    """What the numbers are."""
+def throughout(summary: Summary, study: Study) -> str:
+    """The keys that are the same in all cells, in a sentence; empty if there is none."""
+    told = [f"{label(key, study.labels)} is {label(value, study.labels)}" for key, value in constant(summary).items()]
+    return f"Throughout, {', '.join(told[:-1])}{' and ' * (len(told) > 1)}{told[-1]}." if told else ""
+
+
+def spread(summary: Summary, n: str, labels: Mapping[str, str]) -> str:
+    """What the numbers are; of the keys that means are taken over, those that vary are named."""
     if summary.entry.node.get("kind") == "boxes":
         return f"Boxes: quartiles and median over rows of the runs' tables ({n}); whiskers: 1.5 times their distance."
-    over = " and ".join(summary.entry.over)
+    varied = [key for key in summary.entry.over if summary.values[key].nunique() > 1] or summary.entry.over
+    over = " and ".join(label(key, labels) for key in varied)
     if summary.cells["n"].max() < 2:
         return f"Single values ({n})."
     return f"Mean ± standard deviation (n − 1) over {over} ({n})."
@@ -39,6 +50,11 @@ def missing(jobs: Sequence[StudyJob]) -> str:
     """How many jobs failed or are not done; empty if none."""
     failed = sum(job.status == FAILED for job in jobs)
     left = sum(job.run is None for job in jobs) - failed
-    lines = [f"{failed} of {len(jobs)} jobs failed and are missing here."] if failed else []
-    lines += [f"{left} of {len(jobs)} jobs are not done."] if left else []
+    lines = [f"{failed} of {len(jobs)} jobs failed and {verb(failed)} missing here."] if failed else []
+    lines += [f"{left} of {len(jobs)} jobs {verb(left)} not done."] if left else []
     return " ".join(lines)
+
+
+def verb(count: int) -> str:
+    """The verb of a number of jobs."""
+    return "is" if count == 1 else "are"

@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
@@ -10,20 +11,20 @@ import pandas as pd
 
 from micrographia.config import Between
 from micrographia.errors import UserError
-from micrographia.reporting.blocks import Section
-from micrographia.reporting.finding import Found, Sweep, find, page_name
+from micrographia.reporting.blocks import Cards, Section, Table
+from micrographia.reporting.finding import Found, Sweep, find, named_folders, page_name
 from micrographia.reporting.overview import (
     Comparison,
     comparison_section,
     glance,
     run_table,
     seeds_section,
-    study_section,
     telling,
 )
 from micrographia.reporting.page import page_of
 from micrographia.reporting.pictures import Allowance
 from micrographia.reporting.records import DONE, RunRecord, read_records
+from micrographia.reporting.studies import about, headlines, jobs_table, question_of, study_sections
 from micrographia.runs.run import Run
 from micrographia.runs.writing import write_atomically
 from micrographia.tasks.composing import checked_for, print_config, without_show
@@ -120,16 +121,17 @@ def report(paths: Sequence[str], limit: int) -> str:
     records = read_records(found.runs)
     jobs = jobs_of(records)
     told = settings_of(jobs)
-    room = Allowance(limit / 2)
-    sections = [study_section(study, room) for study in found.studies]
-    sections.append(glance(records, commands_of(records, found), found.aside))
+    comparisons = {} if found.sweeps else compared(jobs)
+    sections = studied(found, records, limit)
+    if len(found.studies) == 1 and len(comparisons) == 1:  # its cards lead the page
+        comparisons = {name: without_cards(section) for name, section in comparisons.items()}
+    sections.append(glance(records, commands_of(records, found), found.aside, job_tables(found)))
     sections += [comparison_section(Comparison(title_of(sweep), sweep.table)) for sweep in found.sweeps]
-    if not found.sweeps:
-        sections += compared(jobs)
+    sections += comparisons.values()
     if len(records) > 1:
         sections.append(run_table(records, told))
     sections = [section for section in sections if section.blocks]
-    page = page_of(heading(paths, found), lead(records), sections, records, told, limit)
+    page = page_of(heading(paths, found), lead(paths, records, found), sections, records, told, limit)
     if (weight := len(page.encode())) > limit:
         needed = math.ceil(weight / MEGABYTE)
         raise UserError(
@@ -137,6 +139,37 @@ def report(paths: Sequence[str], limit: int) -> str:
             f"Set megabytes={needed}, or name fewer runs."
         )
     return page
+
+
+def studied(found: Found, records: Sequence[RunRecord], limit: int) -> list[Section]:
+    """The studies' own sections: of a lone one what it found and its tables, of several a section each."""
+    room = Allowance(limit / 2)
+    sections = []
+    for study in found.studies:
+        names = {Path(name).name for name in named_folders(study.record)}
+        own = [record for record in records if record.folder.resolve().name in names]
+        parts = study_sections(study, headlines(compared(jobs_of(own))), own, room)
+        if len(found.studies) == 1:
+            sections += parts
+        else:
+            blocks = [block for part in parts for block in part.blocks]
+            sections.append(Section(question_of(study), blocks, about(study)))
+    return sections
+
+
+def job_tables(found: Found) -> list[Table]:
+    """The jobs of each study."""
+    several = len(found.studies) > 1
+    return [
+        table
+        for study in found.studies
+        for table in jobs_table(study, f"Jobs of {study.folder.name}" if several else "Jobs")
+    ]
+
+
+def without_cards(section: Section) -> Section:
+    """A section without its headline numbers."""
+    return replace(section, blocks=[block for block in section.blocks if not isinstance(block, Cards)])
 
 
 def jobs_of(records: Sequence[RunRecord]) -> dict[RunRecord, Job]:
@@ -156,23 +189,28 @@ def kind_of(record: RunRecord) -> tuple[str, str]:
     return record.task, record.data_name
 
 
-def compared(jobs: Mapping[RunRecord, Job]) -> list[Section]:
+def compared(jobs: Mapping[RunRecord, Job]) -> dict[str, Section]:
     """Per task and data set its groups of runs beside each other; of a single group, its spread over seeds."""
-    sections = []
+    sections = {}
     for kind in dict.fromkeys(map(kind_of, jobs)):
         own = {record: job for record, job in jobs.items() if kind_of(record) == kind}
         if len(own) < 2:
             continue
-        listed, title = list(own.values()), " on ".join(word for word in kind if word)
+        listed, name = list(own.values()), capitalised(" on ".join(word for word in kind if word))
         if len(groups(listed)) == 1:
             varied = seeds_varied([job.what or {} for job in listed])
-            sections.append(seeds_section(list(own), f"{title}: {len(own)} seeds", varied))
+            sections[name] = seeds_section(list(own), f"{name}: {len(own)} seeds", varied)
             continue
         keys = [key for key in swept_keys(listed) if not is_seed(key)]
         table = spread(listed, keys)
         if len(table):
-            sections.append(comparison_section(Comparison(f"{title}: {len(groups(listed))} groups of runs", table)))
+            sections[name] = comparison_section(Comparison(f"{name}: {len(groups(listed))} groups of runs", table))
     return sections
+
+
+def capitalised(text: str) -> str:
+    """A text with a capital, the rest as it is."""
+    return text[:1].upper() + text[1:]
 
 
 def settings_of(jobs: Mapping[RunRecord, Job]) -> dict[str, str]:
@@ -193,9 +231,9 @@ def pairs_of(job: Job) -> list[tuple[str, str]]:
 
 
 def commands_of(records: Sequence[RunRecord], found: Found) -> list[str]:
-    """The commands that made the runs, each once; those of studies stand in their own sections."""
+    """The commands that made the runs, each once; of studies their own."""
     if found.studies:
-        return []
+        return [str(study.record["command"]) for study in found.studies if study.record.get("command")]
     commands = list(dict.fromkeys(record.command for record in records if record.command))
     if len(records) == 1 or len(commands) <= MOST_COMMANDS:
         return commands
@@ -218,7 +256,7 @@ def heading(paths: Sequence[str], found: Found) -> str:
     if len(paths) > 1:
         return f"{len(found.runs)} runs"
     if found.studies:
-        return found.studies[0].folder.name
+        return question_of(found.studies[0])
     if found.sweeps:
         return title_of(found.sweeps[0])
     if len(found.runs) == 1:
@@ -226,14 +264,26 @@ def heading(paths: Sequence[str], found: Found) -> str:
     return f"{len(found.runs)} runs in {Path(paths[0]).resolve().name}"
 
 
-def lead(records: Sequence[RunRecord]) -> str:
-    """A sentence that says what the page is about."""
+def lead(paths: Sequence[str], records: Sequence[RunRecord], found: Found) -> str:
+    """A sentence or two that say what the page is about."""
+    if found.studies and len(paths) == 1:
+        return f"{about(found.studies[0])} {states_of(records)}".strip()
     if len(records) == 1:
         record = records[0]
-        about = ABOUT.get(record.task, f"A {record.task} run").format(data=record.data_name or "its data")
-        return f"{about}."
+        text = ABOUT.get(record.task, f"A {record.task} run").format(data=record.data_name or "its data")
+        return f"{text}."
+    return states_of(records)
+
+
+def states_of(records: Sequence[RunRecord]) -> str:
+    """How many runs there are and where they stand; empty without any."""
+    if not records:
+        return ""
     states = pd.Series([record.status for record in records]).value_counts(sort=False)
-    return f"{', '.join(f'{count} {state}' for state, count in states.items())}." if len(records) else ""
+    if len(states) == 1:
+        count = f"{len(records)} runs, all" if len(records) > 1 else "1 run,"
+        return f"{count} {states.index[0]}."
+    return f"{len(records)} runs: {', '.join(f'{count} {state}' for state, count in states.items())}."
 
 
 ABOUT = {
