@@ -126,6 +126,16 @@ def test_a_traversal_moves_by_the_arrow_keys_and_says_where_it_stands(written, o
     assert layer.evaluate("layer => layer.style.backgroundPosition") != before
 
 
+def test_images_of_traversals_stand_in_line_whatever_their_latents_are_called(written, opened):
+    written.transfer()
+    page = opened()
+    strips = page.locator(".strips").first
+    strips.locator("figcaption").first.evaluate("it => { it.textContent = 'A name that takes several lines' }")
+    tops = strips.locator(".image").evaluate_all("images => images.map((it) => it.getBoundingClientRect().top)")
+    assert len(tops) == 3
+    assert max(tops) - min(tops) < 1
+
+
 def test_the_divider_parts_two_chosen_stages(written, opened):
     written.superresolve()
     page = opened()

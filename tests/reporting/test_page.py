@@ -195,12 +195,14 @@ def test_tests_of_a_study_are_numbers_in_few_digits_and_say_once_what_is_the_sam
     rows += [
         "| pulse | 3 | −1.822 | 0.8878 | −4.028 | 0.3831 | < .001 |",
         "| rls | 3 | 10.36 | 1.5 | 9.017 | 11.69 | 0.004 |",
+        "| bicubic | 3 | 1.5 | 1.0 | −1 | 2.5 | 1.000 |",
     ]
     table = table_of_tests("\n".join(rows), "Tests")
     assert [column.title for column in table.columns] == ["method", "difference", "± sd", "95 % interval", "p, t-test"]
     assert [column.numeric for column in table.columns] == [False, True, True, True, True]
     assert [cell.text for cell in table.rows[0]] == ["pulse", "−1.8", "0.89", "−4.0 to 0.4", "< .001"]
     assert table.rows[0][4].order == 0.001
+    assert [row[4].text for row in table.rows] == ["< .001", "0.004", "1.000"]
     assert table.note == "The same in every row: pairs 3."
     assert table.folded
 

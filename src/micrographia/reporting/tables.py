@@ -165,7 +165,9 @@ def tests_table(text: str, caption: str) -> Table | None:
     alike = [row[titles.index(title)] for row in table.rows for title in ENDS if title in titles]
     same, columns = [], {}
     for column, cells_ in zip(table.columns, zip(*table.rows, strict=True), strict=True):
-        own = rounded(cells_, alike if column.title in ENDS else cells_) if column.numeric else list(cells_)
+        own = list(cells_)
+        if column.title in (*ENDS, "sd"):  # p-values keep their three decimals
+            own = rounded(cells_, alike if column.title in ENDS else cells_)
         is_known = column.title == "pairs" or not column.numeric
         if is_known and len(own) > 1 and len({cell.text for cell in own}) == 1:
             same.append(f"{column.title} {own[0].text}")
@@ -175,7 +177,8 @@ def tests_table(text: str, caption: str) -> Table | None:
         ends = zip(columns["low"], columns.pop("high"), strict=True)
         columns["low"] = [replace(low, text=f"{low.text} to {high.text}") for low, high in ends]
     heads = [
-        Column(TITLES.get(title, title), are_numbers([own[0].text]) or title == "low") for title, own in columns.items()
+        Column(TITLES.get(title, title), title == "low" or are_numbers([cell.text for cell in own]))
+        for title, own in columns.items()
     ]
     note = f"The same in every row: {', '.join(same)}." if same else ""
     return Table(caption, heads, list(zip(*columns.values(), strict=True)), note, sortable=True, folded=True)
