@@ -128,6 +128,14 @@ def test_what_is_alike_is_said_to_be_alike():
     assert not any(cell.best for table in result_tables(same) for row in table.rows for cell in row)
 
 
+def test_cards_compare_methods_on_the_same_images():
+    trusted = {"image/psnr/bicubic": 31.0, "image/psnr/rls": 33.0, "flagged/bicubic": 0.0, "flagged/rls": 5.0}
+    every = {"image_all/psnr/bicubic": 31.0, "image_all/psnr/rls": 30.0, "image_all/psnr/pulse": 25.0}
+    card = headline_cards(spread_over([{**trusted, **every}])).cards[0]
+    assert (card.label, card.value) == ("PSNR, all images", "31.0 dB")
+    assert card.note == "best of 3: bicubic"
+
+
 def test_the_raw_input_is_never_the_best():
     metrics = {f"probe/{probe}/baseline/balanced_accuracy": value for probe, value in (("gbt", 0.9), ("mlp", 0.8))}
     spread = spread_over([metrics])

@@ -261,9 +261,16 @@ def leaders(values: Mapping[Name, float], metric: str) -> list[Name]:
 
 
 def leading(names: Iterable[str]) -> list[list[str]]:
-    """Metrics that lead a page: for each kind its alternatives, as the probes or the methods."""
-    names = list(names)
-    found = [[name for name in names if fnmatch(name, pattern) and not is_of_high(name)] for pattern in LEADING]
+    """Metrics that lead a page: for each kind its alternatives, as the probes or the methods.
+
+    Of methods those over all images where there are such: without the flagged ones each has images of its own.
+    """
+    names = [name for name in names if not is_of_high(name)]
+    of_all = [pattern.replace("/", "_all/", 1) for pattern in LEADING]
+    found = [
+        [name for name in names if fnmatch(name, every)] or [name for name in names if fnmatch(name, pattern)]
+        for pattern, every in zip(LEADING, of_all, strict=True)
+    ]
     kinds = [alternatives for alternatives in found if alternatives]
     return (kinds or [[name] for name in names])[:MOST_CARDS]
 

@@ -88,10 +88,13 @@ def card_words(name: str) -> tuple[str, str]:
     --------
     >>> card_words("probe/gbt/after/balanced_accuracy"), card_words("image/psnr/rls")
     (('balanced accuracy, fine-tuned codes', 'boosted trees'), ('PSNR', 'RLS'))
+    >>> card_words("image_all/psnr/rls")
+    ('PSNR, all images', 'RLS')
     """
     label, _, rest = title_of(name).partition(", ")
     if not is_probe(name):
-        return label, rest
+        which, _, images = rest.partition(", ") if "_all/" in name else (rest, "", "")
+        return ", ".join(filter(None, [label, images])), which
     _, probe, phase, _ = name.split("/")
     return f"{label}, {SHOWN_PHASES.get(phase, phase)}", probe_words(probe)
 
