@@ -328,7 +328,7 @@ def test_runs_that_are_none_are_answered(desk, how, tmp_path):
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
-        ((), "run: no value given. Add run=runs/transfer/NAME to the command"),
+        (("input=a",), "run: no value given. Add run=runs/transfer/NAME to the command"),
         (("run=a", "input=b"), "output: no value given"),
         (("run=a", "run=b"), "run: given more than once"),
         (("-m", "run=a"), "-m: predict takes key=value"),

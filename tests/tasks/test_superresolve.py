@@ -8,6 +8,7 @@ from micrographia.cli import command
 from micrographia.inversion.solutions import Solutions
 from micrographia.plots.strips import read_strips
 from micrographia.tasks.reporting import report
+from micrographia.wording import method_words
 
 GENERATOR = (
     *("generator.model.channel_max=4", "generator.model.z_dim=8", "generator.model.w_dim=6"),
@@ -39,7 +40,7 @@ def test_the_second_job_end_to_end(micrographia):
         assert run.metrics.get(f"image/psnr/{method}") == pytest.approx(expected)
     assert (images.query("method == 'bicubic'")["flag"] == "").all()
     assert (run.folder / "figures" / "recovered.png").stat().st_size > 1000
-    stages = ("low resolution", *methods, "high resolution")
+    stages = ("low resolution", *map(method_words, methods), "high resolution")
     strips = read_strips((run.folder / "figures" / "recovered.html").read_text())
     assert [strip.steps for strip in strips] == [stages] * 6
     assert set(measured[run.record("data")["controls"]["condition"]].astype(str)) >= {"-1", "1"}
