@@ -50,7 +50,7 @@ def input_files(given: str, results: str) -> InputFiles:
     """
     path = Path(given).expanduser()
     if is_image_file(path) and is_there(path):
-        if not is_line(Path(path.name)):
+        if not is_line(path, path.parent):
             raise UserError(f"input={shown(path)}: its name is no line of text (UTF-8). Rename the file.")
         return InputFiles(path.parent, [path.name])
     if path.is_dir():
@@ -85,7 +85,7 @@ def gathered(root: Path, places: list[Path], given: str, results: str) -> InputF
             name = below(path, root)
             if not is_image_file(path):
                 others.update([path.suffix.lower()] if is_unread(path) else [])
-            elif not is_line(path.relative_to(root)):
+            elif not is_line(path, root):
                 unreadable[name] = "its name is no line of text. Rename the file"
             else:
                 names.add(path.relative_to(root).as_posix())
@@ -108,9 +108,9 @@ def without_results(folder: Path, results: str, closed: Callable[[OSError], obje
             yield path
 
 
-def is_line(name: Path) -> bool:
-    """Whether a file's name is one line of text, as it stands in a table."""
-    return is_text(name) and not {"\n", "\r"} & set(str(name))
+def is_line(path: Path, root: Path) -> bool:
+    """Whether a file's path is text, and its name below a folder one line of it, as it stands in a table."""
+    return is_text(path) and not {"\n", "\r"} & set(str(path.relative_to(root)))
 
 
 def below(path: Path, root: Path) -> str:

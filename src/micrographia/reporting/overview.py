@@ -65,7 +65,8 @@ def run_table(records: Sequence[RunRecord], settings: Mapping[str, str]) -> Sect
     columns += [Column(heading_of(names), True, ", ".join(names)) for names in kinds]
     columns += [Column("settings")]
     shown = {names[0]: {record: leader(record, names) for record in records} for names in kinds}
-    marked = {metric: best_runs(own, metric) for metric, own in shown.items()}
+    settings_of = {record: dict(flat(record.config)) for record in records if record.metrics}
+    marked = {metric: best_runs(own, metric, settings_of) for metric, own in shown.items()}
     rows = []
     for record in records:
         cells = [
@@ -114,10 +115,11 @@ def leader(record: RunRecord, names: Sequence[str]) -> str | None:
     return next(iter(leaders(values, names[0])), next(iter(values), None))
 
 
-def best_runs(shown: Mapping[RunRecord, str | None], metric: str) -> set[RunRecord]:
+def best_runs(
+    shown: Mapping[RunRecord, str | None], metric: str, settings: Mapping[RunRecord, Mapping[str, object]]
+) -> set[RunRecord]:
     """The runs that are best by what is shown of them, each among those of its task that were scored on the same."""
     known = {record: record.metrics[name] for record, name in shown.items() if name and record.data_name}
-    settings = {record: dict(flat(record.config)) for record in known}
     found: set[RunRecord] = set()
     for task in {record.task for record in known}:
         rivals = {record: value for record, value in known.items() if record.task == task}
