@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from micrographia.reporting.blocks import Cell, Column, Section, Table
+from micrographia.runs.job_records import FAILED
 
-FAILED = "failed"
 LONGEST_MISTAKE = 240  # characters of why a job failed
 
 

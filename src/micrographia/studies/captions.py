@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from micrographia.runs.job_records import FAILED
 from micrographia.runs.seeds import seeds_varied
-from micrographia.studies.expansion import FAILED, StudyJob
+from micrographia.studies.expansion import StudyJob
 from micrographia.studies.marking import REFERENCES, is_held_against
 from micrographia.studies.specification import Budget, Study
 from micrographia.studies.summary import Summary, describe_tests

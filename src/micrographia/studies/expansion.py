@@ -9,10 +9,9 @@ from typing import Any
 from micrographia.errors import UserError
 from micrographia.overrides import is_execution, is_hydra
 from micrographia.runs.grouping import GROUP_VARIABLE, TAGS_VARIABLE
+from micrographia.runs.job_records import DONE, FAILED, LEFT
 from micrographia.runs.run import Run
 from micrographia.studies.specification import Budget, Study, merged
-
-DONE, FAILED, LEFT = "done", "failed", "to do"
 
 
 @dataclass

@@ -8,9 +8,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from micrographia.runs.job_records import FAILED, job_record
 from micrographia.runs.lock import held
 from micrographia.runs.writing import write_atomically
-from micrographia.studies.expansion import FAILED, StudyJob
+from micrographia.studies.expansion import StudyJob
 
 STATE = "study.json"
 
@@ -22,18 +23,7 @@ def writing(folder: Path) -> AbstractContextManager[None]:
 
 def save_state(folder: Path, about: dict[str, Any], jobs: Sequence[StudyJob]) -> None:
     """Write ``study.json``: the question, the command, and each job with its overrides, run and status."""
-    listed = [
-        {
-            "sweep": job.sweep,
-            "verb": job.verb,
-            "overrides": list(job.overrides),
-            "status": job.status,
-            "run": str(job.run.folder) if job.run else None,
-            "mistake": job.mistake or None,
-            "log": str(job.log) if job.log else None,
-        }
-        for job in jobs
-    ]
+    listed = [{"sweep": job.sweep, "verb": job.verb, **job_record(job)} for job in jobs]
     content = json.dumps({**about, "jobs": listed}, indent=2) + "\n"
     with writing(folder):
         write_text(folder / STATE, content)

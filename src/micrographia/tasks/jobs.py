@@ -16,6 +16,7 @@ from micrographia.errors import UserError, answer
 from micrographia.overrides import is_execution
 from micrographia.runs.address import check_effect, split_config
 from micrographia.runs.environment import commanded
+from micrographia.runs.job_records import DONE, FAILED
 from micrographia.runs.run import Run
 from micrographia.schema import check_apart, check_run
 from micrographia.search_path import (
@@ -66,15 +67,9 @@ class Job:
         return {key: value for key, _, value in pairs if not is_execution(key)}
 
     @property
-    def record(self) -> dict[str, Any]:
-        """What a sweep keeps of it, as JSON can hold it."""
-        return {
-            "overrides": list(self.overrides),
-            "status": "done" if self.run else "failed",
-            "run": str(self.run.folder) if self.run else None,
-            "mistake": self.mistake or None,
-            "log": str(self.log) if self.log else None,
-        }
+    def status(self) -> str:
+        """Where it stands."""
+        return DONE if self.run else FAILED
 
 
 def run_jobs(

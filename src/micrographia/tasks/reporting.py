@@ -12,12 +12,13 @@ from micrographia.errors import UserError
 from micrographia.reporting.blocks import Cards, Section, Table
 from micrographia.reporting.comparison import Comparison, comparison_section, telling
 from micrographia.reporting.finding import Found, Sweep, find, named_folders
-from micrographia.reporting.jobs import FAILED, with_failures
+from micrographia.reporting.jobs import with_failures
 from micrographia.reporting.overview import glance, run_table, seeds_section
 from micrographia.reporting.page import page_of
 from micrographia.reporting.pictures import Allowance
 from micrographia.reporting.records import DONE, UNREADABLE, RunRecord, read_records
 from micrographia.reporting.studies import about, headlines, jobs_of_study, question_of, study_sections
+from micrographia.runs.job_records import FAILED
 from micrographia.runs.run import Run
 from micrographia.tasks.jobs import Job
 from micrographia.tasks.report import MEGABYTE

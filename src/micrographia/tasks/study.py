@@ -10,9 +10,10 @@ from micrographia.console import console, show_notices
 from micrographia.durations import time_left
 from micrographia.errors import UserError
 from micrographia.overrides import is_execution
+from micrographia.runs.job_records import FAILED
 from micrographia.search_path import check_own_folders, say_shadows, study_files
 from micrographia.studies.estimate import seconds_left
-from micrographia.studies.expansion import FAILED, StudyJob, SweepPlan, group_name, plan
+from micrographia.studies.expansion import StudyJob, SweepPlan, group_name, plan
 from micrographia.studies.reading import find_study, read_study
 from micrographia.studies.specification import Budget, Study
 from micrographia.studies.state import read_state, save_mistakes, save_state

@@ -21,6 +21,7 @@ from micrographia.overrides import is_hydra
 from micrographia.presets import GROUP, chosen
 from micrographia.pretrained import is_shipped
 from micrographia.runs.grouping import GROUP_VARIABLE, TAGS_VARIABLE
+from micrographia.runs.job_records import job_record
 from micrographia.runs.run import Run
 from micrographia.runs.seeds import flat, is_seed, seeds_varied
 from micrographia.runs.writing import write_atomically
@@ -65,7 +66,7 @@ def summarise(verb: str, jobs: Sequence[Job], further: Further = lambda runs: {}
         return
     file = own[0].parents[1] / "sweeps" / f"{label(verb, swept, jobs, common)}.csv"
     write_atomically(file, lambda part: table.to_csv(part, index=False))
-    record = json.dumps({"verb": verb, "jobs": [job.record for job in jobs]}, indent=2) + "\n"
+    record = json.dumps({"verb": verb, "jobs": [job_record(job) for job in jobs]}, indent=2) + "\n"
     write_atomically(file.with_suffix(".json"), lambda part: part.write_text(record, encoding="utf-8"))
     console.print(f"the table as CSV: {file}", markup=False, highlight=False, soft_wrap=True)
     importances = importance_spread(list(done.values()), [key for key in swept if not is_seed(key)])
