@@ -1,50 +1,51 @@
-"""What a learnt start saves: losses of RLS after few steps from the encoder, beside as few and many from the mean of W.
+"""What a learnt start saves: 50 steps of RLS from an encoder beside as many, and 500, from the mean of W.
 
-    python benchmarks/encoder_start.py [--images 8] [--short 50] [--long 500] [--training 5000] [--runs runs]
+    python benchmarks/encoder_start.py [--images 8] [--training 5000] [--runs runs] [OVERRIDES ...]
 
 The encoder is trained first, on the shipped generator of the simulated translocation assay, unless its run is there
-already; the images are cells of the test part, 8 times reduced.
+already; the images are cells of the test part, 8 times reduced. Overrides are those of ``micrographia superresolve``.
 """
 
 import argparse
 
-import pandas as pd
-
 from micrographia.runs.address import composed
 from micrographia.tasks.superresolve import superresolve
 
-
-def losses(overrides: list[str], given: argparse.Namespace) -> pd.Series:
-    """Loss of each image's best solution by RLS."""
-    common = [
-        "~methods.bicubic",
-        "~methods.no_regularization",
-        f"images={given.images}",
-        f"how.paths.runs={given.runs}",
-    ]
-    return superresolve(*composed("superresolve", [*common, *overrides])).table("images").set_index("key")["loss"]
+STARTS = {
+    "rls": "mean of W, 500 steps",
+    "from_mean": "mean of W, 50 steps",
+    "from_mean_slowly": "mean of W, 50 steps at the rate of the learnt start",
+    "rls_short": "encoder, 50 steps",
+    "unsearched": "encoder alone",
+}
+METHODS = (
+    *("~methods.bicubic", "~methods.no_regularization", "encoder=trained"),
+    *("+inversion@methods.from_mean=rls", "methods.from_mean.schedule.steps=50", "methods.from_mean.settling=null"),
+    *("+inversion@methods.from_mean_slowly=rls_short", "methods.from_mean_slowly.start.kind=mean"),
+    *("+inversion@methods.rls_short=rls_short", "+inversion@methods.unsearched=rls_short"),
+    "methods.unsearched.schedule.steps=1",
+)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=8, help="per condition")
-    parser.add_argument("--short", type=int, default=50)
-    parser.add_argument("--long", type=int, default=500)
     parser.add_argument("--training", type=int, default=5000, help="steps of the encoder's training")
     parser.add_argument("--runs", default="runs")
+    parser.add_argument("overrides", nargs="*")
     given = parser.parse_args()
-    short, long = (f"methods.rls.schedule.steps={steps}" for steps in (given.short, given.long))
-    encoder = ["encoder=trained", f"encoder.budget.steps={given.training}", "methods.rls.start.kind=encoder"]
-    table = pd.DataFrame(
-        {
-            f"mean of W, {given.short} steps": losses([short], given),
-            f"encoder, {given.short} steps": losses([*encoder, short], given),
-            f"mean of W, {given.long} steps": losses([long], given),
-        }
+    own = [f"images={given.images}", f"encoder.budget.steps={given.training}", f"how.paths.runs={given.runs}"]
+    table = superresolve(*composed("superresolve", [*METHODS, *own, *given.overrides])).table("images")
+    searched = table.groupby("method")
+    parts = [name for name in table if name.startswith("loss/")]
+    shown = searched[[*parts, "log_p", "psnr"]].mean()
+    shown.insert(
+        0, "loss", searched["loss"].mean().map("{:.3f} ± ".format) + searched["loss"].std().map("{:.3f}".format)
     )
-    print(table.describe().loc[["mean", "std", "50%", "max"]].T.to_string(float_format=lambda value: f"{value:.4g}"))
-    reached = (table.iloc[:, 1] <= table.iloc[:, 2]).mean()
-    print(f"{reached:.0%} of {len(table)} images: as low from the encoder as after {given.long} steps from the mean")
+    print(shown.loc[list(STARTS)].rename(index=STARTS).to_string(float_format=lambda value: f"{value:.4g}"))
+    losses = table.pivot(index="key", columns="method", values="loss")
+    reached = losses["rls_short"] <= losses["rls"]
+    print(f"{reached.sum()} of {len(reached)} images: 50 steps from the encoder end as low as 500 from the mean")
 
 
 if __name__ == "__main__":

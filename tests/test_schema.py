@@ -16,7 +16,7 @@ NEEDS_A_PATH = {
     "data=latents": "data.generator.run=FOLDER",
     "generator=path": "generator.run=FOLDER",
     "flow=path": "flow.run=FOLDER",
-    "model=latent_encoder": "model.generator.run=FOLDER",
+    "model=latent_encoder": ["model.generator.run=FOLDER", "model.flow.run=FOLDER"],
 }
 
 

@@ -11,6 +11,7 @@ METHODS = {
     "no_cross": "without p(cross)",
     "rls": "RLS",
     "rls_plus": "RLS+",
+    "rls_short": "RLS, learnt start",
     "supervised": "supervised network",
     "hr": "high resolution",  # no method, but stands among them
 }

@@ -15,6 +15,13 @@ METHODS = sorted(file.stem for file in (config_directory() / "inversion").glob("
 SEARCHES = [name for name in METHODS if name not in ("bicubic", "supervised")]
 
 
+class Constant(torch.nn.Module):
+    """An encoder that says the same of every image."""
+
+    def forward(self, low):
+        return torch.zeros(len(low), 4, 6).to(low)
+
+
 def composed(name, *overrides):
     with hydra.initialize_config_dir(str(config_directory().resolve()), version_base="1.3"):
         config = hydra.compose(overrides=[f"+inversion={name}", *overrides])
@@ -33,12 +40,12 @@ def build(name, *overrides):
 
 
 def test_the_methods_of_the_issue_are_there():
-    expected = "bicubic brgm gaussianized_w no_cross no_pw no_regularization pulse rls rls_plus supervised"
+    expected = "bicubic brgm gaussianized_w no_cross no_pw no_regularization pulse rls rls_plus rls_short supervised"
     assert expected.split() == METHODS
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_every_method_is_named_as_its_file_checked_and_solves(name, problem, truth):
+def test_every_method_is_named_as_its_file_checked_and_solves(name, toy, truth):
     check_run({"inversion": composed(name)})
     overrides = []
     if name in SEARCHES:
@@ -47,7 +54,7 @@ def test_every_method_is_named_as_its_file_checked_and_solves(name, problem, tru
         overrides.append("inversion.tuning.steps=2")
     method = build(name, *overrides)
     assert method.name == name
-    found = method.solve(problem.float(), truth[1].float(), list(range(8)))
+    found = method.solve(toy(encoder=Constant()).float(), truth[1].float(), list(range(8)))
     assert found.images.shape == (8, 1, 2, 16, 16)
     assert found.images.isfinite().all()
     assert found.table["lr_residual"].notna().all()
@@ -59,7 +66,7 @@ def weights(name):
 
 def test_the_weights_and_what_each_ablation_leaves_out():
     rls = {"data": 10.0, "log_p": 0.0005, "p_norm": 0.002, "cross": 0.005}
-    assert weights("rls") == weights("rls_plus") == rls
+    assert weights("rls") == weights("rls_plus") == weights("rls_short") == rls
     assert weights("no_regularization") == {"data": 10.0}
     assert weights("no_pw") == {"data": 10.0, "cross": 0.005}
     assert weights("no_cross") == {"data": 10.0, "log_p": 0.0005, "p_norm": 0.002}
@@ -75,6 +82,13 @@ def test_pulse_searches_the_sphere_and_brgm_at_a_constant_rate():
     assert (brgm.schedule.factor(range(501)) == 1).all()
     assert (brgm.lr, brgm.schedule.steps) == (0.1, 501)
     assert isinstance(brgm, LatentSearch)
+
+
+def test_the_short_search_starts_from_an_encoder_and_needs_one(problem):
+    short = build("rls_short")
+    assert (short.start.kind, short.schedule.steps, short.lr) == ("encoder", 50, 0.05)
+    with pytest.raises(UserError, match="inversion rls_short needs an encoder to start from: choose encoder=trained"):
+        short.check(problem)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The supervised network and the encoder: what they learn, and that they train through `fit` and resume bit-equal."""
+"""The supervised network: what it learns, and that it trains through `fit` and resumes bit-equal."""
 
 from functools import partial
 
@@ -10,8 +10,6 @@ from torch.nn import functional
 from micrographia.data.batches import step_generator
 from micrographia.data.datamodule import IndexedImages
 from micrographia.errors import UserError
-from micrographia.models.gan.generator import Generator
-from micrographia.models.latent_encoder import LatentEncoder
 from micrographia.models.super_resolver import SuperResolver
 from micrographia.training.fit import fit
 
@@ -61,13 +59,6 @@ def resolver(**keys):
     )
 
 
-def encoder(**keys):
-    torch.manual_seed(0)
-    generator = Generator(SIDE, 2, z_dim=8, w_dim=8, mapping_layers=2, channel_base=128, channel_max=8)
-    given = {"generator": generator, "degradation": NoisyPooling(), "shape": Discs.shape, **keys}
-    return LatentEncoder(name="encoder", optimizer=adam, seed=1, filters=8, blocks=1, **given)
-
-
 def train(model, folder, steps):
     folder.mkdir(exist_ok=True)
     budget = {"steps": steps, "epochs": None, "batch_size": 8, "validate_every": 4}
@@ -86,19 +77,17 @@ def test_training_begins_at_bicubic_and_beats_it(tmp_path):
         assert (model(low) - truth).abs().mean() < 0.9 * (bicubic - truth).abs().mean()
 
 
-@pytest.mark.parametrize("build", [resolver, encoder])
-def test_an_interrupted_training_ends_bit_equal(tmp_path, build):
-    whole = train(build(), tmp_path / "whole", 8)
-    train(build(), tmp_path / "parts", 4)
-    resumed = train(build(), tmp_path / "parts", 8)
+def test_an_interrupted_training_ends_bit_equal(tmp_path):
+    whole = train(resolver(), tmp_path / "whole", 8)
+    train(resolver(), tmp_path / "parts", 4)
+    resumed = train(resolver(), tmp_path / "parts", 8)
     for name, value in whole.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name]), name
     assert resumed.images == 64
 
 
-@pytest.mark.parametrize("build", [resolver, encoder])
-def test_gradients_reach_every_parameter_of_the_network(build):
-    model = build()
+def test_gradients_reach_every_parameter_of_the_network():
+    model = resolver()
     nn.init.normal_(model.network[-1].weight, std=0.1)
     batch = {"image": Discs().images(torch.arange(4)).float()}
     model.loss(batch, step_generator(0, 0))["loss"].backward()
@@ -107,27 +96,7 @@ def test_gradients_reach_every_parameter_of_the_network(build):
 
 
 def test_only_the_network_is_kept():
-    for model, kept in ((resolver(), {"network"}), (encoder(), {"network", "w_mean", "w_std"})):
-        assert {name.split(".")[0] for name in model.lasting_state()} == kept
-
-
-def test_the_encoder_learns_the_styles_of_generated_images_and_leaves_the_generator(tmp_path):
-    model = encoder()
-    before = {name: value.clone() for name, value in model.generator.state_dict().items()}
-    batch = {"image": Discs().images(torch.arange(64)).float()}
-
-    def parts():
-        with torch.no_grad():
-            return {name: float(value) for name, value in model.loss(batch, step_generator(9, 9)).items()}
-
-    first = parts()
-    train(model, tmp_path, 40)
-    last = parts()
-    assert last["styles"] < 0.9 * first["styles"]
-    assert last["lr_residual"] < first["lr_residual"]
-    assert model(NoisyPooling().clean(batch["image"])).shape == (64, 8, 8)
-    for name, value in model.generator.state_dict().items():
-        assert torch.equal(value, before[name]), name
+    assert {name.split(".")[0] for name in resolver().lasting_state()} == {"network"}
 
 
 def test_what_does_not_fit_is_answered():
@@ -137,5 +106,3 @@ def test_what_does_not_fit_is_answered():
         resolver(degradation=odd)
     with pytest.raises(UserError, match="set backbone=none"):
         resolver(shape=(768,))
-    with pytest.raises(UserError, match=r"shape \(3, 32, 32\), the generator makes \(2, 32, 32\)"):
-        encoder(shape=(3, 32, 32))

@@ -21,6 +21,7 @@ FLOW = (
 )
 ASSAY = ("data.size=32", "data.layout.replicates=4", "data.layout.fields=1", "data.layout.cells=4", "images=2")
 SEARCH = ("methods.rls.schedule.steps=4", "methods.no_regularization.schedule.steps=4")
+PRIORS = ("log_p", "p_norm", "cross")
 TINY = (*GENERATOR, *FLOW, *ASSAY, *SEARCH)
 
 
@@ -249,7 +250,11 @@ def test_an_encoder_of_another_factor_is_refused(generator, micrographia, capsys
     tiny = ("budget.steps=2", "budget.batch_size=4", "budget.validate_every=1", "model.filters=4", "model.blocks=1")
     encoder = micrographia(
         *("train", "model=latent_encoder", "data=synthetic/translocation", *ASSAY[:-1], *tiny),
-        f"model.generator.run={generator}",
+        *(
+            f"model.generator.run={generator}",
+            "model.flow.run=null",
+            *(f"model.terms.{name}.weight=0" for name in PRIORS),
+        ),
     )
     given = ("flow=none", "~methods.rls", *ASSAY, "degradation.steps.reduce.factor=4")
     micrographia("superresolve", f"generator={generator}", f"encoder={encoder.folder}", *given, status=2)

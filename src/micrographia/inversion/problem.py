@@ -143,10 +143,10 @@ class Problem(nn.Module):
         base, log_p = self.flow.gaussianise(styles.flatten(0, 1))
         return base.view(styles.shape), log_p.view(styles.shape[:2])
 
-    def require(self, part: str, method: str) -> None:
-        """Raise unless a part that may be missing is there."""
+    def require(self, part: str, what: str) -> None:
+        """Raise unless a part that may be missing is there, which ``what`` cannot do without."""
         if getattr(self, part) is None:
-            raise UserError(f"inversion {method} needs {PARTS[part]}.")
+            raise UserError(f"{what} needs {PARTS[part]}.")
 
     @torch.no_grad()
     def sample_w(self, count: int, seed: int, stream: int) -> Iterator[Tensor]:

@@ -144,9 +144,9 @@ class LatentSearch(Method):
         """Raise if the problem lacks what the method needs."""
         for term in self.terms.values():
             for needed in term.needs if term.weight else ():
-                problem.require(needed, self.name)
+                problem.require(needed, f"inversion {self.name}")
         if self.start.kind == "encoder":
-            problem.require("encoder", self.name)
+            problem.require("encoder", f"inversion {self.name}")
 
     def variables(self, problem: Problem, targets: Tensor, keys: Sequence[int]) -> dict[str, Variable]:
         """What is searched: a code for every solution, and noise maps."""

@@ -12,8 +12,10 @@ from micrographia.config import imported, instantiate, takes
 from micrographia.data.datamodule import IndexedImages
 from micrographia.data.decoding import VERSION
 from micrographia.data.features import FeatureData
+from micrographia.data.latents import mapping_fingerprint
 from micrographia.errors import UserError, within
 from micrographia.models.counting import CountingModule
+from micrographia.models.flow import LatentFlow
 from micrographia.models.gan.generator import Generator
 from micrographia.models.gan.stylegan2 import StyleGAN2
 from micrographia.models.vae.vae import VAE
@@ -88,6 +90,8 @@ def model_from(
         given["source_model"] = load_model(source_run(node.pop("source"), how, "model.source", made), how)
     if "generator" in node:
         given["generator"] = load_generator(node.pop("generator"), how, "model.generator", made)
+    if "flow" in node:
+        given["flow"] = load_flow(node.pop("flow"), how, given["generator"], "model.flow", made)
     if is_adversarial(node):
         start = node.pop("start", {"run": None})  # which runs of former versions do not have
         if start["run"] is not None and not made:  # read back, it has weights of its own
@@ -156,6 +160,35 @@ def load_generator(node: Mapping[str, Any], how: How, key: str, made: bool = Fal
     if not isinstance(model, StyleGAN2):
         raise UserError(f"{key}: a {type(model).__name__} makes no images from codes. Name a run of model=stylegan2.")
     return model.generator
+
+
+def load_flow(
+    node: Mapping[str, Any], how: How, generator: Generator, key: str = "flow", made: bool = False
+) -> LatentFlow | None:
+    """The flow over the generator's latents; None where there is to be none.
+
+    Parameters
+    ----------
+    key
+        Where the node stands in the config, for messages.
+    made
+        As of `source_run`.
+
+    Raises
+    ------
+    UserError
+        If the run is of another model, or over the latents of another generator.
+    """
+    if "task" not in node and node["run"] is None:
+        return None
+    run = source_run(node, how, key, made)
+    flow = load_model(run, how)
+    if not isinstance(flow, LatentFlow):
+        raise UserError(f"{key}: a {type(flow).__name__} has no density. Name a run of model=latent_flow.")
+    if run.record("model")["data"].get("generator") != mapping_fingerprint(generator):
+        other = "flow=trained" if "task" not in node else "flow.seed=1, which is another run"
+        raise UserError(f"{key}: {run.folder} has learned the latents of another generator. Train one: {other}.")
+    return flow
 
 
 def load_model(run: Run, how: How) -> CountingModule:

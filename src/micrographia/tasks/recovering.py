@@ -19,11 +19,11 @@ from micrographia.inversion.solutions import Solutions
 from micrographia.measure.assays.assay import CellAssay
 from micrographia.runs.run import How, Run
 from micrographia.tasks.assay_report import joined, kept_calibration, measurements
-from micrographia.tasks.assembly import load_generator
+from micrographia.tasks.assembly import load_flow, load_generator
 from micrographia.tasks.predict import Options
 from micrographia.tasks.readers import Batch, Reader
 from micrographia.tasks.recovered_files import distinct
-from micrographia.tasks.recovery_inputs import build_assay, build_method, checked_methods, load_encoder, load_flow
+from micrographia.tasks.recovery_inputs import build_assay, build_method, checked_methods, load_encoder
 from micrographia.tasks.scaling import networks_alike
 from micrographia.tasks.subjects import Subjects
 from micrographia.training.fit import device_of

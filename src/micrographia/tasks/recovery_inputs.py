@@ -11,12 +11,11 @@ from micrographia.config import instantiate
 from micrographia.data.latents import mapping_fingerprint
 from micrographia.degradations import Degradation
 from micrographia.errors import UserError
+from micrographia.inversion.latent_encoder import LatentEncoder
 from micrographia.inversion.method import Method
 from micrographia.inversion.problem import Problem
 from micrographia.measure.assays.assay import CellAssay
-from micrographia.models.flow import LatentFlow
 from micrographia.models.gan.generator import Generator
-from micrographia.models.latent_encoder import LatentEncoder
 from micrographia.runs.run import How, Run, What
 from micrographia.tasks.assembly import DEFAULT_SIZE, load_model, source_run
 
@@ -79,31 +78,6 @@ def generated(what: What) -> tuple[int | None, int]:
     if len(shape) != 3:
         raise UserError(f"generator.run: {node['run']} makes no images. Name a run of model=stylegan2.")
     return shape[0], shape[1]
-
-
-def load_flow(node: Mapping[str, Any], how: How, generator: Generator, made: bool = False) -> LatentFlow | None:
-    """The flow over the generator's latents; None where there is to be none.
-
-    Parameters
-    ----------
-    made
-        As of `source_run`.
-
-    Raises
-    ------
-    UserError
-        If the run is of another model, or over the latents of another generator.
-    """
-    if "task" not in node and node["run"] is None:
-        return None
-    run = source_run(node, how, "flow", made)
-    flow = load_model(run, how)
-    if not isinstance(flow, LatentFlow):
-        raise UserError(f"flow: a {type(flow).__name__} has no density. Name a run of model=latent_flow.")
-    if run.record("model")["data"].get("generator") != mapping_fingerprint(generator):
-        other = "flow=trained" if "task" not in node else "flow.seed=1, which is another run"
-        raise UserError(f"flow: {run.folder} has learned the latents of another generator. Train one: {other}.")
-    return flow
 
 
 def load_encoder(

@@ -33,7 +33,7 @@ from micrographia.tasks.assay_report import (
     quality,
     report_unmeasured,
 )
-from micrographia.tasks.assembly import load_generator
+from micrographia.tasks.assembly import load_flow, load_generator
 from micrographia.tasks.fidelity import feature_network, fidelity
 from micrographia.tasks.intervals import draw_solutions, error_bars
 from micrographia.tasks.model_card import write_card
@@ -45,7 +45,6 @@ from micrographia.tasks.recovery_inputs import (
     checked_methods,
     generated,
     load_encoder,
-    load_flow,
     require_truth,
 )
 from micrographia.tasks.scaling import networks_alike

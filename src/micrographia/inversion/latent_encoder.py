@@ -1,0 +1,146 @@
+"""An encoder from low-resolution images to a generator's styles: where a short search begins."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Annotated, Any
+
+import torch
+from torch import Tensor, nn
+
+from micrographia.config import Between
+from micrographia.data.batches import Batch
+from micrographia.devices.shares import drawn
+from micrographia.errors import UserError
+from micrographia.inversion.objective import Candidate, Term, weighted
+from micrographia.inversion.problem import Problem
+from micrographia.models.counting import CountingModule, MakeOptimizer, seeded_initialisation
+from micrographia.models.super_resolver import KEYS, Residual
+
+SAMPLES = 10_000
+"""Mapped samples from which mean and spread of W are taken."""
+
+Positive = Annotated[int, Between(1)]
+
+
+class LatentEncoder(CountingModule):
+    """A residual network from a low-resolution image to a style per layer, which begins at the mean of W.
+
+    It learns to do in one pass what a search does in many steps: its loss is the search's own, of the styles that it
+    predicts, averaged over images, half of them the data's and half generated. Codes that explain an image and that the
+    generator does not have are no good start, since a short search spends its steps on the way back.
+
+    Parameters
+    ----------
+    name
+        Label in run folders and tables.
+    shape
+        Of a high-resolution image, ``(channels, side, side)``.
+    optimizer
+        Called with the encoder's parameters.
+    seed
+        Of initial weights, generated images and noise.
+    generator
+        Whose styles to find; it is frozen, and not kept with the finished run.
+    degradation
+        ``forward(images, keys)``, ``clean(images)`` and ``factor``.
+    terms
+        Of the loss, by name, as a search has them.
+    flow
+        Of the generator's latents, for terms that need it; None: no term may.
+    filters
+        Channels of the feature maps.
+    blocks
+        Residual blocks.
+
+    Raises
+    ------
+    UserError
+        If data and generator have different shapes, no term has a weight, or one needs a flow that is not there.
+    """
+
+    training_only = ("problem.",)
+    shareable = True
+
+    def __init__(
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        optimizer: MakeOptimizer,
+        seed: int,
+        generator: nn.Module,
+        degradation: nn.Module,
+        terms: Mapping[str, Term | None],
+        flow: nn.Module | None = None,
+        filters: Positive = 64,
+        blocks: Positive = 4,
+    ):
+        super().__init__(name, shape, seed)
+        source: Any = generator
+        if self.shape != (source.channels, source.size, source.size):
+            raise UserError(
+                f"model {name}: the data give images of shape {self.shape}, the generator makes "
+                f"{(source.channels, source.size, source.size)}: choose the data that it was trained on."
+            )
+        self.make_optimizer = optimizer
+        self.problem = Problem(generator, degradation, flow, samples=SAMPLES).requires_grad_(False).eval()
+        self.terms = {name: term for name, term in terms.items() if term is not None and term.weight}
+        if not self.terms:
+            raise UserError(f"model {name}: no term is left to learn from. Set a weight above 0 in model.terms.")
+        for term in self.terms.values():
+            for needed in term.needs:
+                self.problem.require(needed, f"model {name}")
+        self.layers, self.width = source.layers, source.w_dim
+        channels, side, _ = self.problem.low_shape
+        with seeded_initialisation(seed):
+            self.network = nn.Sequential(
+                nn.Conv2d(channels, filters, 3, padding=1),
+                *[Residual(filters) for _ in range(blocks)],
+                nn.Flatten(),
+                nn.Linear(filters * side**2, 4 * self.width),
+                nn.ReLU(inplace=True),
+                nn.Linear(4 * self.width, self.layers * self.width),
+            )
+        nn.init.zeros_(self.network[-1].weight)  # type: ignore[arg-type]
+        nn.init.zeros_(self.network[-1].bias)  # type: ignore[arg-type]
+        self.register_buffer("w_mean", self.problem.w_mean.clone())
+        self.register_buffer("w_scale", self.problem.w_spread / self.width**0.5)
+
+    w_mean: Tensor
+    w_scale: Tensor
+
+    @property
+    def generator(self) -> Any:
+        """Whose styles it finds."""
+        return self.problem.generator
+
+    @property
+    def degradation(self) -> Any:
+        """What it undoes."""
+        return self.problem.degradation
+
+    def forward(self, low: Tensor) -> Tensor:
+        """Styles ``(n, layers, d)`` of low-resolution images in 0..1."""
+        return self.w_mean + self.w_scale * self.network(low).unflatten(1, (self.layers, self.width))
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """The search's loss and its terms, of the batch's images and of as many generated ones."""
+        images = batch["image"]
+        keys = drawn(partial(torch.randint, KEYS), (2, len(images)), generator, dim=1).to(images.device)
+        z = drawn(torch.randn, (len(images), self.generator.z_dim), generator).to(images)
+        with torch.no_grad():
+            generated = self.problem.synthesis(self.generator.mapping(z)[:, None])
+            low = torch.cat([self.degradation(generated, keys[0]), self.degradation(images, keys[1])])
+        styles = self(low)
+        candidate = Candidate(self.problem, styles, styles, self.problem.synthesis(styles), low)
+        terms = {name: term.mean() for name, term in weighted(self.terms, candidate).items()}
+        return {"loss": torch.stack(list(terms.values())).sum(), **terms}
+
+    def train(self, mode: bool = True) -> "LatentEncoder":
+        """Set the mode of the encoder; what it learns from stays in evaluation mode."""
+        super().train(mode)
+        self.problem.eval()
+        return self
+
+    def configure_optimizers(self) -> Any:
+        """One optimiser of the encoder's parameters."""
+        return self.make_optimizer(self.network.parameters())

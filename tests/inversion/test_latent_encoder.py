@@ -1,0 +1,161 @@
+"""The encoder: that it learns the search's loss, is trained through `fit`, and makes short searches end lower."""
+
+from functools import partial
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from micrographia.data.batches import step_generator
+from micrographia.data.datamodule import IndexedImages
+from micrographia.errors import UserError
+from micrographia.inversion.latent_encoder import LatentEncoder
+from micrographia.inversion.objective import L1, Cross, LogP, PNorm
+from micrographia.inversion.problem import Problem
+from micrographia.inversion.schedule import Schedule
+from micrographia.inversion.starts import Start
+from micrographia.training.fit import fit
+
+HOW = {"workers": 0, "accelerator": "cpu", "precision": "32-true", "threads": 1, "progress": False, "log_every": 2}
+TERMS = {"data": L1(10.0), "log_p": LogP(0.002), "p_norm": PNorm(0.004), "cross": Cross(0.05)}
+adam = partial(torch.optim.Adam, lr=2e-3, fused=True)
+
+
+class NoisyPooling(nn.Module):
+    """Means over squares, and a noise that is a function of the key."""
+
+    factor = 4
+
+    def clean(self, images):
+        return functional.avg_pool2d(images, self.factor)
+
+    def forward(self, images, keys=None):
+        low = self.clean(images)
+        return low if keys is None else low + 0.002 * (keys % 7 - 3).view(-1, 1, 1, 1)
+
+
+class Generated(IndexedImages):
+    """What the toy generator makes, of other codes than the tests'."""
+
+    name = "generated"
+
+    def __init__(self, problem):
+        super().__init__()
+        w = torch.cat(list(problem.sample_w(300, 5, 8)))
+        self.all = problem.synthesis(w[:, None]).detach().float()
+        self.shape = tuple(self.all.shape[1:])
+
+    def images(self, indices):
+        return self.all[indices]
+
+    def indices(self, part):
+        everything = torch.arange(300)
+        return everything[{"train": everything >= 60, "val": everything < 30, "test": everything < 60}[part]]
+
+
+@pytest.fixture
+def build(toy):
+    """Build an encoder for the toy generator, changed as given."""
+
+    def make(**keys):
+        parts = toy().float()
+        given = {"generator": parts.generator, "flow": parts.flow, "degradation": NoisyPooling(), "terms": TERMS}
+        given |= {"shape": parts.shape, "optimizer": adam}
+        return LatentEncoder(name="encoder", seed=1, **{"filters": 16, "blocks": 1, **given, **keys})
+
+    return make
+
+
+@pytest.fixture
+def data(toy):
+    return Generated(toy())
+
+
+def train(model, data, folder, steps):
+    folder.mkdir(exist_ok=True)
+    budget = {"steps": steps, "epochs": None, "batch_size": 8, "validate_every": 4}
+    fit(model, data, budget, HOW, folder, "test", 5)
+    return model
+
+
+def test_it_begins_at_the_mean_of_w(build, data):
+    model = build()
+    low = NoisyPooling().clean(data.images(torch.arange(3)))
+    torch.testing.assert_close(model(low), model.problem.w_mean.expand(3, model.layers, -1))
+
+
+def test_its_loss_is_the_searchs(build, data, build_search):
+    model = build()
+    nn.init.normal_(model.network[-1].weight, std=0.1)
+    batch = {"image": data.images(torch.arange(4))}
+    parts = model.loss(batch, step_generator(0, 0))
+    assert parts.keys() == {"loss", *TERMS}
+    assert float(parts["loss"].detach()) == pytest.approx(sum(float(parts[name].detach()) for name in TERMS))
+
+    class Noiseless(NoisyPooling):
+        def forward(self, images, keys=None):
+            return self.clean(images)
+
+    model.problem.degradation = Noiseless()
+    low = model.problem.degrade(batch["image"])
+    one = build_search(schedule=Schedule(1), start=Start("encoder"), terms=TERMS)
+    problem = Problem(model.generator, Noiseless(), model.problem.flow, model, samples=4000)
+    own = one.solve(problem, low, range(4)).table["loss"].mean()
+    # The other half of the batch is generated from the step's own draws.
+    generator = step_generator(0, 0)
+    torch.randint(2**31, (2, 4), generator=generator)
+    z = torch.randn(4, model.generator.z_dim, generator=generator)
+    made = problem.degrade(problem.synthesis(model.generator.mapping(z)[:, None]))
+    other = one.solve(problem, made, range(4)).table["loss"].mean()
+    assert float(model.loss(batch, step_generator(0, 0))["loss"].detach()) == pytest.approx((own + other) / 2, rel=1e-5)
+
+
+def test_a_short_search_from_it_ends_below_a_long_one_from_the_mean(build, data, build_search, tmp_path):
+    model = build()
+    before = {name: value.clone() for name, value in model.problem.state_dict().items()}
+    train(model, data, tmp_path, 400)
+    low = NoisyPooling().clean(data.images(data.indices("test")))
+    problem = Problem(model.generator, NoisyPooling(), model.problem.flow, model.eval(), samples=4000)
+
+    def loss(kind, steps, lr):
+        search = build_search(schedule=Schedule(steps), start=Start(kind), terms=TERMS, lr=lr)
+        return search.solve(problem, low, range(len(low))).table["loss"].mean()
+
+    assert loss("encoder", 1, 0.3) < loss("mean", 10, 0.3)
+    assert loss("encoder", 10, 0.05) < min(loss("mean", 10, lr) for lr in (0.05, 0.3))
+    for name, value in model.problem.state_dict().items():
+        assert torch.equal(value, before[name]), name
+
+
+def test_an_interrupted_training_ends_bit_equal(build, data, tmp_path):
+    whole = train(build(), data, tmp_path / "whole", 8)
+    train(build(), data, tmp_path / "parts", 4)
+    resumed = train(build(), data, tmp_path / "parts", 8)
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name]), name
+    assert resumed.images == 64
+
+
+def test_gradients_reach_every_parameter_of_the_network(build, data):
+    model = build()
+    nn.init.normal_(model.network[-1].weight, std=0.1)
+    model.loss({"image": data.images(torch.arange(4))}, step_generator(0, 0))["loss"].backward()
+    for name, parameter in model.network.named_parameters():
+        assert parameter.grad.abs().sum() > 0, name
+    assert all(parameter.grad is None for parameter in model.problem.parameters())
+
+
+def test_only_the_network_is_kept(build):
+    assert {name.split(".")[0] for name in build().lasting_state()} == {"network", "w_mean", "w_scale"}
+
+
+def test_what_does_not_fit_is_answered(build):
+    with pytest.raises(UserError, match=r"shape \(3, 16, 16\), the generator makes \(2, 16, 16\)"):
+        build(shape=(3, 16, 16))
+    with pytest.raises(UserError, match="model encoder needs a flow over the generator's latents"):
+        build(flow=None)
+    with pytest.raises(UserError, match=r"model encoder: no term is left"):
+        build(terms={"data": L1(0.0), "log_p": None})
+    without = {"data": L1(10.0), "log_p": LogP(0.0), "p_norm": None}
+    assert build(flow=None, terms=without).terms.keys() == {"data"}
