@@ -17,7 +17,7 @@ def measurement_figure(
     value: str,
     methods: Sequence[str],
     column: str = "",
-    roles: Mapping[Hashable, str] = MappingProxyType({}),
+    roles: Mapping[str, str] = MappingProxyType({}),
 ) -> Figure:
     """Draw a measurement as one box per method and condition, each cell a point.
 
@@ -64,7 +64,7 @@ def measurement_figure(
             whiskerprops={"color": colour},
             capprops={"color": colour},
         )
-        role = roles.get(condition)
+        role = roles.get(str(condition))
         boxes["boxes"][0].set_label(f"{condition}, {role}" if role else str(condition))
     axes.set_xticks(range(len(methods)), [broken(method_words(method), 12) for method in methods])
     axes.tick_params(axis="x", length=0)
