@@ -21,7 +21,7 @@ from micrographia.runs.address import composed
 from micrographia.tasks.superresolve import superresolve
 
 PUBLISHED = {"log_p": 0.002, "p_norm": 0.004, "cross": 0.5}
-DEFAULT = {"log_p": 0.0005, "p_norm": 0.002, "cross": 0.005}  # conf/inversion/rls.yaml
+DEFAULT = {"log_p": 0.0005, "p_norm": 0.002, "cross": 0.005}  # conf/objective/rls.yaml
 SCORES = {
     "error": "assay_all/mae/rls",
     "r": "assay_all/correlation/rls",

@@ -23,6 +23,14 @@ def test_doses_stand_by_their_size_also_as_text():
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["0", "1", "2", "10"]
 
 
+def test_the_legend_says_what_the_conditions_are_and_which_are_controls():
+    table = pd.DataFrame({"condition": ["10", "2", "0"], "method": "hr", "ratio": [5.0, 2.0, 1.0]})
+    figure = measurement_figure(table, "ratio", ["hr"], "dose", {"0": "negative", "10": "positive"})
+    (legend,) = figure.legends
+    assert legend.get_title().get_text() == "dose"
+    assert [text.get_text() for text in legend.get_texts()] == ["0, negative", "2", "10, positive"]
+
+
 def test_doses_that_are_words_stand_in_their_alphabet():
     table = pd.DataFrame({"dose": ["low", "high"], "well": ["a", "b"], "method": "hr", "ratio": [1.0, 2.0]})
     (axes,) = dose_figure(table, "ratio", ["hr"]).axes

@@ -1,6 +1,7 @@
 """What was measured on images: by method and condition, and by dose."""
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,13 @@ from micrographia.wording import method_words
 
 
 @in_house_style
-def measurement_figure(table: pd.DataFrame, value: str, methods: Sequence[str]) -> Figure:
+def measurement_figure(
+    table: pd.DataFrame,
+    value: str,
+    methods: Sequence[str],
+    column: str = "",
+    roles: Mapping[str, str] = MappingProxyType({}),
+) -> Figure:
     """Draw a measurement as one box per method and condition, each cell a point.
 
     Parameters
@@ -22,6 +29,10 @@ def measurement_figure(table: pd.DataFrame, value: str, methods: Sequence[str]) 
         The measured column.
     methods
         Order of the methods.
+    column
+        What the conditions are, over their names: ``dose``.
+    roles
+        What some conditions serve for, beside their names: ``{"0": "negative", "10": "positive"}``.
 
     Raises
     ------
@@ -53,13 +64,15 @@ def measurement_figure(table: pd.DataFrame, value: str, methods: Sequence[str]) 
             whiskerprops={"color": colour},
             capprops={"color": colour},
         )
-        boxes["boxes"][0].set_label(str(condition))
+        role = roles.get(str(condition))
+        boxes["boxes"][0].set_label(f"{condition}, {role}" if role else str(condition))
     axes.set_xticks(range(len(methods)), [broken(method_words(method), 12) for method in methods])
     axes.tick_params(axis="x", length=0)
     axes.set_xlim(-0.6, len(methods) - 0.4)
     axes.set_ylabel(value.replace("_", " "))
     axes.grid(axis="y", color=GRID, linewidth=0.8)
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper right", ncols=len(conditions))
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper right", ncols=min(len(conditions), 6), title=column or None)
     return figure
 
 

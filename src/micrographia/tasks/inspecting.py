@@ -6,14 +6,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
-from micrographia.config import Between, check_value, instantiate
+from micrographia.config import Between, instantiate
 from micrographia.data.catalogue.fetching import Fetched, Record, lies_there_by_hand
 from micrographia.data.catalogue.public_set import PublicSet
 from micrographia.data.catalogue.sets import SETS
 from micrographia.errors import UserError
 from micrographia.help import group_choices
 from micrographia.search_path import folders
-from micrographia.tasks.composing import composed_for
+from micrographia.tasks.composing import checked_for
 from micrographia.tasks.public_sets import settings
 
 if TYPE_CHECKING:
@@ -37,9 +37,7 @@ class Inspection(TypedDict):
 
 def inspection(name: str | None, overrides: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
     """What and how of ``inspect.yaml`` for a set, checked."""
-    what, how = composed_for("inspect", [f"data={name}", *overrides])
-    check_value(what, Inspection, "inspect")
-    return what, how
+    return checked_for("inspect", [f"data={name}", *overrides], Inspection)
 
 
 def check_set(name: str | None, overrides: Sequence[str]) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypedDict
 
-from micrographia.config import Between, check_value
+from micrographia.config import Between
 from micrographia.data.catalogue import bbbc021
 from micrographia.data.catalogue.download_bar import DownloadBar
 from micrographia.data.catalogue.fetching import Record, fetch, lies_there_by_hand, make_ready
@@ -13,7 +13,7 @@ from micrographia.data.catalogue.public_set import PublicSet
 from micrographia.data.catalogue.sets import SETS
 from micrographia.data.splitting import as_list
 from micrographia.errors import UserError
-from micrographia.tasks.composing import composed_for
+from micrographia.tasks.composing import checked_for
 
 log = logging.getLogger(__name__)
 
@@ -109,6 +109,4 @@ def known(name: str) -> PublicSet:
 
 def settings(overrides: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
     """What and how of ``fetch.yaml`` with overrides, checked."""
-    what, how = composed_for("fetch", overrides)
-    check_value(what, Fetching, "fetch")
-    return what, how
+    return checked_for("fetch", overrides, Fetching)

@@ -236,7 +236,12 @@ def draw_measurements(trusted: pd.DataFrame, value: str, controls: Comparison | 
     if trusted.empty:
         return
     methods = list(dict.fromkeys(trusted["method"]))
-    conditions = "all" if controls is None else trusted[controls.condition]
-    run.save_figure("measurements", measurement_figure(trusted.assign(condition=conditions), value, methods))
+    if controls is None:
+        figure = measurement_figure(trusted.assign(condition="all"), value, methods)
+    else:
+        conditions = trusted.assign(condition=trusted[controls.condition].astype(str))
+        roles = {str(controls.negative): "negative", str(controls.positive): "positive"}
+        figure = measurement_figure(conditions, value, methods, controls.condition.replace("_", " "), roles)
+    run.save_figure("measurements", figure)
     if {"dose", "well"} <= set(trusted):
         run.save_figure("doses", dose_figure(trusted, value, methods))
