@@ -35,13 +35,15 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*")
     given = parser.parse_args()
     own = [f"images={given.images}", f"encoder.budget.steps={given.training}", f"how.paths.runs={given.runs}"]
-    table = superresolve(*composed("superresolve", [*METHODS, *own, *given.overrides])).table("images")
+    run = superresolve(*composed("superresolve", [*METHODS, *own, *given.overrides]))
+    table = run.table("images")
     searched = table.groupby("method")
     parts = [name for name in table if name.startswith("loss/")]
     shown = searched[[*parts, "log_p", "psnr"]].mean()
-    shown.insert(
-        0, "loss", searched["loss"].mean().map("{:.3f} ± ".format) + searched["loss"].std().map("{:.3f}".format)
-    )
+    loss = searched["loss"]
+    shown.insert(0, "loss", loss.mean().map("{:.3f} ± ".format) + loss.std().map("{:.3f}".format))
+    shown["flagged"] = [run.metrics[f"flagged/{method}"] for method in shown.index]
+    shown["error"] = [run.metrics.get(f"assay_all/mae/{method}") for method in shown.index]
     print(shown.loc[list(STARTS)].rename(index=STARTS).to_string(float_format=lambda value: f"{value:.4g}"))
     losses = table.pivot(index="key", columns="method", values="loss")
     reached = losses["rls_short"] <= losses["rls"]
