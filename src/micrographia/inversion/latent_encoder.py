@@ -18,6 +18,8 @@ from micrographia.models.super_resolver import KEYS, Residual
 
 SAMPLES = 10_000
 """Mapped samples from which mean and spread of W are taken."""
+CHUNK = 32
+"""Images that are made at once: validations come in hundreds, whose feature maps would take gigabytes."""
 
 Positive = Annotated[int, Between(1)]
 
@@ -128,12 +130,16 @@ class LatentEncoder(CountingModule):
         keys = drawn(partial(torch.randint, KEYS), (2, len(images)), generator, dim=1).to(images.device)
         z = drawn(torch.randn, (len(images), self.generator.z_dim), generator).to(images)
         with torch.no_grad():
-            generated = self.problem.synthesis(self.generator.mapping(z)[:, None])
+            generated = self.synthesis(self.generator.mapping(z)[:, None])
             low = torch.cat([self.degradation(generated, keys[0]), self.degradation(images, keys[1])])
         styles = self(low)
-        candidate = Candidate(self.problem, styles, styles, self.problem.synthesis(styles), low)
+        candidate = Candidate(self.problem, styles, styles, self.synthesis(styles), low)
         terms = {name: term.mean() for name, term in weighted(self.terms, candidate).items()}
         return {"loss": torch.stack(list(terms.values())).sum(), **terms}
+
+    def synthesis(self, styles: Tensor) -> Tensor:
+        """Images of styles, a chunk at a time."""
+        return torch.cat([self.problem.synthesis(chunk) for chunk in styles.split(CHUNK)])
 
     def train(self, mode: bool = True) -> "LatentEncoder":
         """Set the mode of the encoder; what it learns from stays in evaluation mode."""
