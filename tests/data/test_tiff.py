@@ -31,6 +31,14 @@ def test_grey_planes_that_are_alike_are_channels(tmp_path, compression):
     np.testing.assert_array_equal(image, planes)
 
 
+@pytest.mark.parametrize("channels", [2, 3, 4])
+def test_planes_of_four_pixels_are_planes(tmp_path, channels):
+    """Low-resolution images may be as small as that."""
+    image = pixels(channels, 4, 4)
+    tifffile.imwrite(tmp_path / "a.tif", image, photometric="minisblack")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif")[1], image)
+
+
 @pytest.mark.parametrize("where", ["first", "last"])
 @pytest.mark.parametrize("small", [pixels(5, 8), pixels(10, 15, 3, dtype=np.uint8)])
 def test_a_thumbnail_is_not_the_image(tmp_path, where, small):

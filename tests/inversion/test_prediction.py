@@ -165,7 +165,7 @@ def test_a_bad_image_gets_a_flagged_row_and_the_others_are_unharmed(short, probl
 
 def test_a_set_of_which_nothing_can_be_searched_is_answered(short, problem, source, tmp_path):
     with pytest.raises(UserError, match=r"none of the 8 .* can be searched: NaN pixels \(8\)"):
-        superresolve(short(), problem, lambda keys: source(keys) * torch.nan, KEYS, tmp_path)
+        superresolve(short(solutions=2), problem, lambda keys: source(keys) * torch.nan, KEYS, tmp_path)
 
 
 @pytest.mark.parametrize(

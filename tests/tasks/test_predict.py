@@ -225,6 +225,17 @@ def test_low_resolution_images_are_recovered_and_measured(desk, how, tmp_path, m
             assert pixels.mean() == pytest.approx(low.mean(), rel=0.05)
 
 
+def test_a_batch_of_which_nothing_can_be_searched_is_flagged(desk, how, tmp_path):
+    for number, image in enumerate((np.full((2, 8, 8), 500.0), np.full((2, 8, 8), np.nan))):
+        tifffile.imwrite(tmp_path / f"{number}.tif", image.astype(np.float32), metadata={"axes": "CYX"})
+    given = {"method": "rls", "limits": [[0, 8000]], "how": how}
+    found = predict(run_of("superresolve").folder, tmp_path, tmp_path / "out", **given)
+    first = found.table.query("solution == 0")
+    assert [flag.split("; ")[0] for flag in first["flag"]] == ["constant", "NaN pixels"]
+    assert first[["translocation_ratio", "lr_residual", "log_p"]].isna().all(axis=None)
+    assert not list(found.folder.rglob("*.ome.tif"))
+
+
 def lows(run, keys):
     """What the run has seen of some keys."""
     from micrographia.config import instantiate

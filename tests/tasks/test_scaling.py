@@ -103,6 +103,19 @@ def test_a_float_image_of_another_unit_leaves_the_others_as_they_are(write, cell
     assert torch.equal(seen(write("whole", counts))[others], seen(write("spoiled", spoiled))[others])
 
 
+@pytest.mark.parametrize("level", [np.nan, 0])
+def test_frames_without_content_do_not_decide_the_unit(write, cells, level):
+    counts = cells[0].astype(np.float32)
+    spoiled = counts.copy()
+    spoiled[:4] = level
+    assert torch.equal(seen(write("whole", counts))[4:], seen(write("spoiled", spoiled))[4:])
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_of_nan_alone_no_unit_is_known_and_the_search_answers(write, cells):
+    assert seen(write("unknown", np.full_like(cells[0], np.nan, np.float32))).isnan().all()
+
+
 def test_images_of_another_unit_need_limits(write, cells):
     folder = write("unit", cells[1].numpy())
     with pytest.raises(UserError, match=r"data\.limits: these images reach .* learned 8000"):

@@ -60,6 +60,14 @@ def test_without_arguments_nothing_is_trained(micrographia, tmp_path):
     assert run.table("measurements").query("method == 'hr'")["translocation_ratio"].notna().all()
 
 
+@pytest.mark.usefixtures("kept_runs", "undrawn")
+def test_no_classifier_is_tested_on_cells_that_it_has_learned(micrographia):
+    given = ("images=2", "part=train", "~methods.no_regularization", SEARCH[0])
+    run = micrographia("superresolve", *given)
+    assert "assay/auc/hr" in run.metrics
+    assert not [name for name in run.metrics if "/svm" in name]
+
+
 @pytest.mark.usefixtures("kept_runs")
 def test_flagged_images_count_in_the_means_over_all(micrographia):
     run = micrographia("superresolve", *TINY)

@@ -100,3 +100,7 @@ def test_a_sweep_of_recoveries_has_a_line_for_each_method(capsys):
     shown = capsys.readouterr().err
     assert shown.count("rls") == shown.count("hr ") == 2
     assert all(column in shown for column in ("psnr", "auc", "flagged"))
+    words = "over all of them, also those with a flag"
+    assert words in " ".join(shown.split())
+    sweep_table("train: 2 runs", pd.DataFrame([{**row, "metric": "score/mig"} for row in rows[:1]]))
+    assert words not in " ".join(capsys.readouterr().err.split())

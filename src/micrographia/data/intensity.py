@@ -58,7 +58,8 @@ class Intensity:
         """The values of each channel that become 0 and 1, unless it is by the type."""
         if self.rule != "image":
             return self.limits
-        found = np.nanpercentile(image, self.percentiles, axis=(1, 2))
+        pixels = zero_where_all_nan(image.reshape(len(image), -1))
+        found = np.nanpercentile(pixels, self.percentiles, axis=1)
         return tuple((float(low), float(high)) for low, high in found.T)
 
     def describe(self, of: str = "the training part") -> str:
@@ -134,8 +135,20 @@ def fitted_limits(images: Iterable[np.ndarray], count: int, fit: Callable[[np.nd
         # A step that is odd does not keep to the same columns of images whose width is a power of two.
         step = max(1, pixels.shape[1] // share) | 1
         samples.append(pixels[:, ::step].astype(np.float32))
-    limits = fit(np.concatenate(samples, axis=1))
+    limits = fit(zero_where_all_nan(np.concatenate(samples, axis=1)))
     return tuple((float(low), float(high)) for low, high in limits.T)
+
+
+def zero_where_all_nan(pixels: np.ndarray) -> np.ndarray:
+    """Pixels ``(channels, n)``; a channel of NaN alone, which has no limits, is 0.
+
+    Examples
+    --------
+    >>> zero_where_all_nan(np.array([[np.nan, np.nan], [1.0, np.nan]])).tolist()
+    [[0.0, 0.0], [1.0, nan]]
+    """
+    unknown = np.isnan(pixels).all(axis=1, keepdims=True)
+    return np.where(unknown, 0, pixels) if unknown.any() else pixels
 
 
 def rising(percentiles: Sequence[float]) -> tuple[float, float]:

@@ -43,8 +43,9 @@ def too_large(path: Path) -> UserError:
 def plane_axes(axes: str, shape: Sequence[int], path: Path) -> str:
     """Name each axis Y, X, C (channels) or ``_`` (length 1), from a file's axes or, where those say nothing, by rule.
 
-    The rule for an axis without a meaning: a last axis of at most 4 holds the channels, else a first axis that is the
-    smallest, else a last one that is.
+    The rule for an axis without a meaning: a last axis of at most 4 holds the channels, but of square planes one after
+    the other (low-resolution images may be 4 px wide) the first; else a first axis that is the smallest, else a last
+    one that is.
 
     Raises
     ------
@@ -57,6 +58,8 @@ def plane_axes(axes: str, shape: Sequence[int], path: Path) -> str:
     ('YXC', '__CYX')
     >>> plane_axes("QYX", (48, 48, 4), Path()), plane_axes("QYX", (5, 48, 48), Path())
     ('YXC', 'CYX')
+    >>> plane_axes("QYX", (2, 4, 4), Path())
+    'CYX'
     """
     named = ["_" if length == 1 and axis not in "YX" else axis for axis, length in zip(axes, shape, strict=True)]
     extra = [position for position, axis in enumerate(named) if axis not in "_YX"]
@@ -74,9 +77,10 @@ def plane_axes(axes: str, shape: Sequence[int], path: Path) -> str:
             f"{path}: has {shape[position]} planes along axis {named[position]} (axes {axes}). "
             "Save one plane or a projection."
         )
-    first, last = shape[long[0]], shape[long[2]]
-    order = "YXC" if last <= 4 or (last < first and last <= shape[long[1]]) else "CYX"
-    if order == "CYX" and first > min(shape[long[1]], last):
+    first, middle, last = (shape[position] for position in long)
+    squares = first <= middle == last
+    order = "YXC" if (last <= 4 and not squares) or (last < first and last <= middle) else "CYX"
+    if order == "CYX" and first > min(middle, last):
         raise UserError(f"{path}: no axis of {tuple(shape)} is plainly the channels. Save it with axes metadata.")
     for position, axis in zip(long, order, strict=True):
         named[position] = axis

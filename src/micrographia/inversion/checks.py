@@ -1,5 +1,6 @@
 """Low-resolution images that cannot be searched, or only with a reservation."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -107,6 +108,7 @@ def unsearched(
             "key": keys.repeat_interleave(solutions).tolist(),
             "solution": list(range(solutions)) * len(keys),
             "steps": 0,
+            **dict.fromkeys(("lr_residual", "log_p", "log_p_least"), math.nan),
             "flag": [flag for flag in flags for _ in range(solutions)],
         }
     )

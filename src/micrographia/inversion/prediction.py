@@ -136,8 +136,9 @@ def kept_solutions(folder: Path) -> list[Solutions]:
 
 def require_some(found: Solutions, method: Method) -> None:
     """Raise if no image could be searched."""
-    reasons = Counter(flag for flag in found.table["flag"] if flag in UNUSABLE)
-    if len(found.keys) and sum(reasons.values()) == len(found.table):
+    first = found.table.loc[found.table["solution"] == 0, "flag"]
+    reasons = Counter(flag for flag in first if flag in UNUSABLE)
+    if len(first) and sum(reasons.values()) == len(first):
         named = ", ".join(f"{reason} ({count})" for reason, count in reasons.most_common())
         raise UserError(
             f"inversion {method.name}: none of the {len(found.keys)} low-resolution images can be searched: {named}. "

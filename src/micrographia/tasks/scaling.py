@@ -61,7 +61,7 @@ def scaled_alike(what: What, how: How, data: IndexedImages) -> IndexedImages:
     if limits == data.record()["limits"]:
         return data
     own, theirs = brightest(data), max(high for _, high in limits)
-    if not theirs / ORDER < own < theirs * ORDER:
+    if np.isfinite(own) and not theirs / ORDER < own < theirs * ORDER:
         raise UserError(
             f"data.limits: these images reach {own:.4g}, those that the generator has learned {theirs:.4g}. "
             "Set the values that become 0 and 1: data.limits=[[LOW,HIGH]]."
@@ -93,14 +93,20 @@ def networks_alike(what: What, record: Mapping[str, Any]) -> What:
 
 
 def brightest(folder: ImageFolder) -> float:
-    """Median over a folder's images of their highest finite value, so that no bad one decides; of many, some."""
+    """Median over a folder's images of their highest finite value, so that no bad one decides; of many, some.
+
+    Images of NaN alone and constant ones, which say nothing of the unit, are not counted; NaN if there are no others.
+    """
 
     def highest(name: str) -> float:
         image = read_image(folder.root / name, nan=True)[1]
-        return float(np.max(image[np.isfinite(image)], initial=0))
+        finite = image[np.isfinite(image)]
+        return float(finite.max()) if finite.size and finite.min() < finite.max() else np.nan
 
     files = list(folder.arrange()["file"])
-    return float(np.median(list(in_threads(highest, files[:: -(-len(files) // LOOKED_AT)]))))
+    found = np.array(list(in_threads(highest, files[:: -(-len(files) // LOOKED_AT)])))
+    known = found[np.isfinite(found)]
+    return float(np.median(known)) if known.size else np.nan
 
 
 def undivided(what: What) -> dict[str, Any]:

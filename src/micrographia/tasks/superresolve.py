@@ -115,6 +115,9 @@ def recover(what: What, how: How, run: Run) -> Metrics:
             assay = assay.calibrate(subjects.low)  # their background is that of the images behind them
         else:
             assay, training = calibrated(assay, data, controls)
+            if what["part"] == "train" and controls is not None:
+                training = None
+                log.info("part=train: no accuracy of a support vector machine, which has learned from these cells")
         keep_calibration(assay, run)
         table = run.save_table("measurements", measurements(assay, recovered, subjects, controls))
         metrics |= assay_scores(table, training, assay.values, controls, what, run)

@@ -1,7 +1,7 @@
 """Closing tables that a newcomer understands."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -98,12 +98,13 @@ def sweep_table(title: str, spread: pd.DataFrame, failed: int = 0) -> None:
     """
     known = [str(name) for name in spread if name not in MEASURED]
     spread = spread[spread["metric"].map(is_shown)]
+    metrics = list(spread["metric"])
     places = spread["metric"].map(place)
     shown = map(with_spread, spread["metric"], spread["mean"], spread["sd"])
     cells = spread.assign(probe=places.str[0], column=places.str[1], shown=list(shown))
     if spread["metric"].str.startswith("probe/").any():
         title += "; balanced accuracy on the test images, %"
-    table = Table(title=title, title_justify="left", caption=explanation(failed), caption_justify="left")
+    table = Table(title=title, title_justify="left", caption=explanation(failed, metrics), caption_justify="left")
     table.box, table.leading = SIMPLE, 1
     table.add_column("runs", overflow="fold")
     table.add_column("", no_wrap=True)
@@ -218,10 +219,13 @@ def is_percentage(metric: str) -> bool:
     return metric.endswith("accuracy")
 
 
-def explanation(failed: int) -> str:
-    """What a sweep's table means, and what it leaves out."""
+def explanation(failed: int, metrics: Sequence[str] = ()) -> str:
+    """What a sweep's table of metrics means, and what it leaves out."""
+    text = "Mean ± standard deviation over n runs that differ only in the seeds named (how many of each)."
+    if any(metric.rpartition("/")[0] in OVER_ALL for metric in metrics):
+        text += " Scores of recovered images are over all of them, also those with a flag, which `flagged` counts."
     missing = {0: "", 1: " 1 job failed and is left out."}.get(failed, f" {failed} jobs failed and are left out.")
-    return "Mean ± standard deviation over n runs that differ only in the seeds named (how many of each)." + missing
+    return text + missing
 
 
 # Of the table of recovered images: how a column is called, shown, and explained.

@@ -235,6 +235,16 @@ def test_calibration_finds_the_background_of_crops_full_of_cells():
     assert calibrated.measure(full)["translocation_ratio"] == pytest.approx(2, rel=0.1)
 
 
+def test_frames_without_light_leave_the_background_of_the_others_as_it_is():
+    cells, dead = [cell(2.0), cell(3.0)], np.zeros((2, 64, 64))
+    without_reporter = np.stack([cell(2.0)[0], np.zeros((64, 64))])
+    calibrated = Translocation(illumination_px=5.0).calibrate([dead, *cells, without_reporter])
+    assert calibrated.background == Translocation().calibrate(cells).background
+    assert np.isfinite(calibrated.illumination).all()
+    assert Translocation().calibrate([dead + 0.3]).background == pytest.approx(0.3)  # where there is nothing else
+    assert Translocation(illumination_px=5.0).calibrate([dead]).illumination is None
+
+
 def test_illumination_is_corrected():
     ramp = np.linspace(0.5, 1.5, 64)[None, None]
     random = np.random.default_rng(3)

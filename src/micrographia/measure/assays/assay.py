@@ -13,7 +13,8 @@ from micrographia.errors import UserError
 from micrographia.measure.assays.nuclei import NucleusSegmentation, central_label, centroids, cut_off
 from micrographia.measure.underflow import gradual_underflow
 
-FLAGS = ("", "NaN pixels", "constant", "no_nucleus", "cut_off", "saturated", "dark", "no_spots")
+NAN, CONSTANT = "NaN pixels", "constant"
+FLAGS = ("", NAN, CONSTANT, "no_nucleus", "cut_off", "saturated", "dark", "no_spots")
 """Why a cell could not be measured; empty where it could."""
 
 # A compartment that is flat on top, but fewer grey levels above the lowest, is dim and not saturated; and of a small
@@ -126,28 +127,35 @@ class CellAssay:
         Parameters
         ----------
         images
-            Images ``(channels, height, width)`` of one size and unit; those with NaN are passed over.
+            Images ``(channels, height, width)`` of one size and unit. Those with NaN are passed over, and those with a
+            constant channel, such as frames without light, unless there are no others.
 
         Notes
         -----
         In a crop full of cells the darkest pixel is no background: taken over many images it is. Cells being
         anywhere, the mean image shows the illumination (as CellProfiler's illumination correction does).
         """
-        lowest, total, count = [], None, 0
+        lowest, of_constant, total, count = [], [], None, 0
         for image in images:
             dna, reporter = self.planes(image)
-            if not (np.isfinite(dna).all() and np.isfinite(reporter).all()):
+            fault = unmeasurable(dna, reporter)
+            if fault == NAN:
                 continue
-            lowest.append(np.percentile(reporter, self.background_percentile))
+            level = np.percentile(reporter, self.background_percentile)
+            if fault:
+                of_constant.append(level)
+                continue
+            lowest.append(level)
             both = np.stack([dna, reporter])
             total, count = (both if total is None else total + both), count + 1
-        if total is None:
+        lowest = lowest or of_constant
+        if not lowest:
             raise UserError("measurement: no image to calibrate with.")
         result = copy.copy(self)
         if result.background is None:
             # The image with the fewest cells decides; a low percentile leaves out single odd ones.
             result.background = float(np.percentile(lowest, self.background_percentile, method="lower"))
-        if self.illumination_px is not None:
+        if self.illumination_px is not None and total is not None:
             mean = total / count - np.array([0.0, result.background])[:, None, None]
             smooth = np.stack([gaussian(plane, self.illumination_px, preserve_range=True) for plane in mean])
             smooth = np.maximum(smooth, 1e-6 * smooth.max())
@@ -223,10 +231,8 @@ class CellAssay:
         """Flag of the whole image, its DNA and its reporter (saturated pixels infinite), and the nuclei's labels."""
         dna, reporter = self.planes(image)
         nothing = np.zeros(dna.shape, np.int32)
-        if not (np.isfinite(dna).all() and np.isfinite(reporter).all()):
-            return "NaN pixels", (dna, reporter), nothing
-        if dna.min() == dna.max() or reporter.min() == reporter.max():
-            return "constant", (dna, reporter), nothing
+        if fault := unmeasurable(dna, reporter):
+            return fault, (dna, reporter), nothing
         top = self.highest(np.asarray(image).dtype)
         background = self.background
         if background is None:
@@ -282,3 +288,16 @@ class CellAssay:
     def row(self, flag: str, **values: float) -> dict[str, Any]:
         """A row, NaN where nothing is known."""
         return dict.fromkeys((*self.values, "nucleus_area_px"), np.nan) | values | {"flag": flag}
+
+
+def unmeasurable(dna: NDArray, reporter: NDArray) -> str:
+    """Why nothing can be measured in an image at all; empty where something may be.
+
+    Examples
+    --------
+    >>> unmeasurable(np.eye(3), np.zeros((3, 3)))
+    'constant'
+    """
+    if not (np.isfinite(dna).all() and np.isfinite(reporter).all()):
+        return NAN
+    return CONSTANT if np.ptp(dna) == 0 or np.ptp(reporter) == 0 else ""
