@@ -62,6 +62,14 @@ def test_counts_are_on_the_scale_of_the_simulated_set(write, cells):
     torch.testing.assert_close(seen(write("counts", counts)), unit, atol=2e-3, rtol=0)
 
 
+def test_images_of_eight_bit_are_taken_by_their_type_and_that_is_said(write, caplog):
+    images = np.random.default_rng(0).integers(10, 200, (3, 2, 8, 8), np.uint8)
+    with caplog.at_level("INFO"):
+        torch.testing.assert_close(seen(write("eight", images)), torch.as_tensor(images).float())
+    (said,) = [message for message in caplog.messages if "range of their type" in message]
+    assert "scaled from 0 to 8000: images that were stretched are on another scale" in said
+
+
 def test_images_of_high_resolution_are_on_that_scale_too(write):
     data = build_data(composed("superresolve", [])[0], HOW, 64, {})
     chosen = data.indices("test")[::800][:6]

@@ -40,6 +40,13 @@ def scaled_alike(what: What, how: How, data: IndexedImages) -> IndexedImages:
     if "task" in what["generator"] or not isinstance(data, ImageFolder):
         return data
     learned = Run.named(what["generator"]["run"], "generator.run").record("model")["data"]
+    if data.record()["rule"] == "dtype" and learned.get("limits"):
+        log.info(
+            "%s: intensities by the range of their type. The generator's were scaled from %s: images that were "
+            "stretched are on another scale, and data.limits sets theirs",
+            data.name,
+            " and ".join(f"{low:.4g} to {high:.4g}" for low, high in dict.fromkeys(map(tuple, learned["limits"]))),
+        )
     if data.record()["rule"] not in FITTED or not data.record()["limits"]:  # of plates each has its own
         return data
     if isinstance(learned.get("limits"), Mapping) or learned.get("limits_of_plates"):
