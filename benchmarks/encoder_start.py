@@ -1,6 +1,6 @@
 """What a learnt start saves: 50 steps of RLS from an encoder beside as many, and 500, from the mean of W.
 
-    python benchmarks/encoder_start.py [--images 8] [--training 5000] [--runs runs] [OVERRIDES ...]
+    python benchmarks/encoder_start.py [--images 8] [--training 4000] [--runs runs] [OVERRIDES ...]
 
 The encoder is trained first, on the shipped generator of the simulated translocation assay, unless its run is there
 already; the images are cells of the test part, 8 times reduced. Overrides are those of ``micrographia superresolve``.
@@ -30,7 +30,7 @@ METHODS = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=8, help="per condition")
-    parser.add_argument("--training", type=int, default=5000, help="steps of the encoder's training")
+    parser.add_argument("--training", type=int, default=4000, help="steps of the encoder's training")
     parser.add_argument("--runs", default="runs")
     parser.add_argument("overrides", nargs="*")
     given = parser.parse_args()

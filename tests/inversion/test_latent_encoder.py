@@ -72,9 +72,9 @@ def data(toy):
     return Generated(toy())
 
 
-def train(model, data, folder, steps):
+def train(model, data, folder, steps, batch_size=8):
     folder.mkdir(exist_ok=True)
-    budget = {"steps": steps, "epochs": None, "batch_size": 8, "validate_every": 4}
+    budget = {"steps": steps, "epochs": None, "batch_size": batch_size, "validate_every": 4 if steps < 100 else 200}
     fit(model, data, budget, HOW, folder, "test", 5)
     return model
 
@@ -85,36 +85,41 @@ def test_it_begins_at_the_mean_of_w(build, data):
     torch.testing.assert_close(model(low), model.problem.w_mean.expand(3, model.layers, -1))
 
 
+class Noiseless(NoisyPooling):
+    def forward(self, images, keys=None):
+        return self.clean(images)
+
+
 def test_its_loss_is_the_searchs(build, data, build_search):
-    model = build()
+    model = build(degradation=Noiseless(), generated=0.0).eval()
     nn.init.normal_(model.network[-1].weight, std=0.1)
-    batch = {"image": data.images(torch.arange(4))}
-    parts = model.loss(batch, step_generator(0, 0))
+    images = data.images(torch.arange(4))
+    parts = model.loss({"image": images}, step_generator(0, 0))
     assert parts.keys() == {"loss", *TERMS}
     assert float(parts["loss"].detach()) == pytest.approx(sum(float(parts[name].detach()) for name in TERMS))
-
-    class Noiseless(NoisyPooling):
-        def forward(self, images, keys=None):
-            return self.clean(images)
-
-    model.problem.degradation = Noiseless()
-    low = model.problem.degrade(batch["image"])
     one = build_search(schedule=Schedule(1), start=Start("encoder"), terms=TERMS)
     problem = Problem(model.generator, Noiseless(), model.problem.flow, model, samples=4000)
-    own = one.solve(problem, low, range(4)).table["loss"].mean()
-    # The other half of the batch is generated from the step's own draws.
-    generator = step_generator(0, 0)
-    torch.randint(2**31, (2, 4), generator=generator)
-    z = torch.randn(4, model.generator.z_dim, generator=generator)
-    made = problem.degrade(problem.synthesis(model.generator.mapping(z)[:, None]))
-    other = one.solve(problem, made, range(4)).table["loss"].mean()
-    assert float(model.loss(batch, step_generator(0, 0))["loss"].detach()) == pytest.approx((own + other) / 2, rel=1e-5)
+    found = one.solve(problem, problem.degrade(images), range(4)).table
+    assert float(parts["loss"].detach()) == pytest.approx(found["loss"].mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_as_many_images_as_asked_are_exchanged_for_generated_ones(build, share):
+    model = build(degradation=Noiseless(), generated=share).eval()
+    seen = []
+    model.network.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    black = {"image": torch.zeros(400, *model.shape)}
+    model.loss(black, step_generator(0, 0))
+    (low,) = seen
+    exchanged = (low.flatten(1) > 0).any(1).float().mean()
+    assert exchanged == pytest.approx(share, abs=0.06)
+    assert (black["image"] == 0).all()
 
 
 def test_a_short_search_from_it_ends_below_a_long_one_from_the_mean(build, data, build_search, tmp_path):
     model = build()
     before = {name: value.clone() for name, value in model.problem.state_dict().items()}
-    train(model, data, tmp_path, 400)
+    train(model, data, tmp_path, 400, 32)
     low = NoisyPooling().clean(data.images(data.indices("test")))
     problem = Problem(model.generator, NoisyPooling(), model.problem.flow, model.eval(), samples=4000)
 
@@ -128,6 +133,20 @@ def test_a_short_search_from_it_ends_below_a_long_one_from_the_mean(build, data,
         assert torch.equal(value, before[name]), name
 
 
+def test_what_is_kept_is_the_average_of_what_is_trained(build, data, tmp_path):
+    followed = train(build(average_kimg=0), data, tmp_path / "without", 4)
+    model = train(build(average_kimg=0.2), data, tmp_path / "with", 4)
+    for average, last, learner in zip(*map(parameters, (model.network, followed.network, model.learner)), strict=True):
+        assert torch.equal(last, learner)
+        assert not torch.equal(average, learner)
+    low = NoisyPooling().clean(data.images(torch.arange(3)))
+    assert not torch.equal(model.eval()(low), model.train()(low))
+
+
+def parameters(network):
+    return [parameter.detach() for parameter in network.parameters()]
+
+
 def test_an_interrupted_training_ends_bit_equal(build, data, tmp_path):
     whole = train(build(), data, tmp_path / "whole", 8)
     train(build(), data, tmp_path / "parts", 4)
@@ -139,11 +158,11 @@ def test_an_interrupted_training_ends_bit_equal(build, data, tmp_path):
 
 def test_gradients_reach_every_parameter_of_the_network(build, data):
     model = build()
-    nn.init.normal_(model.network[-1].weight, std=0.1)
-    model.loss({"image": data.images(torch.arange(4))}, step_generator(0, 0))["loss"].backward()
-    for name, parameter in model.network.named_parameters():
+    nn.init.normal_(model.learner[-1].weight, std=0.1)
+    model.train().loss({"image": data.images(torch.arange(4))}, step_generator(0, 0))["loss"].backward()
+    for name, parameter in model.learner.named_parameters():
         assert parameter.grad.abs().sum() > 0, name
-    assert all(parameter.grad is None for parameter in model.problem.parameters())
+    assert all(parameter.grad is None for parameter in [*model.problem.parameters(), *model.network.parameters()])
 
 
 def test_only_the_network_is_kept(build):

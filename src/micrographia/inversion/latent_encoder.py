@@ -1,5 +1,6 @@
 """An encoder from low-resolution images to a generator's styles: where a short search begins."""
 
+import copy
 from collections.abc import Mapping
 from functools import partial
 from typing import Annotated, Any
@@ -13,6 +14,7 @@ from micrographia.devices.shares import drawn
 from micrographia.errors import UserError
 from micrographia.inversion.objective import Candidate, Term, weighted
 from micrographia.inversion.problem import Problem
+from micrographia.models.averaging import update_average
 from micrographia.models.counting import CountingModule, MakeOptimizer, seeded_initialisation
 from micrographia.models.super_resolver import KEYS, Residual
 
@@ -22,13 +24,15 @@ CHUNK = 32
 """Images that are made at once: validations come in hundreds, whose feature maps would take gigabytes."""
 
 Positive = Annotated[int, Between(1)]
+Weight = Annotated[float, Between(0)]
+Share = Annotated[float, Between(0, 1)]
 
 
 class LatentEncoder(CountingModule):
     """A residual network from a low-resolution image to a style per layer, which begins at the mean of W.
 
     It learns to do in one pass what a search does in many steps: its loss is the search's own, of the styles that it
-    predicts, averaged over images, half of them the data's and half generated. Codes that explain an image and that the
+    predicts, averaged over images, most of them the data's and some generated. Codes that explain an image and that the
     generator does not have are no good start, since a short search spends its steps on the way back.
 
     Parameters
@@ -53,6 +57,17 @@ class LatentEncoder(CountingModule):
         Channels of the feature maps.
     blocks
         Residual blocks.
+    generated
+        Share of the data's images that are exchanged for generated ones; more where the data are few.
+    average_kimg
+        Half-life of the running average of the network's weights, in thousands of images.
+
+    Attributes
+    ----------
+    network : Module
+        The running average: what images are encoded by, and what a finished run keeps.
+    learner : Module
+        The network that is trained.
 
     Raises
     ------
@@ -60,7 +75,7 @@ class LatentEncoder(CountingModule):
         If data and generator have different shapes, no term has a weight, or one needs a flow that is not there.
     """
 
-    training_only = ("problem.",)
+    training_only = ("problem.", "learner.")
     shareable = True
 
     def __init__(
@@ -75,6 +90,8 @@ class LatentEncoder(CountingModule):
         flow: nn.Module | None = None,
         filters: Positive = 64,
         blocks: Positive = 4,
+        generated: Share = 0.1,
+        average_kimg: Weight = 5.0,
     ):
         super().__init__(name, shape, seed)
         source: Any = generator
@@ -104,6 +121,9 @@ class LatentEncoder(CountingModule):
             )
         nn.init.zeros_(self.network[-1].weight)  # type: ignore[arg-type]
         nn.init.zeros_(self.network[-1].bias)  # type: ignore[arg-type]
+        self.learner = copy.deepcopy(self.network)
+        self.generated = generated
+        self.average_kimg = average_kimg
         self.register_buffer("w_mean", self.problem.w_mean.clone())
         self.register_buffer("w_scale", self.problem.w_spread / self.width**0.5)
 
@@ -121,17 +141,19 @@ class LatentEncoder(CountingModule):
         return self.problem.degradation
 
     def forward(self, low: Tensor) -> Tensor:
-        """Styles ``(n, layers, d)`` of low-resolution images in 0..1."""
-        return self.w_mean + self.w_scale * self.network(low).unflatten(1, (self.layers, self.width))
+        """Styles ``(n, layers, d)`` of low-resolution images in 0..1; in training those of the learner."""
+        network = self.learner if self.training else self.network
+        return self.w_mean + self.w_scale * network(low).unflatten(1, (self.layers, self.width))
 
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """The search's loss and its terms, of the batch's images and of as many generated ones."""
-        images = batch["image"]
-        keys = drawn(partial(torch.randint, KEYS), (2, len(images)), generator, dim=1).to(images.device)
+        """The search's loss and its terms, means over the batch; some images are exchanged for generated ones."""
+        images = batch["image"].clone()
+        keys = drawn(partial(torch.randint, KEYS), (len(images),), generator).to(images.device)
         z = drawn(torch.randn, (len(images), self.generator.z_dim), generator).to(images)
+        exchanged = drawn(torch.rand, (len(images),), generator).to(images.device) < self.generated
         with torch.no_grad():
-            generated = self.synthesis(self.generator.mapping(z)[:, None])
-            low = torch.cat([self.degradation(generated, keys[0]), self.degradation(images, keys[1])])
+            images[exchanged] = self.synthesis(self.generator.mapping(z[exchanged])[:, None])
+            low = self.degradation(images, keys)
         styles = self(low)
         candidate = Candidate(self.problem, styles, styles, self.synthesis(styles), low)
         terms = {name: term.mean() for name, term in weighted(self.terms, candidate).items()}
@@ -148,5 +170,11 @@ class LatentEncoder(CountingModule):
         return self
 
     def configure_optimizers(self) -> Any:
-        """One optimiser of the encoder's parameters."""
-        return self.make_optimizer(self.network.parameters())
+        """One optimiser of the learner's parameters."""
+        return self.make_optimizer(self.learner.parameters())
+
+    def optimizer_step(self, *args: Any, **keys: Any) -> None:
+        """Step, and draw the average towards the learner."""
+        before = self.images
+        super().optimizer_step(*args, **keys)
+        update_average(self.network, self.learner, self.images - before, before, self.average_kimg)

@@ -117,22 +117,6 @@ def test_gradients_of_the_main_phases_reach_every_parameter(make_gan):
             assert weight.grad.abs().max() > 0, name
 
 
-def test_the_average_has_its_half_life_in_images(make_gan):
-    gan = make_gan(average_kimg=0.02)
-    with torch.no_grad():
-        for ours, theirs in zip(gan.generator.parameters(), gan.learner.parameters(), strict=True):
-            ours.fill_(0)
-            theirs.fill_(1)
-    gan.images = 10**6  # past the ramp
-    gan.update_average(20)
-    assert next(gan.generator.parameters()).flatten()[0] == pytest.approx(0.5)
-    gan.update_average(20)
-    assert next(gan.generator.parameters()).flatten()[0] == pytest.approx(0.75)
-    gan.images = 0  # at the beginning the average follows at once
-    gan.update_average(20)
-    assert next(gan.generator.parameters()).flatten()[0] == 1
-
-
 def test_styles_mix_from_a_random_layer_on(make_gan):
     codes = make_gan(mixing=1.0).draw_codes(50, step_generator(0, 0))
     changes = (codes[:, 1:] != codes[:, :-1]).any(2)

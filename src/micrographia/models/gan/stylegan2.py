@@ -8,13 +8,13 @@ from typing import Annotated, Any, Literal
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from micrographia.config import Between
 from micrographia.data.batches import Batch, step_generator
 from micrographia.devices.collective import gathered, mean_over
 from micrographia.devices.shares import drawn, smaller_batch
 from micrographia.errors import UserError
+from micrographia.models.averaging import update_average
 from micrographia.models.counting import CountingModule, MakeOptimizer, seeded_initialisation
 from micrographia.models.gan import objectives
 from micrographia.models.gan.augmentation import AdaptiveAugmentation
@@ -31,7 +31,6 @@ Kimg = Annotated[float, Between(0.001)]
 PATH_INTERVAL, R1_INTERVAL = 4, 16  # batches between two steps of the lazy penalties
 PATH_SHARE = 2  # path lengths are measured on every so many-th part of a batch
 PATH_DECAY = 0.01  # of the running mean of path lengths
-AVERAGE_RAMPUP = 0.05  # the average's half-life is at most this share of the images seen
 
 
 class StyleGAN2(CountingModule):
@@ -170,7 +169,7 @@ class StyleGAN2(CountingModule):
             self.r1_phase(discriminator_optimizer, real, random)
 
         count = len(real) * self.place.size
-        self.update_average(count)
+        update_average(self.generator, self.learner, count, self.images, self.average_kimg)
         parts["loss"] = parts["generator"] + parts["discriminator"]
         parts |= {"r1": self.last_r1, "path_length": self.path_mean, "augment": self.augmentation.probability}
         timing = self.ticks.note(self.images + count, self.augmentation.probability)
@@ -230,14 +229,6 @@ class StyleGAN2(CountingModule):
         second = mixed & (torch.arange(layers, device=device) >= first)
         own, other = self.learner.mapping(z)[:, None].chunk(2)
         return torch.where(second[:, :, None], other, own)
-
-    @torch.no_grad()
-    def update_average(self, count: int) -> None:
-        """Draw the average towards the learner, by the images of this batch."""
-        half_life = min(self.average_kimg * 1000, self.images * AVERAGE_RAMPUP)
-        decay = 0.5 ** (count / half_life) if half_life else 0.0
-        average, learner = list(self.generator.parameters()), list(self.learner.parameters())
-        get_ema_multi_avg_fn(decay)(average, learner, 0)
 
     def on_fit_start(self) -> None:
         """Look at the precision."""
