@@ -31,10 +31,10 @@ def test_grey_planes_that_are_alike_are_channels(tmp_path, compression):
     np.testing.assert_array_equal(image, planes)
 
 
-@pytest.mark.parametrize("channels", [2, 3, 4])
-def test_planes_of_four_pixels_are_planes(tmp_path, channels):
+@pytest.mark.parametrize(("channels", "side"), [(2, 4), (3, 4), (4, 4), (5, 4), (5, 2)])
+def test_planes_of_four_pixels_and_less_are_planes(tmp_path, channels, side):
     """Low-resolution images may be as small as that."""
-    image = pixels(channels, 4, 4)
+    image = pixels(channels, side, side)
     tifffile.imwrite(tmp_path / "a.tif", image, photometric="minisblack")
     np.testing.assert_array_equal(read_image(tmp_path / "a.tif")[1], image)
 

@@ -64,10 +64,20 @@ def test_counts_are_on_the_scale_of_the_simulated_set(write, cells):
 
 def test_images_of_eight_bit_are_taken_by_their_type_and_that_is_said(write, caplog):
     images = np.random.default_rng(0).integers(10, 200, (3, 2, 8, 8), np.uint8)
-    with caplog.at_level("INFO"):
+    with caplog.at_level("WARNING"):
         torch.testing.assert_close(seen(write("eight", images)), torch.as_tensor(images).float())
     (said,) = [message for message in caplog.messages if "range of their type" in message]
     assert "scaled from 0 to 8000: images that were stretched are on another scale" in said
+
+
+@pytest.mark.parametrize(
+    "learned", [{"limits": {"p1": [[0, 8]]}}, {"limits": [], "limits_of_plates": {"p1": [[0, 8]]}}]
+)
+def test_images_of_eight_bit_beside_a_generator_scaled_plate_by_plate(write, caplog, monkeypatch, learned):
+    record = {"data": learned}
+    monkeypatch.setattr("micrographia.tasks.scaling.Run.named", lambda *_: SimpleNamespace(record=lambda _: record))
+    seen(write("eight", np.full((2, 2, 8, 8), range(8), np.uint8)))
+    assert "The generator's were scaled plate by plate" in caplog.text
 
 
 def test_images_of_high_resolution_are_on_that_scale_too(write):

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,9 @@ import torch
 from micrographia.cli import command
 from micrographia.inversion.solutions import Solutions
 from micrographia.plots.strips import read_strips
+from micrographia.scores.wells import Comparison
 from micrographia.tasks.reporting import report
+from micrographia.tasks.superresolve import draw_measurements
 from micrographia.wording import method_words
 
 GENERATOR = (
@@ -66,6 +70,14 @@ def test_no_classifier_is_tested_on_cells_that_it_has_learned(micrographia):
     run = micrographia("superresolve", *given)
     assert "assay/auc/hr" in run.metrics
     assert not [name for name in run.metrics if "/svm" in name]
+
+
+def test_controls_are_told_in_the_legend_also_where_doses_are_fractions():
+    drawn = []
+    run = SimpleNamespace(save_figure=lambda _, figure: drawn.append(figure))
+    table = pd.DataFrame({"method": "hr", "dose": [0.0, 2.5, 10.0], "ratio": [1.0, 2.0, 3.0]})
+    draw_measurements(table, "ratio", Comparison("dose", 0, 10, "well"), run)
+    assert [text.get_text() for text in drawn[0].legends[0].get_texts()] == ["0.0, negative", "2.5", "10.0, positive"]
 
 
 @pytest.mark.usefixtures("kept_runs")
@@ -129,15 +141,37 @@ def test_nothing_is_told_of_what_else_is_done_to_the_images(micrographia):
 
 
 @pytest.mark.usefixtures("kept_runs", "undrawn")
-def test_an_encoder_is_trained_for_the_search_that_starts_from_it(micrographia):
+def test_an_encoder_is_trained_once_for_the_searches_that_start_from_it(micrographia):
     encoder = ("encoder=trained", "encoder.model.filters=4", "encoder.model.blocks=1", "encoder.budget.steps=2")
-    run = micrographia(
-        *("superresolve", *TINY, *encoder, "encoder.budget.batch_size=4", "encoder.budget.validate_every=1"),
-        "methods.rls.start.kind=encoder",
-    )
-    trained = list((run.folder.parents[1] / "train").glob("latent_encoder-*/result.json"))
-    assert len(trained) == 1
-    assert len(run.table("images").query("method == 'rls'")) == 6
+    encoder += ("encoder.budget.batch_size=4", "encoder.budget.validate_every=1")
+    short = ("+inversion@methods.rls_short=rls_short", "methods.rls_short.schedule.steps=4")
+    run = micrographia("superresolve", *TINY, *encoder, *short)
+    folder = run.folder.parents[1] / "train"
+    (trained,) = folder.glob("latent_encoder-*/result.json")
+    table = run.table("images")
+    assert len(table.query("method == 'rls_short'")) == 6
+    # Terms of a finished encoder are not asked for: it is read without the flow that it has learned with.
+    given = ("flow=none", "~methods.rls", "~methods.no_regularization", f"encoder={trained.parent}")
+    free = [f"methods.rls_short.terms.{name}.weight=0" for name in PRIORS]
+    micrographia("superresolve", *GENERATOR, *ASSAY, *given, *short, *free)
+    assert list(folder.glob("latent_encoder-*/result.json")) == [trained]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (
+            ("+inversion@methods.rls_short=rls_short",),
+            "methods.rls_short needs an encoder to start from",
+        ),
+        (("flow=none",), "methods.rls.terms.log_p needs a flow over the generator's latents: choose flow=trained"),
+        (("flow=none", "~methods.rls", "encoder=trained"), "encoder.model.terms.log_p needs a flow over"),
+    ],
+)
+def test_what_lacks_an_input_is_refused_before_anything_is_trained(micrographia, capsys, tmp_path, overrides, message):
+    micrographia("superresolve", *GENERATOR, *ASSAY, *overrides, status=2)
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "runs" / "train").exists()
 
 
 @pytest.mark.usefixtures("kept_runs")

@@ -18,7 +18,7 @@ from micrographia.degradations import Bicubic, Degradation, GaussianNoise
 from micrographia.devices.crew import assembled
 from micrographia.errors import UserError
 from micrographia.inversion.latent_encoder import LatentEncoder
-from micrographia.inversion.objective import L1
+from micrographia.inversion.objective import L1, LogP
 from micrographia.models.classifier import CNN, TransferClassifier
 from micrographia.models.flow import LatentFlow
 from micrographia.models.gan.generator import Generator
@@ -115,7 +115,9 @@ def super_resolver():
 
 
 def latent_encoder():
-    return LatentEncoder("e", (1, 32, 32), ADAM, 0, generator(), degradation(), {"data": L1(10.0)}, filters=4, blocks=1)
+    terms = {"data": L1(10.0), "log_p": LogP(0.001)}
+    given = {"flow": latent_flow(), "terms": terms, "filters": 4, "blocks": 1, "generated": 0.5}
+    return LatentEncoder("e", (1, 32, 32), ADAM, 0, generator(), degradation(), **given)
 
 
 def latent_codes():

@@ -58,8 +58,8 @@ def plane_axes(axes: str, shape: Sequence[int], path: Path) -> str:
     ('YXC', '__CYX')
     >>> plane_axes("QYX", (48, 48, 4), Path()), plane_axes("QYX", (5, 48, 48), Path())
     ('YXC', 'CYX')
-    >>> plane_axes("QYX", (2, 4, 4), Path())
-    'CYX'
+    >>> plane_axes("QYX", (2, 4, 4), Path()), plane_axes("QYX", (5, 4, 4), Path())
+    ('CYX', 'CYX')
     """
     named = ["_" if length == 1 and axis not in "YX" else axis for axis, length in zip(axes, shape, strict=True)]
     extra = [position for position, axis in enumerate(named) if axis not in "_YX"]
@@ -78,9 +78,9 @@ def plane_axes(axes: str, shape: Sequence[int], path: Path) -> str:
             "Save one plane or a projection."
         )
     first, middle, last = (shape[position] for position in long)
-    squares = first <= middle == last
-    order = "YXC" if (last <= 4 and not squares) or (last < first and last <= middle) else "CYX"
-    if order == "CYX" and first > min(middle, last):
+    tiny = middle == last <= 4
+    order = "YXC" if not tiny and (last <= 4 or (last < first and last <= middle)) else "CYX"
+    if order == "CYX" and not tiny and first > min(middle, last):
         raise UserError(f"{path}: no axis of {tuple(shape)} is plainly the channels. Save it with axes metadata.")
     for position, axis in zip(long, order, strict=True):
         named[position] = axis

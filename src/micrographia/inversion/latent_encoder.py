@@ -21,7 +21,7 @@ from micrographia.models.super_resolver import KEYS, Residual
 SAMPLES = 10_000
 """Mapped samples from which mean and spread of W are taken."""
 CHUNK = 32
-"""Images that are made at once: validations come in hundreds, whose feature maps would take gigabytes."""
+"""Images that are made at once where no gradient is kept, as in validations of hundreds."""
 
 Positive = Annotated[int, Between(1)]
 Weight = Annotated[float, Between(0)]
@@ -50,7 +50,7 @@ class LatentEncoder(CountingModule):
     degradation
         ``forward(images, keys)``, ``clean(images)`` and ``factor``.
     terms
-        Of the loss, by name, as a search has them.
+        Of the loss, by name, as a search has them; none where a finished run is only to encode.
     flow
         Of the generator's latents, for terms that need it; None: no term may.
     filters
@@ -58,9 +58,10 @@ class LatentEncoder(CountingModule):
     blocks
         Residual blocks.
     generated
-        Share of the data's images that are exchanged for generated ones; more where the data are few.
+        Share of the data's images that are exchanged for generated ones, of which there are always new ones: more where
+        the data are few.
     average_kimg
-        Half-life of the running average of the network's weights, in thousands of images.
+        Half-life of the running average of the network's weights, in thousands of images; 0: no average.
 
     Attributes
     ----------
@@ -72,7 +73,7 @@ class LatentEncoder(CountingModule):
     Raises
     ------
     UserError
-        If data and generator have different shapes, no term has a weight, or one needs a flow that is not there.
+        If data and generator have different shapes, a term needs a flow that is not there, or none is left in a fit.
     """
 
     training_only = ("problem.", "learner.")
@@ -103,11 +104,15 @@ class LatentEncoder(CountingModule):
         self.make_optimizer = optimizer
         self.problem = Problem(generator, degradation, flow, samples=SAMPLES).requires_grad_(False).eval()
         self.terms = {name: term for name, term in terms.items() if term is not None and term.weight}
-        if not self.terms:
-            raise UserError(f"model {name}: no term is left to learn from. Set a weight above 0 in model.terms.")
-        for term in self.terms.values():
-            for needed in term.needs:
-                self.problem.require(needed, f"model {name}")
+        for name, term in self.terms.items():
+            if "flow" in term.needs and flow is None:
+                raise UserError(
+                    f"model.terms.{name}: needs a flow over the generator's latents. Set model.flow.run to its run, or "
+                    f"model.terms.{name}.weight=0."
+                )
+            for part in vars(term).values():
+                if isinstance(part, nn.Module):
+                    part.requires_grad_(False).eval()
         self.layers, self.width = source.layers, source.w_dim
         channels, side, _ = self.problem.low_shape
         with seeded_initialisation(seed):
@@ -122,6 +127,7 @@ class LatentEncoder(CountingModule):
         nn.init.zeros_(self.network[-1].weight)  # type: ignore[arg-type]
         nn.init.zeros_(self.network[-1].bias)  # type: ignore[arg-type]
         self.learner = copy.deepcopy(self.network)
+        self.network.requires_grad_(False)
         self.generated = generated
         self.average_kimg = average_kimg
         self.register_buffer("w_mean", self.problem.w_mean.clone())
@@ -145,18 +151,26 @@ class LatentEncoder(CountingModule):
         network = self.learner if self.training else self.network
         return self.w_mean + self.w_scale * network(low).unflatten(1, (self.layers, self.width))
 
+    def on_fit_start(self) -> None:
+        """Look whether there is anything to learn from."""
+        if not self.terms:
+            raise UserError(f"model {self.name}: no term is left to learn from. Set a weight above 0 in model.terms.")
+
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """The search's loss and its terms, means over the batch; some images are exchanged for generated ones."""
         images = batch["image"].clone()
-        keys = drawn(partial(torch.randint, KEYS), (len(images),), generator).to(images.device)
-        z = drawn(torch.randn, (len(images), self.generator.z_dim), generator).to(images)
-        exchanged = drawn(torch.rand, (len(images),), generator).to(images.device) < self.generated
-        with torch.no_grad():
+        count, device = len(images), images.device
+        keys = drawn(partial(torch.randint, KEYS), (count,), generator).to(device)
+        z = drawn(torch.randn, (count, self.generator.z_dim), generator).to(images)
+        exchanged = drawn(torch.rand, (count,), generator).to(device) < self.generated
+        # Residuals are of the size of bfloat16's steps: in mixed precision the network alone has it.
+        with torch.autocast(device.type, enabled=False), torch.no_grad():
             images[exchanged] = self.synthesis(self.generator.mapping(z[exchanged])[:, None])
             low = self.degradation(images, keys)
-        styles = self(low)
-        candidate = Candidate(self.problem, styles, styles, self.synthesis(styles), low)
-        terms = {name: term.mean() for name, term in weighted(self.terms, candidate).items()}
+        styles = self(low).float()
+        with torch.autocast(device.type, enabled=False):
+            candidate = Candidate(self.problem, styles, styles, self.synthesis(styles), low)
+            terms = {name: term.mean() for name, term in weighted(self.terms, candidate).items()}
         return {"loss": torch.stack(list(terms.values())).sum(), **terms}
 
     def synthesis(self, styles: Tensor) -> Tensor:

@@ -120,7 +120,7 @@ class Poisson(Term):
 
     def __post_init__(self) -> None:
         if self.photons == 0 or self.read_variance == 0:
-            raise UserError("inversion.terms: a Poisson likelihood needs photons and read_variance above 0.")
+            raise UserError("terms: a Poisson likelihood needs photons and read_variance above 0.")
 
     def __call__(self, candidate: Candidate) -> Tensor:
         """See `terms.poisson`."""
@@ -213,7 +213,7 @@ def weighted(terms: Mapping[str, Term], candidate: Candidate) -> dict[str, Tenso
         for name, part in parts.items():
             if not part.requires_grad:
                 raise UserError(
-                    f"inversion.terms.{name}: it gives no gradient, so that no search can follow it. Its network must "
+                    f"terms.{name}: it gives no gradient, so that no search can follow it. Its network must "
                     "be differentiable in the images; a weight of 0 leaves the term out."
                 )
     return parts

@@ -91,7 +91,11 @@ def model_from(
     if "generator" in node:
         given["generator"] = load_generator(node.pop("generator"), how, "model.generator", made)
     if "flow" in node:
-        given["flow"] = load_flow(node.pop("flow"), how, given["generator"], "model.flow", made)
+        flow = node.pop("flow")
+        if made:  # what has learned its terms encodes without them
+            node["terms"] = {}
+        else:
+            given["flow"] = load_flow(flow, how, given["generator"], "model.flow")
     if is_adversarial(node):
         start = node.pop("start", {"run": None})  # which runs of former versions do not have
         if start["run"] is not None and not made:  # read back, it has weights of its own
@@ -187,7 +191,8 @@ def load_flow(
         raise UserError(f"{key}: a {type(flow).__name__} has no density. Name a run of model=latent_flow.")
     if run.record("model")["data"].get("generator") != mapping_fingerprint(generator):
         other = "flow=trained" if "task" not in node else "flow.seed=1, which is another run"
-        raise UserError(f"{key}: {run.folder} has learned the latents of another generator. Train one: {other}.")
+        mend = f"Train one: {other}." if key == "flow" else f"Set {key}.run to a run over this one's."
+        raise UserError(f"{key}: {run.folder} has learned the latents of another generator. {mend}")
     return flow
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from micrographia.config import instantiate
+from micrographia.config import imported, instantiate
 from micrographia.data.latents import mapping_fingerprint
 from micrographia.degradations import Degradation
 from micrographia.errors import UserError
@@ -67,6 +67,34 @@ def checked_methods(nodes: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
         if not isinstance(node, Mapping) or "_target_" not in node:
             raise UserError(f"methods.{name}={node}: no method. Add one as +inversion@methods.{name}=rls.")
     return methods
+
+
+def require_inputs(what: What) -> None:
+    """Refuse what lacks its encoder or its flow, before anything is trained for it.
+
+    Raises
+    ------
+    UserError
+        If a method starts from an encoder and there is none, or one of its terms, or of the encoder's, needs a flow.
+    """
+    there = {part: "task" in what[part] or what[part]["run"] is not None for part in ("encoder", "flow")}
+    terms = {f"methods.{name}.terms": node.get("terms") or {} for name, node in what["methods"].items()}
+    if "task" in what["encoder"]:
+        terms["encoder.model.terms"] = what["encoder"]["model"].get("terms") or {}
+    for name, node in what["methods"].items():
+        if (node.get("start") or {}).get("kind") == "encoder" and not there["encoder"]:
+            raise UserError(
+                f"methods.{name} needs an encoder to start from: choose encoder=trained or encoder=RUN, or "
+                f"methods.{name}.start.kind=mean."
+            )
+    for key, named in terms.items():
+        for name, term in named.items():
+            needs = getattr(imported(term["_target_"], f"{key}.{name}"), "needs", ()) if term and term["weight"] else ()
+            if "flow" in needs and not there["flow"]:
+                raise UserError(
+                    f"{key}.{name} needs a flow over the generator's latents: choose flow=trained or flow=RUN, or "
+                    f"{key}.{name}.weight=0."
+                )
 
 
 def generated(what: What) -> tuple[int | None, int]:

@@ -40,16 +40,18 @@ def scaled_alike(what: What, how: How, data: IndexedImages) -> IndexedImages:
     if "task" in what["generator"] or not isinstance(data, ImageFolder):
         return data
     learned = Run.named(what["generator"]["run"], "generator.run").record("model")["data"]
-    if data.record()["rule"] == "dtype" and learned.get("limits"):
-        log.info(
-            "%s: intensities by the range of their type. The generator's were scaled from %s: images that were "
-            "stretched are on another scale, and data.limits sets theirs",
+    by_plates = isinstance(learned.get("limits"), Mapping) or bool(learned.get("limits_of_plates"))
+    if data.record()["rule"] == "dtype" and (by_plates or learned.get("limits")):
+        ranges = [] if by_plates else [f"{low:.4g} to {high:.4g}" for low, high in learned["limits"]]
+        log.warning(
+            "%s: intensities by the range of their type. The generator's were scaled %s: images that were stretched "
+            "are on another scale, and data.limits sets theirs",
             data.name,
-            " and ".join(f"{low:.4g} to {high:.4g}" for low, high in dict.fromkeys(map(tuple, learned["limits"]))),
+            "plate by plate" if by_plates else f"from {' and '.join(dict.fromkeys(ranges))}",
         )
     if data.record()["rule"] not in FITTED or not data.record()["limits"]:  # of plates each has its own
         return data
-    if isinstance(learned.get("limits"), Mapping) or learned.get("limits_of_plates"):
+    if by_plates:
         log.info(
             "%s: intensities by the images' own percentiles: the generator's were scaled plate by plate. "
             "data.limits sets others",

@@ -45,6 +45,7 @@ from micrographia.tasks.recovery_inputs import (
     checked_methods,
     generated,
     load_encoder,
+    require_inputs,
     require_truth,
 )
 from micrographia.tasks.scaling import networks_alike
@@ -82,6 +83,7 @@ def recover(what: What, how: How, run: Run) -> Metrics:
     seen = as_seen(degradation, what["untold"], low)
     data, subjects, controls = find_subjects(what, how, channels, size, seen, low)
     what = networks_alike(what, data.record())
+    require_inputs(what)
     assay = build_assay(what, data.shape[0], size, low)
     if assay is not None and isinstance(data, SimulatedAssay):
         require_truth(assay, subjects.known, what)
@@ -243,7 +245,9 @@ def draw_measurements(trusted: pd.DataFrame, value: str, controls: Comparison | 
         figure = measurement_figure(trusted.assign(condition="all"), value, methods)
     else:
         conditions = trusted.assign(condition=trusted[controls.condition].astype(str))
-        roles = {str(controls.negative): "negative", str(controls.positive): "positive"}
+        values = trusted[controls.condition].unique()
+        roles = {str(value): "negative" for value in values if value == controls.negative}
+        roles |= {str(value): "positive" for value in values if value == controls.positive}
         figure = measurement_figure(conditions, value, methods, controls.condition.replace("_", " "), roles)
     run.save_figure("measurements", figure)
     if {"dose", "well"} <= set(trusted):

@@ -149,7 +149,7 @@ class CellAssay:
             both = np.stack([dna, reporter])
             total, count = (both if total is None else total + both), count + 1
         lowest = lowest or of_constant
-        if not lowest:
+        if not lowest or (total is None and self.illumination_px is not None):
             raise UserError("measurement: no image to calibrate with.")
         result = copy.copy(self)
         if result.background is None:
