@@ -294,7 +294,7 @@ def test_a_term_without_a_gradient_is_answered(build_search, problem, truth):
             return images.detach().flatten(1)
 
     search = build_search(terms={"data": L1(1.0), "perceptual": Perceptual(1.0, Cut())})
-    with pytest.raises(UserError, match=r"inversion\.terms\.perceptual: it gives no gradient"):
+    with pytest.raises(UserError, match=r"terms\.perceptual: it gives no gradient"):
         search.solve(problem, truth[1], KEYS)
 
 

@@ -242,7 +242,8 @@ def test_frames_without_light_leave_the_background_of_the_others_as_it_is():
     assert calibrated.background == Translocation().calibrate(cells).background
     assert np.isfinite(calibrated.illumination).all()
     assert Translocation().calibrate([dead + 0.3]).background == pytest.approx(0.3)  # where there is nothing else
-    assert Translocation(illumination_px=5.0).calibrate([dead]).illumination is None
+    with pytest.raises(UserError, match="no image to calibrate with"):
+        Translocation(illumination_px=5.0).calibrate([dead])
 
 
 def test_illumination_is_corrected():
