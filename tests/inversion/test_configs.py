@@ -39,7 +39,7 @@ def build(name, *overrides):
     return instantiate(composed(name, *overrides), "inversion", **given)
 
 
-def test_the_methods_of_the_issue_are_there():
+def test_these_methods_ship():
     expected = "bicubic brgm gaussianized_w no_cross no_pw no_regularization pulse rls rls_plus rls_short supervised"
     assert expected.split() == METHODS
 

@@ -5,11 +5,12 @@ from functools import partial
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional
 
 from micrographia.data.batches import step_generator
 from micrographia.data.datamodule import IndexedImages
+from micrographia.degradations import Degradation, GaussianNoise
 from micrographia.errors import UserError
+from micrographia.filters import AveragePooling
 from micrographia.inversion.latent_encoder import LatentEncoder
 from micrographia.inversion.objective import L1, Cross, LogP, PNorm
 from micrographia.inversion.problem import Problem
@@ -22,17 +23,8 @@ TERMS = {"data": L1(10.0), "log_p": LogP(0.002), "p_norm": PNorm(0.004), "cross"
 adam = partial(torch.optim.Adam, lr=2e-3, fused=True)
 
 
-class NoisyPooling(nn.Module):
-    """Means over squares, and a noise that is a function of the key."""
-
-    factor = 4
-
-    def clean(self, images):
-        return functional.avg_pool2d(images, self.factor)
-
-    def forward(self, images, keys=None):
-        low = self.clean(images)
-        return low if keys is None else low + 0.002 * (keys % 7 - 3).view(-1, 1, 1, 1)
+def pooling(**noise):
+    return Degradation("pooling", {"reduce": AveragePooling(4)}, noise)
 
 
 class Generated(IndexedImages):
@@ -60,7 +52,12 @@ def build(toy):
 
     def make(**keys):
         parts = toy().float()
-        given = {"generator": parts.generator, "flow": parts.flow, "degradation": NoisyPooling(), "terms": TERMS}
+        given = {
+            "generator": parts.generator,
+            "flow": parts.flow,
+            "degradation": pooling(noise=GaussianNoise(0.004)),
+            "terms": TERMS,
+        }
         given |= {"shape": parts.shape, "optimizer": adam}
         return LatentEncoder(name="encoder", seed=1, **{"filters": 16, "blocks": 1, **given, **keys})
 
@@ -90,31 +87,26 @@ def test_small_residuals_survive_mixed_precision(build, data):
 
 def test_it_begins_at_the_mean_of_w(build, data):
     model = build()
-    low = NoisyPooling().clean(data.images(torch.arange(3)))
+    low = pooling().clean(data.images(torch.arange(3)))
     torch.testing.assert_close(model(low), model.problem.w_mean.expand(3, model.layers, -1))
 
 
-class Noiseless(NoisyPooling):
-    def forward(self, images, keys=None):
-        return self.clean(images)
-
-
 def test_its_loss_is_the_searchs(build, data, build_search):
-    model = build(degradation=Noiseless(), generated=0.0).eval()
+    model = build(degradation=pooling(), generated=0.0).eval()
     nn.init.normal_(model.network[-1].weight, std=0.1)
     images = data.images(torch.arange(4))
     parts = model.loss({"image": images}, step_generator(0, 0))
     assert parts.keys() == {"loss", *TERMS}
     assert float(parts["loss"].detach()) == pytest.approx(sum(float(parts[name].detach()) for name in TERMS))
     one = build_search(schedule=Schedule(1), start=Start("encoder"), terms=TERMS)
-    problem = Problem(model.generator, Noiseless(), model.problem.flow, model, samples=4000)
+    problem = Problem(model.generator, pooling(), model.problem.flow, model, samples=4000)
     found = one.solve(problem, problem.degrade(images), range(4)).table
     assert float(parts["loss"].detach()) == pytest.approx(found["loss"].mean(), rel=1e-5)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_as_many_images_as_asked_are_exchanged_for_generated_ones(build, share):
-    model = build(degradation=Noiseless(), generated=share).eval()
+    model = build(degradation=pooling(), generated=share).eval()
     seen = []
     model.network.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
     black = {"image": torch.zeros(400, *model.shape)}
@@ -129,8 +121,8 @@ def test_a_short_search_from_it_ends_below_a_long_one_from_the_mean(build, data,
     model = build()
     before = {name: value.clone() for name, value in model.problem.state_dict().items()}
     train(model, data, tmp_path, 400, 32)
-    low = NoisyPooling().clean(data.images(data.indices("test")))
-    problem = Problem(model.generator, NoisyPooling(), model.problem.flow, model.eval(), samples=4000)
+    low = pooling().clean(data.images(data.indices("test")))
+    problem = Problem(model.generator, pooling(), model.problem.flow, model.eval(), samples=4000)
 
     def loss(kind, steps, lr):
         search = build_search(schedule=Schedule(steps), start=Start(kind), terms=TERMS, lr=lr)
@@ -148,7 +140,7 @@ def test_what_is_kept_is_the_average_of_what_is_trained(build, data, tmp_path):
     for average, last, learner in zip(*map(parameters, (model.network, followed.network, model.learner)), strict=True):
         assert torch.equal(last, learner)
         assert not torch.equal(average, learner)
-    low = NoisyPooling().clean(data.images(torch.arange(3)))
+    low = pooling().clean(data.images(torch.arange(3)))
     assert not torch.equal(model.eval()(low), model.train()(low))
 
 

@@ -166,6 +166,8 @@ def test_an_encoder_is_trained_once_for_the_searches_that_start_from_it(microgra
         ),
         (("flow=none",), "methods.rls.terms.log_p needs a flow over the generator's latents: choose flow=trained"),
         (("flow=none", "~methods.rls", "encoder=trained"), "encoder.model.terms.log_p needs a flow over"),
+        (("+methods.rls.terms.extra=3",), "methods.rls.terms.extra=3: no term. Name its class"),
+        (("+methods.rls.terms.extra.weight=1",), "methods.rls.terms.extra={'weight': 1}: no term. Name its class"),
     ],
 )
 def test_what_lacks_an_input_is_refused_before_anything_is_trained(micrographia, capsys, tmp_path, overrides, message):

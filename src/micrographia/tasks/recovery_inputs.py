@@ -75,7 +75,8 @@ def require_inputs(what: What) -> None:
     Raises
     ------
     UserError
-        If a method starts from an encoder and there is none, or one of its terms, or of the encoder's, needs a flow.
+        If a method starts from an encoder and there is none, or one of its terms, or of the encoder's, is none or needs
+        a flow that is not there.
     """
     there = {part: "task" in what[part] or what[part]["run"] is not None for part in ("encoder", "flow")}
     terms = {f"methods.{name}.terms": node.get("terms") or {} for name, node in what["methods"].items()}
@@ -89,8 +90,14 @@ def require_inputs(what: What) -> None:
             )
     for key, named in terms.items():
         for name, term in named.items():
-            needs = getattr(imported(term["_target_"], f"{key}.{name}"), "needs", ()) if term and term["weight"] else ()
-            if "flow" in needs and not there["flow"]:
+            if term is None:
+                continue
+            if not isinstance(term, Mapping) or "_target_" not in term:
+                raise UserError(
+                    f"{key}.{name}={term}: no term. Name its class as {key}.{name}._target_, or set it to null."
+                )
+            needs = getattr(imported(term["_target_"], f"{key}.{name}"), "needs", ())
+            if term.get("weight") and "flow" in needs and not there["flow"]:
                 raise UserError(
                     f"{key}.{name} needs a flow over the generator's latents: choose flow=trained or flow=RUN, or "
                     f"{key}.{name}.weight=0."

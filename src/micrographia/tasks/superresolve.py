@@ -245,9 +245,8 @@ def draw_measurements(trusted: pd.DataFrame, value: str, controls: Comparison | 
         figure = measurement_figure(trusted.assign(condition="all"), value, methods)
     else:
         conditions = trusted.assign(condition=trusted[controls.condition].astype(str))
-        values = trusted[controls.condition].unique()
-        roles = {str(value): "negative" for value in values if value == controls.negative}
-        roles |= {str(value): "positive" for value in values if value == controls.positive}
+        known = {controls.negative: "negative", controls.positive: "positive"}
+        roles = {str(value): known[value] for value in trusted[controls.condition].unique() if value in known}
         figure = measurement_figure(conditions, value, methods, controls.condition.replace("_", " "), roles)
     run.save_figure("measurements", figure)
     if {"dose", "well"} <= set(trusted):
