@@ -107,11 +107,15 @@ def test_rivals_need_a_direction(study, content):
         study(content)
 
 
+COUNTED = "flagged/{method}"  # how many images are left out: no contest
+
+
 def test_every_study_that_ships_says_what_is_best():
     silent = {
         f"{name}: {entry.name}"
         for name, file in study_files().items()
         for entry in read_study(file).result
         if "best" not in entry.node and "collect" not in entry.node and entry.node.get("kind") != "boxes"
+        if entry.node.get("metrics") != COUNTED
     }
     assert silent == set()

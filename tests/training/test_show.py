@@ -74,33 +74,32 @@ def test_long_names_of_methods_break_and_are_not_cut(capsys, monkeypatch):
     assert "no_regularization_at_all" in firsts
 
 
-def test_a_sweep_of_recoveries_has_a_line_for_each_method(capsys):
-    names = [
-        "image/psnr/rls",
-        "image_all/psnr/rls",
-        "assay/auc/rls",
-        "assay_all/auc/rls",
-        "flagged/rls",
-        "assay_all/auc/hr",
-    ]
-    rows = [
-        {
-            "factor": factor,
-            "runs": 1,
-            "seeds varied": "none",
-            "metric": name,
-            "mean": 0.5,
-            "sd": math.nan,
-            "folders": "",
-        }
-        for factor in ("8", "16")
-        for name in names
-    ]
+def test_a_sweep_of_recoveries_has_lines_without_flagged_images_and_over_all(capsys):
+    metrics = {
+        "flagged/bicubic": 0,
+        "image/psnr/bicubic": 30.0,
+        "image_all/psnr/bicubic": 30.0,
+        "flagged/rls": 2,
+        "image/psnr/rls": 31.5,
+        "image_all/psnr/rls": 29.5,
+        "assay/auc/rls": 0.75,
+        "assay_all/auc/rls": 0.7,
+        "assay/ssmd/rls": 1.25,
+        "flagged/pulse": 6,
+        "image_all/psnr/pulse": 26.5,
+        "assay/auc/hr": 1.0,
+        "assay_all/auc/hr": 1.0,
+    }
+    alike = {"runs": 1, "seeds varied": "none", "sd": math.nan, "folders": ""}
+    rows = [{"factor": factor, "metric": name, "mean": metrics[name], **alike} for factor in "84" for name in metrics]
     sweep_table("superresolve: 2 runs", pd.DataFrame(rows))
     shown = capsys.readouterr().err
-    assert shown.count("rls") == shown.count("hr ") == 2
-    assert all(column in shown for column in ("psnr", "auc", "flagged"))
-    words = "over all of them, also those with a flag"
+    texts = [" ".join(line.split()) for line in shown.splitlines()]
+    for text in ("bicubic 0.000 30.000", "rls 2.000 31.500 0.750", "rls, all 29.500 0.700", "pulse 6.000", "hr 1.000"):
+        assert sum(line.endswith(text) for line in texts) == 2, text
+    assert sum("pulse, all 26.500" in line for line in texts) == 2
+    assert not any(word in shown for word in ("bicubic, all", "hr, all", "1.25"))
+    words = "leave out those with a flag, which `flagged` counts"
     assert words in " ".join(shown.split())
     sweep_table("train: 2 runs", pd.DataFrame([{**row, "metric": "score/mig"} for row in rows[:1]]))
     assert words not in " ".join(capsys.readouterr().err.split())

@@ -55,7 +55,8 @@ def print_data(data: Mapping[str, Any]) -> None:
 
 # Metrics of recovered images, each of a method, and those of them that a sweep's table shows.
 OF_METHODS = ("image", "image_all", "assay", "assay_all", "flagged", "measured")
-OVER_ALL = ("image_all/psnr", "assay_all/mae", "assay_all/correlation", "assay_all/auc", "assay_all/svm")
+IN_SWEEPS = ("psnr", "mae", "correlation", "auc", "svm")
+ALL = ", all"  # of the line over all of a method's images, those with a flag among them
 
 
 def transfer_table(title: str, data: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
@@ -113,9 +114,30 @@ def sweep_table(title: str, spread: pd.DataFrame, failed: int = 0) -> None:
     for values, rows in cells.groupby(known, sort=False):
         block = rows.pivot(index="probe", columns="column", values="shown").fillna("")
         block = block.reindex(index=rows["probe"].unique(), columns=cells["column"].unique(), fill_value="")
+        block = block.loc[lines_of(block)]
         lines = ["\n".join(block.index), *("\n".join(block[column]) for column in block)]
         table.add_row(escape(describe_group(dict(zip(known, values, strict=True)))), *lines)
     console.print(table)
+
+
+def lines_of(block: pd.DataFrame) -> list[str]:
+    """Lines of a block in their order; one over all images follows its method's, if it tells anything else.
+
+    Examples
+    --------
+    >>> lines_of(pd.DataFrame({"psnr": ["30", "32", "32", "31"]}, index=["rls, all", "bicubic", "bicubic, all", "rls"]))
+    ['rls', 'rls, all', 'bicubic']
+    """
+    kept = []
+    for method in dict.fromkeys(line.removesuffix(ALL) for line in block.index):
+        if method in block.index:
+            kept.append(method)
+        if method + ALL in block.index:
+            of_all = block.loc[method + ALL]
+            shown = of_all[of_all != ""]
+            if method not in block.index or not shown.equals(block.loc[method, shown.index]):
+                kept.append(method + ALL)
+    return kept
 
 
 def scores_table(title: str, scores: pd.DataFrame) -> None:
@@ -166,15 +188,15 @@ def describe_group(known: Mapping[str, Any]) -> str:
 
 
 def is_shown(metric: str) -> bool:
-    """Whether a sweep's table shows a metric: of recovered images a few scores, over all of them; its file has all.
+    """Whether a sweep's table shows a metric: of recovered images a few scores; its file has all.
 
     Examples
     --------
-    >>> is_shown("assay_all/mae/rls"), is_shown("assay_all/ssmd/rls"), is_shown("assay/mae/rls"), is_shown("score/mig")
-    (True, False, False, True)
+    >>> is_shown("assay_all/mae/rls"), is_shown("assay/ssmd/rls"), is_shown("flagged/rls"), is_shown("score/mig")
+    (True, False, True, True)
     """
     kind, *names = metric.split("/")
-    return kind not in OF_METHODS or f"{kind}/{names[0]}" in OVER_ALL or kind == "flagged"
+    return kind not in OF_METHODS or names[0] in IN_SWEEPS or kind == "flagged"
 
 
 def place(metric: str) -> tuple[str, str]:
@@ -184,8 +206,8 @@ def place(metric: str) -> tuple[str, str]:
     --------
     >>> place("probe/gbt/before/balanced_accuracy"), place("score/dci_completeness"), place("assay/auc/rls")
     (('gbt', 'source'), ('dci completeness', 'score'), ('rls', 'auc'))
-    >>> place("open_set/medusae/before/knn/auroc")
-    ('medusae, knn', 'auroc source')
+    >>> place("open_set/medusae/before/knn/auroc"), place("assay_all/auc/rls")
+    (('medusae, knn', 'auroc source'), ('rls, all', 'auc'))
     """
     kind, *names = metric.split("/")
     if kind == "probe":
@@ -196,7 +218,7 @@ def place(metric: str) -> tuple[str, str]:
         *name, phase, score, measure = names
         return f"{'/'.join(name)}, {score}".replace("_", " "), f"{measure} {SHORT_PHASES.get(phase, phase)}"
     if kind in OF_METHODS:
-        return names[-1], " ".join(names[:-1] or [kind]).replace("_", " ")
+        return names[-1] + ALL * kind.endswith("_all"), " ".join(names[:-1] or [kind]).replace("_", " ")
     unit = ", %" if is_percentage(metric) else ""
     return "", " ".join(names).replace("_", " ") + unit
 
@@ -222,8 +244,8 @@ def is_percentage(metric: str) -> bool:
 def explanation(failed: int, metrics: Sequence[str] = ()) -> str:
     """What a sweep's table of metrics means, and what it leaves out."""
     text = "Mean ± standard deviation over n runs that differ only in the seeds named (how many of each)."
-    if any(metric.rpartition("/")[0] in OVER_ALL for metric in metrics):
-        text += " Scores of recovered images are over all of them, also those with a flag, which `flagged` counts."
+    if any(metric.startswith(("image", "assay")) for metric in metrics):
+        text += " Scores of recovered images leave out those with a flag, which `flagged` counts; `all` has them too."
     missing = {0: "", 1: " 1 job failed and is left out."}.get(failed, f" {failed} jobs failed and are left out.")
     return text + missing
 
