@@ -31,6 +31,34 @@ def test_adam_takes_the_steps_of_torchs():
     torch.testing.assert_close(ours["code"], theirs.detach())
 
 
+def turned(matrices, values):
+    return torch.einsum("lab,nlb->nla", matrices, values)
+
+
+def test_along_axes_adam_takes_the_steps_of_torchs_in_rotated_coordinates():
+    axes = torch.linalg.qr(torch.randn(2, 3, 3, dtype=torch.float64)).Q
+    ours, centre = {"code": torch.randn(4, 2, 3, dtype=torch.float64)}, torch.randn(4, 2, 3, dtype=torch.float64)
+    along = turned(axes.mT, ours["code"]).requires_grad_()
+    adam, reference = BatchAdam(ours, {"code": axes}), torch.optim.Adam([along], lr=0.1)
+    for _ in range(30):
+        ours = adam.step(ours, {"code": (ours["code"] - centre) ** 3}, {"code": torch.full((4,), 0.1).double()})
+        along.grad = turned(axes.mT, (turned(axes, along.detach()) - centre) ** 3)
+        reference.step()
+    torch.testing.assert_close(ours["code"], turned(axes, along.detach()))
+
+
+def test_along_the_axes_of_a_narrow_valley_a_descent_ends_lower():
+    axes = torch.linalg.qr(torch.randn(1, 8, 8, dtype=torch.float64)).Q
+    widths = torch.logspace(0, 2, 8, dtype=torch.float64)
+
+    def valley(values, rows):
+        return {"data": (turned(axes.mT, values["code"] - 1) * widths).square().sum((1, 2))}
+
+    start = torch.zeros(3, 1, 8, dtype=torch.float64)
+    along, plain = (descend(valley, {"code": Variable(start, 0.1, axes=own)}, Schedule(60)) for own in (axes, None))
+    assert (along.loss < plain.loss / 10).all()
+
+
 def test_finds_the_lowest_loss_and_its_terms():
     found = descend(bowl, code(), CONSTANT(400))
     torch.testing.assert_close(found.loss, sum(found.terms.values()))

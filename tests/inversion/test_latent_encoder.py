@@ -12,7 +12,7 @@ from micrographia.degradations import Degradation, GaussianNoise
 from micrographia.errors import UserError
 from micrographia.filters import AveragePooling
 from micrographia.inversion.latent_encoder import LatentEncoder
-from micrographia.inversion.objective import L1, Cross, LogP, PNorm
+from micrographia.inversion.objective import L1, Candidate, Cross, LogP, PNorm, weighted
 from micrographia.inversion.problem import Problem
 from micrographia.inversion.schedule import Schedule
 from micrographia.inversion.starts import Start
@@ -166,8 +166,37 @@ def test_gradients_reach_every_parameter_of_the_network(build, data):
     assert all(parameter.grad is None for parameter in [*model.problem.parameters(), *model.network.parameters()])
 
 
-def test_only_the_network_is_kept(build):
-    assert {name.split(".")[0] for name in build().lasting_state()} == {"network", "w_mean", "w_scale"}
+def test_axes_are_those_of_the_gradients_that_it_has_met(build, data, tmp_path):
+    model = build()
+    assert torch.equal(model.axes(4), torch.eye(6).double().expand(4, 6, 6))
+    seen = []
+    model.learner.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    train(model, data, tmp_path / "one", 1)
+    (low,) = seen
+    styles = model.w_mean.expand(len(low), model.layers, -1).clone().requires_grad_()
+    terms = weighted(TERMS, Candidate(model.problem, styles, styles, model.synthesis(styles), low))
+    (gradient,) = torch.autograd.grad(sum(terms.values()).sum(), styles)
+    moments = torch.einsum("nld,nle->lde", gradient, gradient)
+    moments *= moments.shape[0] * moments.shape[1] / moments.diagonal(dim1=1, dim2=2).sum()
+    torch.testing.assert_close(model.gradients, moments, rtol=1e-3, atol=1e-4)
+    for layers, known in ((4, moments), (1, moments.mean(0, keepdim=True))):
+        axes = model.axes(layers).float()
+        torch.testing.assert_close(axes.mT @ axes, torch.eye(6).expand(layers, 6, 6), atol=1e-5, rtol=0)
+        along = axes.mT @ known @ axes
+        torch.testing.assert_close(along, torch.diag_embed(along.diagonal(dim1=1, dim2=2)), atol=1e-3, rtol=0)
+
+
+def test_a_batch_that_overflows_leaves_the_gradients_as_they_are(build):
+    model = build()
+    for value in (1.0, torch.inf):
+        model.predicted = torch.zeros(2, 4, 6)
+        model.predicted.grad = torch.full((2, 4, 6), value)
+        model.observe(0.0)
+        torch.testing.assert_close(model.gradients, torch.ones(4, 6, 6))
+
+
+def test_only_the_network_and_the_axes_are_kept(build):
+    assert {name.split(".")[0] for name in build().lasting_state()} == {"network", "w_mean", "w_scale", "gradients"}
 
 
 def test_what_does_not_fit_is_answered(build):

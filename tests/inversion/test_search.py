@@ -22,7 +22,7 @@ from micrographia.inversion.objective import (
 )
 from micrographia.inversion.schedule import Schedule, Settling
 from micrographia.inversion.solutions import LEAST_RESIDUAL, TIMES, solved
-from micrographia.inversion.spaces import Sphere, W
+from micrographia.inversion.spaces import Sphere, W, WPlus
 from micrographia.inversion.starts import Start
 from micrographia.inversion.tuning import COPIES, Tuning, tuned_weights
 from micrographia.models.backbones import Backbone
@@ -225,11 +225,35 @@ def test_images_are_those_of_the_codes(build_search, problem, truth):
         torch.testing.assert_close(found.images[:, 0], problem.synthesis(found.codes[:, 0]).detach())
 
 
-def test_encoder_start_is_taken_and_missing_parts_are_answered(toy, build_search, truth):
-    class Encoder(torch.nn.Module):
-        def forward(self, low):
-            return low.flatten(1).mean(1)[:, None, None].expand(-1, LAYERS, WIDTH)
+class Encoder(torch.nn.Module):
+    """Says the mean intensity, and has axes of its own."""
 
+    def forward(self, low):
+        return low.flatten(1).mean(1)[:, None, None].expand(-1, LAYERS, WIDTH)
+
+    def axes(self, layers):
+        matrices = torch.randn(layers, WIDTH, WIDTH, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+        return torch.linalg.qr(matrices).Q
+
+
+@pytest.mark.parametrize("space", [WPlus(), W()])
+def test_steps_along_the_encoders_axes(toy, build_search, truth, space):
+    problem = toy(encoder=Encoder())
+    along = build_search(space=space, axes="encoder", schedule=Schedule(20))
+    found, plain = (search.solve(problem, truth[1], KEYS) for search in (along, build_search(space=space)))
+    assert not torch.allclose(found.codes, plain.codes, atol=1e-3)
+    alone = along.solve(problem, truth[1][:1], KEYS[:1])
+    torch.testing.assert_close(found.codes[0], alone.codes[0], rtol=0, atol=1e-8)
+
+
+def test_axes_that_are_not_there_are_answered(problem, build_search, truth):
+    with pytest.raises(UserError, match=r"rls needs an encoder.* axes=styles"):
+        build_search(axes="encoder").solve(problem, truth[1], KEYS)
+    with pytest.raises(UserError, match=r"axes=encoder are of W and W\+, not of the sphere"):
+        build_search(**PULSE, axes="encoder")
+
+
+def test_encoder_start_is_taken_and_missing_parts_are_answered(toy, build_search, truth):
     search = build_search(start=Start("encoder"))
     problem = toy(encoder=Encoder())
     start = search.variables(problem, truth[1], KEYS)["code"].start

@@ -32,11 +32,15 @@ class Variable:
         Adam's learning rate, before the schedule's factor.
     constrain : callable, optional
         From values ``(m, ...)`` after a step and their rows to values that fulfil a constraint.
+    axes : Tensor, optional
+        Directions in each of which Adam scales its steps, for values ``(n, l, d)``: columns of orthogonal matrices
+        ``(l, d, d)``. None: the values' own entries.
     """
 
     start: Tensor
     lr: float
     constrain: Callable[[Tensor, Tensor], Tensor] | None = None
+    axes: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -77,14 +81,23 @@ class Found:
 class BatchAdam:
     """Adam on rows that begin together, each at its own rate.
 
-    The moments are kept per row, so that a row's steps are those it would take alone.
+    The moments are kept per row, so that a row's steps are those it would take alone; where a variable has axes,
+    they are moments of its gradients' entries along these.
 
     References
     ----------
-    Kingma & Ba, Adam, ICLR 2015 (arXiv 1412.6980).
+    Kingma & Ba, Adam, ICLR 2015 (arXiv 1412.6980); along axes as in Vyas et al., SOAP, ICLR 2025 (arXiv 2409.11321),
+    but fixed ones.
     """
 
-    def __init__(self, values: Values, betas: tuple[float, float] = (0.9, 0.999), epsilon: float = 1e-8):
+    def __init__(
+        self,
+        values: Values,
+        axes: Mapping[str, Tensor] | None = None,
+        betas: tuple[float, float] = (0.9, 0.999),
+        epsilon: float = 1e-8,
+    ):
+        self.axes = axes or {}
         self.means = {name: torch.zeros_like(value) for name, value in values.items()}
         self.squares = {name: torch.zeros_like(value) for name, value in values.items()}
         self.betas = betas
@@ -99,11 +112,15 @@ class BatchAdam:
         moved = {}
         for name, value in values.items():
             mean, square, gradient = self.means[name], self.squares[name], gradients[name]
+            axes = self.axes.get(name)
+            if axes is not None:
+                gradient = torch.einsum("nld,lda->nla", gradient, axes)
             mean.lerp_(gradient, 1 - first)
             square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
             deviation = (square / (1 - second**self.steps)).sqrt_().add_(self.epsilon)
             rate = rates[name] / (1 - first**self.steps)
-            moved[name] = value - mean / deviation * rate.view(-1, *[1] * (value.dim() - 1))
+            step = mean / deviation * rate.view(-1, *[1] * (value.dim() - 1))
+            moved[name] = value - (step if axes is None else torch.einsum("nla,lda->nld", step, axes))
         return moved
 
     def select(self, kept: Tensor) -> None:
@@ -141,7 +158,7 @@ def descend(
     """
     values = {name: variable.start.detach().clone() for name, variable in variables.items()}
     count, device = len(next(iter(values.values()))), next(iter(values.values())).device
-    adam = BatchAdam(values)
+    adam = BatchAdam(values, {name: own.axes for name, own in variables.items() if own.axes is not None})
     position = np.zeros(count, np.int64)  # of each image that is left, in the schedule
     rows = torch.arange(count, device=device)
     best: Best | None = None

@@ -10,11 +10,12 @@ from torch import Tensor, nn
 
 from micrographia.config import Between
 from micrographia.data.batches import Batch
+from micrographia.devices.collective import mean_over
 from micrographia.devices.shares import drawn
 from micrographia.errors import UserError
 from micrographia.inversion.objective import Candidate, Term, weighted
 from micrographia.inversion.problem import Problem
-from micrographia.models.averaging import update_average
+from micrographia.models.averaging import decay, update_average
 from micrographia.models.counting import CountingModule, MakeOptimizer, seeded_initialisation
 from micrographia.models.super_resolver import KEYS, Residual
 
@@ -69,6 +70,9 @@ class LatentEncoder(CountingModule):
         The running average: what images are encoded by, and what a finished run keeps.
     learner : Module
         The network that is trained.
+    gradients : Tensor
+        Running second moments of the loss's gradients in the styles of each layer, ``(layers, d, d)``, of mean diagonal
+        1; 0 before it has learned.
 
     Raises
     ------
@@ -132,9 +136,12 @@ class LatentEncoder(CountingModule):
         self.average_kimg = average_kimg
         self.register_buffer("w_mean", self.problem.w_mean.clone())
         self.register_buffer("w_scale", self.problem.w_spread / self.width**0.5)
+        self.register_buffer("gradients", torch.zeros(self.layers, self.width, self.width))
+        self.predicted: Tensor | None = None
 
     w_mean: Tensor
     w_scale: Tensor
+    gradients: Tensor
 
     @property
     def generator(self) -> Any:
@@ -150,6 +157,15 @@ class LatentEncoder(CountingModule):
         """Styles ``(n, layers, d)`` of low-resolution images in 0..1; in training those of the learner."""
         network = self.learner if self.training else self.network
         return self.w_mean + self.w_scale * network(low).unflatten(1, (self.layers, self.width))
+
+    def axes(self, layers: int) -> Tensor:
+        """Principal axes of the loss's gradients, which search the same loss: columns of ``(layers, d, d)``.
+
+        Those of each layer, or one layer's for all of them.
+        """
+        moments = self.gradients if layers == self.layers else self.gradients.mean(0, keepdim=True)
+        # In float64 on the CPU, so that they are the same wherever the search runs.
+        return torch.linalg.eigh(moments.double().cpu()).eigenvectors
 
     def on_fit_start(self) -> None:
         """Look whether there is anything to learn from."""
@@ -168,6 +184,9 @@ class LatentEncoder(CountingModule):
             images[exchanged] = self.synthesis(self.generator.mapping(z[exchanged])[:, None])
             low = self.degradation(images, keys)
         styles = self(low).float()
+        if styles.requires_grad:
+            styles.retain_grad()
+            self.predicted = styles
         with torch.autocast(device.type, enabled=False):
             candidate = Candidate(self.problem, styles, styles, self.synthesis(styles), low)
             terms = {name: term.mean() for name, term in weighted(self.terms, candidate).items()}
@@ -188,7 +207,22 @@ class LatentEncoder(CountingModule):
         return self.make_optimizer(self.learner.parameters())
 
     def optimizer_step(self, *args: Any, **keys: Any) -> None:
-        """Step, and draw the average towards the learner."""
+        """Step, and draw the average towards the learner, and the gradients' moments towards those of the batch."""
         before = self.images
         super().optimizer_step(*args, **keys)
-        update_average(self.network, self.learner, self.images - before, before, self.average_kimg)
+        count = self.images - before
+        update_average(self.network, self.learner, count, before, self.average_kimg)
+        self.observe(decay(count, before))
+
+    @torch.no_grad()
+    def observe(self, kept: float) -> None:
+        """Take up the batch's gradients, of which only the directions count: mixed precision scales the loss."""
+        assert self.predicted is not None
+        gradient = self.predicted.grad
+        assert gradient is not None
+        moments = mean_over(self.place, torch.einsum("nld,nle->lde", gradient, gradient))
+        moments *= self.layers * self.width / moments.diagonal(dim1=1, dim2=2).sum()
+        # A batch that overflows in mixed precision is left out, here as by the optimiser.
+        if moments.isfinite().all():
+            self.gradients.lerp_(moments, 1 - kept)
+        self.predicted = None

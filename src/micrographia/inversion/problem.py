@@ -38,7 +38,7 @@ class Problem(nn.Module):
         With ``gaussianise(w)``, base and log density of points of W, and ``log_prob(w)``; None: no term may ask for it,
         and typicality is unknown.
     encoder
-        From low-resolution images to styles ``(n, layers, d)``; None: no search may start from it.
+        From low-resolution images to styles ``(n, layers, d)``, with ``axes(layers)``; None: no search may ask for it.
     samples
         Mapped samples from which mean and spread of W are taken, and as many again for what is typical.
     seed
@@ -207,7 +207,7 @@ def spread_of(chunks: Iterator[Tensor]) -> dict[str, Tensor]:
 
 PARTS = {
     "flow": "a flow over the generator's latents: choose flow=..., or set its weights to 0",
-    "encoder": "an encoder to start from: choose encoder=trained or encoder=RUN, or start.kind=mean",
+    "encoder": "an encoder to start from: choose encoder=trained or encoder=RUN, or start.kind=mean and axes=styles",
 }
 
 

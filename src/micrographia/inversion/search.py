@@ -1,7 +1,7 @@
 """Regularised latent search and its relatives: a space, a start, a list of terms and a schedule."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor
@@ -42,6 +42,9 @@ class LatentSearch(Method):
         Where the codes lie.
     lr
         Adam's learning rate of the codes, and of noise maps where they are moved.
+    axes
+        Along which Adam scales the codes' steps: ``styles``, their own entries; ``encoder``, those of the gradients
+        that the problem's encoder met while it learned, in W or W+.
     seed
         Of starts and noise maps, with the image's key and the solution's number.
     solutions
@@ -73,6 +76,7 @@ class LatentSearch(Method):
         space: WPlus,
         lr: Annotated[float, Between(0)],
         seed: int,
+        axes: Literal["styles", "encoder"] = "styles",
         solutions: Positive = 1,
         trainable_noise: Annotated[int, Between(0)] = 0,
         settling: Settling | None = None,
@@ -85,11 +89,14 @@ class LatentSearch(Method):
             raise UserError(f"inversion {name}: its terms need one called data, and one of a weight above 0.")
         if tuning is not None and (isinstance(space, Sphere) or trainable_noise):
             raise UserError(f"inversion {name}: tuning follows a search in W or W+ with fixed noise maps.")
+        if axes == "encoder" and isinstance(space, Sphere):
+            raise UserError(f"inversion {name}: axes=encoder are of W and W+, not of the sphere. Set axes=styles.")
         self.name = name
         self.schedule = schedule
         self.start = start
         self.space = space
         self.lr = lr
+        self.axes = axes
         self.seed = seed
         self.solutions = solutions
         self.trainable_noise = trainable_noise
@@ -145,7 +152,7 @@ class LatentSearch(Method):
         for term in self.terms.values():
             for needed in term.needs if term.weight else ():
                 problem.require(needed, f"inversion {self.name}")
-        if self.start.kind == "encoder":
+        if "encoder" in (self.start.kind, self.axes):
             problem.require("encoder", f"inversion {self.name}")
 
     def variables(self, problem: Problem, targets: Tensor, keys: Sequence[int]) -> dict[str, Variable]:
@@ -154,7 +161,8 @@ class LatentSearch(Method):
         which = list(range(self.solutions)) * len(keys)
         styles = self.start.styles(problem, targets, whose, which, self.seed, self.space.layers(problem))
         code = self.space.code(problem, styles).contiguous()
-        variables = {"code": Variable(code, self.lr, self.space.constrain)}
+        axes = problem.encoder.axes(code.shape[1]).to(code) if self.axes == "encoder" else None
+        variables = {"code": Variable(code, self.lr, self.space.constrain, axes)}
         for level, own in enumerate(problem.noise()[: self.trainable_noise]):
             drawn = keyed_noise(tuple(own.shape[1:]), whose, which, self.seed, level).to(own)
             variables[f"noise{level}"] = Variable(map_on_sphere(drawn), self.lr, lambda maps, _: map_on_sphere(maps))

@@ -83,10 +83,11 @@ def require_inputs(what: What) -> None:
     if "task" in what["encoder"]:
         terms["encoder.model.terms"] = what["encoder"]["model"].get("terms") or {}
     for name, node in what["methods"].items():
-        if (node.get("start") or {}).get("kind") == "encoder" and not there["encoder"]:
+        asked = ((node.get("start") or {}).get("kind"), node.get("axes"))
+        if "encoder" in asked and not there["encoder"]:
             raise UserError(
                 f"methods.{name} needs an encoder to start from: choose encoder=trained or encoder=RUN, or "
-                f"methods.{name}.start.kind=mean."
+                f"methods.{name}.start.kind=mean and methods.{name}.axes=styles."
             )
     for key, named in terms.items():
         for name, term in named.items():
