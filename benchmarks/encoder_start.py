@@ -14,8 +14,9 @@ from micrographia.tasks.superresolve import superresolve
 STARTS = {
     "rls": "mean of W",
     "from_mean": "mean of W",
-    "from_mean_slowly": "mean of W, at the rate of the learnt start",
+    "from_mean_slowly": "mean of W, at the rate and along the axes of the learnt start",
     "rls_short": "encoder",
+    "along_styles": "encoder, without its axes",
     "unsearched": "encoder alone",
 }
 METHODS = (
@@ -23,7 +24,8 @@ METHODS = (
     *("+inversion@methods.from_mean=rls", "methods.from_mean.schedule.steps=50", "methods.from_mean.settling=null"),
     *("+inversion@methods.from_mean_slowly=rls_short", "methods.from_mean_slowly.start.kind=mean"),
     *("+inversion@methods.rls_short=rls_short", "+inversion@methods.unsearched=rls_short"),
-    "methods.unsearched.schedule.steps=1",
+    *("methods.unsearched.schedule.steps=1", "+inversion@methods.along_styles=rls_short"),
+    "methods.along_styles.axes=styles",
 )
 
 
