@@ -58,6 +58,7 @@ def test_every_shipped_method_of_super_resolution_passes(method):
         ["seed=2147483647"],
         ["budget.steps=null", "budget.epochs=1"],
         ["budget.steps=null", "budget.kimg=0.5"],
+        ["budget.validate_every=0.5kimg"],
         ["how.threads=1", "how.accelerator=gpu", "how.log_every=1"],
     ],
 )
@@ -74,6 +75,10 @@ def test_values_at_the_limits_pass(overrides):
         ("train", ["budget.steps=5.5"], r"^budget\.steps=5\.5: expected a whole number"),
         ("train", ["budget.batch_size=0"], r"^budget\.batch_size=0: expected a whole number"),
         ("train", ["budget.validate_every=0"], r"^budget\.validate_every=0: expected a whole number"),
+        *(
+            ("train", [f"budget.validate_every={every}"], rf"^budget\.validate_every={every}: .* images, as 4kimg")
+            for every in ("4k", "0kimg", "kimg", "-1kimg")
+        ),
         (
             "transfer",
             ["source=trained", "source.budget.epochs=1"],

@@ -1,5 +1,6 @@
 """What the configuration of a run may hold, beside the arguments of its targets; checked before any work starts."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
@@ -11,6 +12,10 @@ from micrographia.presets import offers
 Count = Annotated[int, Between(0)]
 Positive = Annotated[int, Between(1)]
 Seed = Annotated[int, Between(0, 2**31 - 1)]  # what every library takes that draws by it
+
+
+KIMG = re.compile(r"(\d+(?:\.\d+)?) ?kimg")
+"""Thousands of images, where batches are counted otherwise."""
 
 
 class Paths(TypedDict):
@@ -72,7 +77,7 @@ class Budget(TypedDict):
     epochs: Positive | None
     kimg: Annotated[float, Between(0.001)] | None
     batch_size: Positive
-    validate_every: Positive
+    validate_every: Positive | str
 
 
 class Naming(TypedDict):
@@ -212,7 +217,7 @@ def check_run(node: Mapping[str, Any], key: str = "") -> None:
         if "task" in node and name in KEYS:
             check_value(value, KEYS[name], path)
             if KEYS[name] is Budget:
-                check_one_unit(value, path)
+                check_units(value, path)
         if isinstance(value, Mapping):
             own = {argument: child for argument, child in value.items() if not is_input(child)}
             check_arguments(own, path, GIVEN)
@@ -249,10 +254,26 @@ def check_apart(node: Mapping[str, Any], paths: Mapping[str, str], key: str = ""
                     )
 
 
-def check_one_unit(budget: Mapping[str, Any], key: str) -> None:
-    """Refuse a budget that names steps, epochs and kimg more than once, or none of them."""
+def check_units(budget: Mapping[str, Any], key: str) -> None:
+    """Refuse a budget in several of steps, epochs and kimg, or in none, or one that validates at no interval."""
     if sum(budget[unit] is not None for unit in ("steps", "epochs", "kimg")) != 1:
         raise UserError(f"{key}: give either {key}.steps, {key}.epochs or {key}.kimg, and set the others to null.")
+    every = budget["validate_every"]
+    if isinstance(every, str) and not (KIMG.fullmatch(every) and thousands(every)):
+        raise UserError(
+            f"{key}.validate_every={every}: expected batches, as 500, or thousands of images, as 4kimg; both above 0."
+        )
+
+
+def thousands(text: str) -> float:
+    """The number in a text as ``4kimg``, which `check_units` has checked.
+
+    Examples
+    --------
+    >>> thousands("4kimg"), thousands("0.5 kimg")
+    (4.0, 0.5)
+    """
+    return float(text.removesuffix("kimg"))
 
 
 def is_input(node: Any) -> bool:

@@ -140,6 +140,12 @@ def test_kimg_count_thousands_of_images(squares, kimg, expected):
     assert count_steps(budget, squares) == expected
 
 
+@pytest.mark.parametrize(("every", "expected"), [("0.03kimg", 3), ("0.025 kimg", 3), ("5kimg", 10), (4, 4)])
+def test_validations_come_every_so_many_images_whatever_a_batch_holds(squares, every, expected):
+    budget = {"epochs": None, "steps": 10, "kimg": None, "batch_size": 10, "validate_every": every}
+    assert count_steps(budget, squares) == (10, expected)
+
+
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path, squares):
     with pytest.raises(UserError, match=r"loss is nan.*optimizer\.lr"):
         train(model(learning_rate=1e30), squares, tmp_path / "run")

@@ -16,6 +16,7 @@ from micrographia.devices.shares import Place
 from micrographia.errors import UserError
 from micrographia.models.counting import CountingModule
 from micrographia.runs.allocator import keep_large_allocations
+from micrographia.schema import thousands
 from micrographia.training.checkpoints import Checkpoints, read_checkpoint, save_weights
 from micrographia.training.curves import Curves
 from micrographia.training.progress import TrainingProgress
@@ -164,10 +165,12 @@ def count_steps(budget: Mapping[str, Any], data: IndexedImages) -> tuple[int, in
     if budget["epochs"] is not None:
         interval = data.steps_per_epoch(budget["batch_size"])
         return budget["epochs"] * interval, interval
-    steps = budget["steps"]
+    steps, interval = budget["steps"], budget["validate_every"]
     if steps is None:
         steps = math.ceil(budget["kimg"] * 1000 / budget["batch_size"])
-    return steps, min(steps, budget["validate_every"])
+    if isinstance(interval, str):
+        interval = math.ceil(thousands(interval) * 1000 / budget["batch_size"])
+    return steps, min(steps, interval)
 
 
 def fits_checkpoint(model: CountingModule, checkpoint: Path, steps: int, interval: int) -> None:
