@@ -168,7 +168,8 @@ def test_gradients_reach_every_parameter_of_the_network(build, data):
 
 def test_axes_are_those_of_the_gradients_that_it_has_met(build, data, tmp_path):
     model = build()
-    assert torch.equal(model.axes(4), torch.eye(6).double().expand(4, 6, 6))
+    with pytest.raises(UserError, match=r"encoder encoder: it has learned nothing.* Train one"):
+        model.axes(4)
     seen = []
     model.learner.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
     train(model, data, tmp_path / "one", 1)
@@ -186,12 +187,26 @@ def test_axes_are_those_of_the_gradients_that_it_has_met(build, data, tmp_path):
         torch.testing.assert_close(along, torch.diag_embed(along.diagonal(dim1=1, dim2=2)), atol=1e-3, rtol=0)
 
 
+def observe(model, gradient, kept):
+    model.predicted = torch.zeros(2, 4, 6)
+    model.predicted.grad = gradient.expand(2, 4, 6).clone()
+    model.observe(kept)
+
+
+def test_gradients_are_averaged_whatever_their_size(build):
+    model = build()
+    observe(model, torch.ones(6), 0.0)
+    torch.testing.assert_close(model.gradients, torch.ones(4, 6, 6))
+    observe(model, 100 * torch.eye(6)[0], 0.75)
+    first = torch.zeros(6, 6)
+    first[0, 0] = 6
+    torch.testing.assert_close(model.gradients, (0.75 + 0.25 * first).expand(4, 6, 6))
+
+
 def test_a_batch_that_overflows_leaves_the_gradients_as_they_are(build):
     model = build()
     for value in (1.0, torch.inf):
-        model.predicted = torch.zeros(2, 4, 6)
-        model.predicted.grad = torch.full((2, 4, 6), value)
-        model.observe(0.0)
+        observe(model, torch.full((6,), value), 0.0)
         torch.testing.assert_close(model.gradients, torch.ones(4, 6, 6))
 
 

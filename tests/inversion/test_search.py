@@ -49,6 +49,25 @@ EVERY_TERM = {
 }
 
 
+class Encoder(torch.nn.Module):
+    """Says the mean intensity, and has axes of its own."""
+
+    def forward(self, low):
+        return low.flatten(1).mean(1)[:, None, None].expand(-1, LAYERS, WIDTH)
+
+    def axes(self, layers):
+        matrices = torch.randn(layers, WIDTH, WIDTH, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+        return torch.linalg.qr(matrices).Q
+
+
+ALONG_AXES = {
+    "axes": "encoder",
+    "solutions": 2,
+    "settling": Settling(window=2, tolerance=0.9),
+    "tuning": Tuning(steps=5, noise_maps=2, weights_lr=1e-2),
+}
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -59,10 +78,13 @@ EVERY_TERM = {
         {"solutions": 3},
         {"settling": Settling(window=2, tolerance=0.9)},
         {"tuning": Tuning(steps=5, noise_maps=2, weights_lr=1e-2)},
+        ALONG_AXES,
+        {"axes": "encoder", "space": W()},
     ],
-    ids=["rls", "w", "pulse", "every term", "three solutions", "settling", "rls_plus"],
+    ids=["rls", "w", "pulse", "every term", "three solutions", "settling", "rls_plus", "along axes", "along axes of w"],
 )
-def test_alone_or_in_a_batch_an_image_has_the_same_result(build_search, problem, truth, changes):
+def test_alone_or_in_a_batch_an_image_has_the_same_result(build_search, toy, truth, changes):
+    problem = toy(encoder=Encoder())
     search = build_search(**{"schedule": Schedule(20), **changes})
     together = search.solve(problem, truth[1], KEYS)
     for row in (0, 5):
@@ -225,25 +247,14 @@ def test_images_are_those_of_the_codes(build_search, problem, truth):
         torch.testing.assert_close(found.images[:, 0], problem.synthesis(found.codes[:, 0]).detach())
 
 
-class Encoder(torch.nn.Module):
-    """Says the mean intensity, and has axes of its own."""
-
-    def forward(self, low):
-        return low.flatten(1).mean(1)[:, None, None].expand(-1, LAYERS, WIDTH)
-
-    def axes(self, layers):
-        matrices = torch.randn(layers, WIDTH, WIDTH, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
-        return torch.linalg.qr(matrices).Q
-
-
 @pytest.mark.parametrize("space", [WPlus(), W()])
 def test_steps_along_the_encoders_axes(toy, build_search, truth, space):
     problem = toy(encoder=Encoder())
-    along = build_search(space=space, axes="encoder", schedule=Schedule(20))
-    found, plain = (search.solve(problem, truth[1], KEYS) for search in (along, build_search(space=space)))
-    assert not torch.allclose(found.codes, plain.codes, atol=1e-3)
-    alone = along.solve(problem, truth[1][:1], KEYS[:1])
-    torch.testing.assert_close(found.codes[0], alone.codes[0], rtol=0, atol=1e-8)
+    along, plain = (
+        build_search(space=space, axes=axes, schedule=Schedule(20)).solve(problem, truth[1], KEYS)
+        for axes in ("encoder", "styles")
+    )
+    assert not torch.allclose(along.codes, plain.codes, atol=1e-3)
 
 
 def test_axes_that_are_not_there_are_answered(problem, build_search, truth):

@@ -159,13 +159,23 @@ class LatentEncoder(CountingModule):
         return self.w_mean + self.w_scale * network(low).unflatten(1, (self.layers, self.width))
 
     def axes(self, layers: int) -> Tensor:
-        """Principal axes of the loss's gradients, which search the same loss: columns of ``(layers, d, d)``.
+        """Principal axes of the loss's gradients, for searches of the same loss: columns of ``(layers, d, d)``.
 
-        Those of each layer, or one layer's for all of them.
+        Parameters
+        ----------
+        layers
+            The encoder's, or 1 for a style that all of them share: axes of the mean of their moments.
+
+        Raises
+        ------
+        UserError
+            If the encoder has met no gradient.
         """
+        if not self.gradients.any():
+            raise UserError(f"encoder {self.name}: it has learned nothing, and so knows no axes. Train one.")
         moments = self.gradients if layers == self.layers else self.gradients.mean(0, keepdim=True)
         # In float64 on the CPU, so that they are the same wherever the search runs.
-        return torch.linalg.eigh(moments.double().cpu()).eigenvectors
+        return torch.linalg.eigh(moments.cpu().double()).eigenvectors
 
     def on_fit_start(self) -> None:
         """Look whether there is anything to learn from."""
@@ -222,7 +232,6 @@ class LatentEncoder(CountingModule):
         assert gradient is not None
         moments = mean_over(self.place, torch.einsum("nld,nle->lde", gradient, gradient))
         moments *= self.layers * self.width / moments.diagonal(dim1=1, dim2=2).sum()
-        # A batch that overflows in mixed precision is left out, here as by the optimiser.
-        if moments.isfinite().all():
-            self.gradients.lerp_(moments, 1 - kept)
+        # A batch that overflows in mixed precision is left out, here as by the optimiser; no device waits for a look.
+        self.gradients.lerp_(torch.where(moments.isfinite().all(), moments, self.gradients), 1 - kept)
         self.predicted = None

@@ -207,7 +207,8 @@ def spread_of(chunks: Iterator[Tensor]) -> dict[str, Tensor]:
 
 PARTS = {
     "flow": "a flow over the generator's latents: choose flow=..., or set its weights to 0",
-    "encoder": "an encoder to start from: choose encoder=trained or encoder=RUN, or start.kind=mean and axes=styles",
+    "encoder": "an encoder, for its start or its axes: choose encoder=trained or encoder=RUN, or start.kind=mean and "
+    "axes=styles",
 }
 
 

@@ -75,7 +75,7 @@ def require_inputs(what: What) -> None:
     Raises
     ------
     UserError
-        If a method starts from an encoder and there is none, or one of its terms, or of the encoder's, is none or needs
+        If a method needs an encoder and there is none, or one of its terms, or of the encoder's, is none or needs
         a flow that is not there.
     """
     there = {part: "task" in what[part] or what[part]["run"] is not None for part in ("encoder", "flow")}
@@ -86,8 +86,8 @@ def require_inputs(what: What) -> None:
         asked = ((node.get("start") or {}).get("kind"), node.get("axes"))
         if "encoder" in asked and not there["encoder"]:
             raise UserError(
-                f"methods.{name} needs an encoder to start from: choose encoder=trained or encoder=RUN, or "
-                f"methods.{name}.start.kind=mean and methods.{name}.axes=styles."
+                f"methods.{name} needs an encoder, for its start or its axes: choose encoder=trained or "
+                f"encoder=RUN, or methods.{name}.start.kind=mean and methods.{name}.axes=styles."
             )
     for key, named in terms.items():
         for name, term in named.items():

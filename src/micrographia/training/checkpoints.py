@@ -92,6 +92,7 @@ def load_weights(model: CountingModule, path: Path) -> None:
         name = next(name for name in sorted({*own, *theirs}) if own.get(name) != theirs.get(name))
         raise UserError(
             f"{path}: weights of another architecture ({name} is {theirs.get(name, 'missing')} there and "
-            f"{own.get(name, 'missing')} in {type(model).__name__}). Use the config.yaml that lies beside the weights."
+            f"{own.get(name, 'missing')} in {type(model).__name__}). Use the config.yaml that lies beside the weights; "
+            "if a former version of micrographia made them, delete that folder and make the run anew."
         )
     model.load_state_dict(state, strict=False)
