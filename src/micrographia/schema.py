@@ -14,7 +14,7 @@ Positive = Annotated[int, Between(1)]
 Seed = Annotated[int, Between(0, 2**31 - 1)]  # what every library takes that draws by it
 
 
-KIMG = re.compile(r"(\d+(?:\.\d+)?) ?kimg")
+KIMG = re.compile(r"(\d+(?:\.\d+)?)kimg")
 """Thousands of images, where batches are counted otherwise."""
 
 
@@ -215,9 +215,11 @@ def check_run(node: Mapping[str, Any], key: str = "") -> None:
     for name, value in node.items():
         path = f"{key}.{name}" if key else name
         if "task" in node and name in KEYS:
+            if KEYS[name] is Budget and isinstance(value, Mapping):
+                check_interval(value.get("validate_every"), f"{path}.validate_every")
             check_value(value, KEYS[name], path)
             if KEYS[name] is Budget:
-                check_units(value, path)
+                check_one_unit(value, path)
         if isinstance(value, Mapping):
             own = {argument: child for argument, child in value.items() if not is_input(child)}
             check_arguments(own, path, GIVEN)
@@ -254,23 +256,28 @@ def check_apart(node: Mapping[str, Any], paths: Mapping[str, str], key: str = ""
                     )
 
 
-def check_units(budget: Mapping[str, Any], key: str) -> None:
-    """Refuse a budget in several of steps, epochs and kimg, or in none, or one that validates at no interval."""
+def check_one_unit(budget: Mapping[str, Any], key: str) -> None:
+    """Refuse a budget that names steps, epochs and kimg more than once, or none of them."""
     if sum(budget[unit] is not None for unit in ("steps", "epochs", "kimg")) != 1:
         raise UserError(f"{key}: give either {key}.steps, {key}.epochs or {key}.kimg, and set the others to null.")
-    every = budget["validate_every"]
-    if isinstance(every, str) and not (KIMG.fullmatch(every) and thousands(every)):
+
+
+def check_interval(every: Any, key: str) -> None:
+    """Refuse an interval between validations that is neither a number of batches nor of thousands of images."""
+    batches = isinstance(every, int) and not isinstance(every, bool) and every > 0
+    if not batches and not (isinstance(every, str) and KIMG.fullmatch(every) and thousands(every)):
+        value = "null" if every is None else every
         raise UserError(
-            f"{key}.validate_every={every}: expected batches, as 500, or thousands of images, as 4kimg; both above 0."
+            f"{key}={value}: expected a whole number of batches from 1 on, as 500, or thousands of images, as 4kimg."
         )
 
 
 def thousands(text: str) -> float:
-    """The number in a text as ``4kimg``, which `check_units` has checked.
+    """The number in a text as ``4kimg``, which `check_interval` has checked.
 
     Examples
     --------
-    >>> thousands("4kimg"), thousands("0.5 kimg")
+    >>> thousands("4kimg"), thousands("0.5kimg")
     (4.0, 0.5)
     """
     return float(text.removesuffix("kimg"))

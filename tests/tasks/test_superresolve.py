@@ -162,9 +162,9 @@ def test_an_encoder_is_trained_once_for_the_searches_that_start_from_it(microgra
     [
         (
             ("+inversion@methods.rls_short=rls_short",),
-            "methods.rls_short needs an encoder, for its start or its axes",
+            "or methods.rls_short.start.kind=mean and methods.rls_short.axes=styles.",
         ),
-        (("methods.rls.axes=encoder",), "methods.rls needs an encoder, for its start or its axes"),
+        (("methods.rls.axes=encoder",), "methods.rls needs an encoder: choose encoder=trained or encoder=RUN, or"),
         (("flow=none",), "methods.rls.terms.log_p needs a flow over the generator's latents: choose flow=trained"),
         (("flow=none", "~methods.rls", "encoder=trained"), "encoder.model.terms.log_p needs a flow over"),
         (("+methods.rls.terms.extra=3",), "methods.rls.terms.extra=3: no term. Name its class"),

@@ -140,7 +140,7 @@ def test_kimg_count_thousands_of_images(squares, kimg, expected):
     assert count_steps(budget, squares) == expected
 
 
-@pytest.mark.parametrize(("every", "expected"), [("0.03kimg", 3), ("0.025 kimg", 3), ("5kimg", 10), (4, 4)])
+@pytest.mark.parametrize(("every", "expected"), [("0.03kimg", 3), ("0.025kimg", 3), ("5kimg", 10), (4, 4)])
 def test_validations_come_every_so_many_images_whatever_a_batch_holds(squares, every, expected):
     budget = {"epochs": None, "steps": 10, "kimg": None, "batch_size": 10, "validate_every": every}
     assert count_steps(budget, squares) == (10, expected)

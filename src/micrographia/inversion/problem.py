@@ -207,8 +207,7 @@ def spread_of(chunks: Iterator[Tensor]) -> dict[str, Tensor]:
 
 PARTS = {
     "flow": "a flow over the generator's latents: choose flow=..., or set its weights to 0",
-    "encoder": "an encoder, for its start or its axes: choose encoder=trained or encoder=RUN, or start.kind=mean and "
-    "axes=styles",
+    "encoder": "an encoder: choose encoder=trained or encoder=RUN, or start.kind=mean and axes=styles",
 }
 
 

@@ -21,7 +21,7 @@ from micrographia.reporting.metrics import (
     wording,
 )
 from micrographia.reporting.tables import grid
-from micrographia.training.show import PHASES, RECOVERY
+from micrographia.training.show import OF_METHODS, PHASES, RECOVERY
 from micrographia.wording import method_words, probe_words
 
 Metrics = Mapping[str, Spread]
@@ -88,13 +88,15 @@ def card_words(name: str) -> tuple[str, str]:
     --------
     >>> card_words("probe/gbt/after/balanced_accuracy"), card_words("image/psnr/rls")
     (('balanced accuracy, fine-tuned codes', 'boosted trees'), ('PSNR', 'RLS'))
-    >>> card_words("image_all/psnr/rls")
-    ('PSNR, all images', 'RLS')
+    >>> card_words("image_all/psnr/rls_short")
+    ('PSNR, all images', 'RLS, learnt start')
     """
     label, _, rest = title_of(name).partition(", ")
+    kind, *words = name.split("/")
+    if kind in OF_METHODS:
+        return label + ", all images" * kind.endswith("_all"), method_words(words[-1])
     if not is_probe(name):
-        which, _, images = rest.partition(", ") if "_all/" in name else (rest, "", "")
-        return ", ".join(filter(None, [label, images])), which
+        return label, rest
     _, probe, phase, _ = name.split("/")
     return f"{label}, {SHOWN_PHASES.get(phase, phase)}", probe_words(probe)
 
@@ -151,7 +153,10 @@ def method_tables(metrics: Metrics) -> list[Table]:
 
 
 def method_table(metrics: Metrics, names: Sequence[str], caption: str, note: str) -> Table | None:
-    """Methods by scores; the high-resolution images themselves stand last and win nothing."""
+    """Methods by scores; the high-resolution images themselves stand last and win nothing.
+
+    Where images of any method are flagged, the means are of other images for each, and none is marked.
+    """
     if not any("/" in name.partition("/")[2] for name in names):
         return None
     named = {name: (name.rpartition("/")[2], key_word(name)) for name in names if direction(name)}
@@ -163,13 +168,14 @@ def method_table(metrics: Metrics, names: Sequence[str], caption: str, note: str
         key=lambda score: FIRST_SCORES.index(score) if score in FIRST_SCORES else len(FIRST_SCORES),
     )
     methods = sorted(dict.fromkeys(method for method, _ in every), key=lambda method: method == "hr")
+    alike = not any(metrics[name].mean for name in metrics if name.startswith("flagged/"))
     rows: dict[str, dict[str, Cell]] = {method_words(method): {} for method in methods}
     for method in methods:
         for score in scores:
             if (method, score) in places:
-                rivals = [places[other, score] for other in methods if (other, score) in places]
+                rivals = [places[other, score] for other in methods if alike and (other, score) in places]
                 rows[method_words(method)][wording(score)] = marked(metrics, places[method, score], rivals)
-            elif (method, score) in of_all:
+            elif (method, score) in of_all and f"image/lr_residual/{method}" not in metrics:
                 name = of_all[method, score]
                 rows[method_words(method)][wording(score)] = Cell(
                     f"({with_spread(name, metrics[name])})", metrics[name].mean

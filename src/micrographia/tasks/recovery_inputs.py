@@ -83,11 +83,11 @@ def require_inputs(what: What) -> None:
     if "task" in what["encoder"]:
         terms["encoder.model.terms"] = what["encoder"]["model"].get("terms") or {}
     for name, node in what["methods"].items():
-        asked = ((node.get("start") or {}).get("kind"), node.get("axes"))
-        if "encoder" in asked and not there["encoder"]:
+        asked = {"start.kind=mean": (node.get("start") or {}).get("kind"), "axes=styles": node.get("axes")}
+        without = [f"methods.{name}.{key}" for key, value in asked.items() if value == "encoder"]
+        if without and not there["encoder"]:
             raise UserError(
-                f"methods.{name} needs an encoder, for its start or its axes: choose encoder=trained or "
-                f"encoder=RUN, or methods.{name}.start.kind=mean and methods.{name}.axes=styles."
+                f"methods.{name} needs an encoder: choose encoder=trained or encoder=RUN, or {' and '.join(without)}."
             )
     for key, named in terms.items():
         for name, term in named.items():

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 from rich.box import SIMPLE
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 
 from micrographia.console import console
@@ -55,7 +56,8 @@ def print_data(data: Mapping[str, Any]) -> None:
 
 # Metrics of recovered images, each of a method, and those of them that a sweep's table shows.
 OF_METHODS = ("image", "image_all", "assay", "assay_all", "flagged", "measured")
-IN_SWEEPS = ("psnr", "mae", "correlation", "auc", "svm")
+WIDEST = 500  # characters of a table that is wider than the terminal
+IN_SWEEPS = ("flagged", "image/psnr", "assay/mae", "assay/correlation", "assay/auc")
 ALL = ", all"  # of the line over all of a method's images, those with a flag among them
 
 
@@ -106,7 +108,7 @@ def sweep_table(title: str, spread: pd.DataFrame, failed: int = 0) -> None:
     if spread["metric"].str.startswith("probe/").any():
         title += "; balanced accuracy on the test images, %"
     table = Table(title=title, title_justify="left", caption=explanation(failed, metrics), caption_justify="left")
-    table.box, table.leading = SIMPLE, 1
+    table.box, table.leading, table.padding, table.pad_edge = SIMPLE, 1, (0, 1, 0, 0), False
     table.add_column("runs", overflow="fold")
     table.add_column("", no_wrap=True)
     for column in cells["column"].unique():
@@ -115,9 +117,15 @@ def sweep_table(title: str, spread: pd.DataFrame, failed: int = 0) -> None:
         block = rows.pivot(index="probe", columns="column", values="shown").fillna("")
         block = block.reindex(index=rows["probe"].unique(), columns=cells["column"].unique(), fill_value="")
         block = block.loc[lines_of(block)]
-        lines = ["\n".join(block.index), *("\n".join(block[column]) for column in block)]
+        names = [indented(line, before) for line, before in zip(block.index, ["", *block.index], strict=False)]
+        lines = ["\n".join(names), *("\n".join(block[column]) for column in block)]
         table.add_row(escape(describe_group(dict(zip(known, values, strict=True)))), *lines)
-    console.print(table)
+    # Lines of a log, or of a narrow terminal, may run over; a number that is cut would be lost.
+    for column in table.columns[1:]:
+        column.min_width = max(len(line) for cell in column.cells for line in str(cell).splitlines() or [""])
+    least = Measurement.get(console, console.options.update(max_width=WIDEST), table).minimum
+    table.width = least if least > console.width else None
+    console.print(table, crop=False)
 
 
 def lines_of(block: pd.DataFrame) -> list[str]:
@@ -138,6 +146,17 @@ def lines_of(block: pd.DataFrame) -> list[str]:
             if method not in block.index or not shown.equals(block.loc[method, shown.index]):
                 kept.append(method + ALL)
     return kept
+
+
+def indented(line: str, before: str) -> str:
+    """A line as shown below another: one over all images of a method whose own line is above needs no name.
+
+    Examples
+    --------
+    >>> indented("rls, all", "rls"), indented("rls, all", "bicubic"), indented("rls", "bicubic")
+    ('  all', 'rls, all', 'rls')
+    """
+    return "  all" if line == before + ALL else line
 
 
 def scores_table(title: str, scores: pd.DataFrame) -> None:
@@ -195,8 +214,18 @@ def is_shown(metric: str) -> bool:
     >>> is_shown("assay_all/mae/rls"), is_shown("assay/ssmd/rls"), is_shown("flagged/rls"), is_shown("score/mig")
     (True, False, True, True)
     """
-    kind, *names = metric.split("/")
-    return kind not in OF_METHODS or names[0] in IN_SWEEPS or kind == "flagged"
+    return metric.split("/")[0] not in OF_METHODS or recovery_key(metric) in IN_SWEEPS
+
+
+def recovery_key(metric: str) -> str:
+    """What a metric of a method is in the table of recovered images.
+
+    Examples
+    --------
+    >>> recovery_key("assay_all/mae/rls"), recovery_key("flagged/rls")
+    ('assay/mae', 'flagged')
+    """
+    return metric.rpartition("/")[0].replace("_all/", "/")
 
 
 def place(metric: str) -> tuple[str, str]:
@@ -205,9 +234,9 @@ def place(metric: str) -> tuple[str, str]:
     Examples
     --------
     >>> place("probe/gbt/before/balanced_accuracy"), place("score/dci_completeness"), place("assay/auc/rls")
-    (('gbt', 'source'), ('dci completeness', 'score'), ('rls', 'auc'))
+    (('gbt', 'source'), ('dci completeness', 'score'), ('rls', 'AUC'))
     >>> place("open_set/medusae/before/knn/auroc"), place("assay_all/auc/rls")
-    (('medusae, knn', 'auroc source'), ('rls, all', 'auc'))
+    (('medusae, knn', 'auroc source'), ('rls, all', 'AUC'))
     """
     kind, *names = metric.split("/")
     if kind == "probe":
@@ -218,7 +247,7 @@ def place(metric: str) -> tuple[str, str]:
         *name, phase, score, measure = names
         return f"{'/'.join(name)}, {score}".replace("_", " "), f"{measure} {SHORT_PHASES.get(phase, phase)}"
     if kind in OF_METHODS:
-        return names[-1] + ALL * kind.endswith("_all"), " ".join(names[:-1] or [kind]).replace("_", " ")
+        return names[-1] + ALL * kind.endswith("_all"), RECOVERY[recovery_key(metric)][0]
     unit = ", %" if is_percentage(metric) else ""
     return "", " ".join(names).replace("_", " ") + unit
 
@@ -230,10 +259,14 @@ def with_spread(metric: str, mean: float, sd: float) -> str:
     --------
     >>> with_spread("classifier/test/balanced_accuracy", 0.5, 0.012), with_spread("score/mig", 0.25, math.nan)
     ('50.0 ± 1.2', '0.250')
+    >>> with_spread("image_all/psnr/rls", 31.52, 0.27), with_spread("flagged/rls", 5.5, 0.7)
+    ('31.5 ± 0.3', '5.5 ± 0.7')
     """
-    scale, digits = (100, 1) if is_percentage(metric) else (1, 3)
+    scale, form = (100, "{:.1f}") if is_percentage(metric) else (1, "{:.3f}")
+    if recovery_key(metric) in IN_SWEEPS:
+        form = "{:.1f}" if metric.startswith("flagged/") and not math.isnan(sd) else RECOVERY[recovery_key(metric)][1]
     numbers = [mean] if math.isnan(sd) else [mean, sd]
-    return " ± ".join(f"{scale * number:.{digits}f}" for number in numbers)
+    return " ± ".join(form.format(scale * number) for number in numbers)
 
 
 def is_percentage(metric: str) -> bool:
@@ -245,7 +278,7 @@ def explanation(failed: int, metrics: Sequence[str] = ()) -> str:
     """What a sweep's table of metrics means, and what it leaves out."""
     text = "Mean ± standard deviation over n runs that differ only in the seeds named (how many of each)."
     if any(metric.startswith(("image", "assay")) for metric in metrics):
-        text += " Scores of recovered images leave out those with a flag, which `flagged` counts; `all` has them too."
+        text += " Scores of recovered images leave out those with a flag, which `flags` counts; `all` has them too."
     missing = {0: "", 1: " 1 job failed and is left out."}.get(failed, f" {failed} jobs failed and are left out.")
     return text + missing
 
