@@ -30,6 +30,7 @@ lint: setup  ## formatter, linter, type checker
 
 docs: setup  ## execute every block of code in README and docs, and build the site into site/
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/end_to_end/test_documents.py
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m "" tests/api/test_notebook.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bench: setup  ## the benchmarks that take minutes; encoder_start.py and prior_weights.py train and search for hours

@@ -22,6 +22,7 @@ def code(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
+@pytest.mark.slow  # `make docs` runs it
 def test_the_notebook_runs_from_top_to_bottom(notebook, tmp_path, monkeypatch):
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     (parameters,) = (cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))

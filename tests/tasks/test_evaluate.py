@@ -237,6 +237,7 @@ def test_a_score_can_be_switched_off(micrographia, tiny):
     assert not any("dci" in name for name in run.metrics)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("undrawn")
 def test_a_whole_sweep_in_processes_with_the_agreement_of_its_seeds(micrographia, tiny, tmp_path):
     micrographia("train", "-m", "model.latents=3", "seed=0,1", *tiny.training, *tiny.sprites)
