@@ -54,9 +54,9 @@ def print_data(data: Mapping[str, Any]) -> None:
     console.print("; ".join(words), highlight=False)
 
 
+WIDEST = 500  # characters of a table that is wider than the terminal
 # Metrics of recovered images, each of a method, and those of them that a sweep's table shows.
 OF_METHODS = ("image", "image_all", "assay", "assay_all", "flagged", "measured")
-WIDEST = 500  # characters of a table that is wider than the terminal
 IN_SWEEPS = ("flagged", "image/psnr", "assay/mae", "assay/correlation", "assay/auc")
 ALL = ", all"  # of the line over all of a method's images, those with a flag among them
 
